@@ -1,0 +1,104 @@
+// swift-tools-version: 6.1
+import Foundation
+import PackageDescription
+
+// LibTorch: LIBTORCH=/path/to/torch (the folder with lib/ and include/), else what `make libtorch` fetched.
+// A missing one is not an error here, so that the targets that need none still build and are tested;
+// Sources/CTorch then stops the compiler with one message that lists the remedies.
+let libtorch =
+  Context.environment["LIBTORCH"].flatMap { $0.isEmpty ? nil : $0 }
+  ?? Context.packageDirectory + "/.libtorch/torch"
+let hasLibTorch = FileManager.default.fileExists(atPath: libtorch + "/include/ATen/core/Tensor.h")
+
+let cxxSettings: [CXXSetting] = [
+  .define("USE_C10D_GLOO"),
+  .unsafeFlags([
+    "-isystem", libtorch + "/include",
+    "-isystem", libtorch + "/include/torch/csrc/api/include",
+    "-Wall", "-Wextra",
+  ]),
+]
+// --no-as-needed keeps libraries that register themselves when loaded (the back ends of LibTorch do).
+let linkerSettings: [LinkerSetting] = [
+  .unsafeFlags([
+    "-L\(libtorch)/lib",
+    "-Xlinker", "-rpath", "-Xlinker", libtorch + "/lib",
+    "-Xlinker", "--no-as-needed", "-lc10", "-ltorch_cpu", "-Xlinker", "--as-needed", "-lm",
+  ])
+]
+
+let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+let package = Package(
+  name: "minimind-dpo",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "minimind-dpo", targets: ["minimind-dpo"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    .package(url: "https://github.com/apple/swift-crypto", "3.12.0"..<"5.0.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+  ],
+  targets: [
+    // What needs no LibTorch.
+    .target(name: "OrderedJSON", dependencies: [collections]),
+    .target(name: "Jinja", dependencies: ["OrderedJSON", collections]),
+    .target(name: "Tokenization", dependencies: ["Jinja", "OrderedJSON"]),
+    .target(name: "Preferences", dependencies: ["Tokenization", "Jinja", "OrderedJSON"]),
+    .target(name: "Observability", dependencies: ["OrderedJSON", logging, protobuf]),
+
+    // LibTorch, and what stands on it.
+    .target(
+      name: "CTorch", exclude: hasLibTorch ? ["MissingLibTorch.cpp"] : [],
+      sources: hasLibTorch ? nil : ["MissingLibTorch.cpp"],
+      cxxSettings: cxxSettings, linkerSettings: linkerSettings),
+    .target(name: "Torch", dependencies: ["CTorch"]),
+    .target(name: "Checkpoints", dependencies: ["Torch", "OrderedJSON", crypto]),
+    .target(name: "MiniMind", dependencies: ["Torch", "Checkpoints", "OrderedJSON"]),
+    .target(name: "DPO", dependencies: ["MiniMind", "Preferences", "Torch"]),
+    .target(
+      name: "Training",
+      dependencies: ["DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON", logging]),
+    .executableTarget(
+      name: "minimind-dpo",
+      dependencies: [
+        "Training", "DPO", "MiniMind", "Preferences", "Tokenization", "Checkpoints", "Torch", "Observability",
+        "OrderedJSON", arguments, logging, yams,
+      ]),
+
+    // Tests.
+    .testTarget(name: "OrderedJSONTests", dependencies: ["OrderedJSON"]),
+    .testTarget(name: "JinjaTests", dependencies: ["Jinja", "OrderedJSON"], resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "TokenizationTests", dependencies: ["Tokenization", "OrderedJSON"], resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "PreferencesTests", dependencies: ["Preferences", "Tokenization", "OrderedJSON"],
+      resources: [.copy("Goldens")]),
+    .testTarget(name: "ObservabilityTests", dependencies: ["Observability", "OrderedJSON"]),
+    .testTarget(name: "TorchTests", dependencies: ["Torch"]),
+    .testTarget(
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "MiniMindTests", dependencies: ["MiniMind", "Checkpoints", "Torch", "OrderedJSON"],
+      resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "DPOTests", dependencies: ["DPO", "MiniMind", "Preferences", "Torch", "OrderedJSON"],
+      resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: ["Training", "DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON"],
+      resources: [.copy("Goldens")]),
+    .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "OrderedJSON", "Tokenization", subprocess]),
+  ],
+  swiftLanguageModes: [.v6],
+  cxxLanguageStandard: .cxx20
+)
