@@ -1,0 +1,96 @@
+import OrderedCollections
+
+/// A JSON value whose objects keep the order of their keys, as Python's `dict` does.
+///
+/// Order matters here: chat templates print tool schemas and arguments in the order in which they were written,
+/// and a different order gives different tokens.
+public enum JSON: Hashable, Sendable {
+  /// `null`.
+  case null
+  /// `true` or `false`.
+  case bool(Bool)
+  /// A number written without fraction and exponent that fits a 64-bit integer.
+  case integer(Int)
+  /// Any other number. Integers beyond 64 bits are kept here, rounded to the nearest double.
+  case number(Double)
+  /// A string, free of lone surrogates.
+  case string(String)
+  /// An array.
+  case array([JSON])
+  /// An object. Of duplicate keys the last value wins, at the place of the first, as in Python.
+  case object(OrderedDictionary<String, JSON>)
+}
+
+extension JSON {
+  /// The text of a string; nil for anything else.
+  public var string: String? {
+    if case .string(let value) = self { value } else { nil }
+  }
+
+  /// The value of an integer, or of a double that is integral and fits; nil for anything else.
+  public var int: Int? {
+    switch self {
+    case .integer(let value): value
+    case .number(let value): Int(exactly: value)
+    default: nil
+    }
+  }
+
+  /// The value of a number, integers included; nil for anything else.
+  public var double: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// The value of a boolean; nil for anything else.
+  public var bool: Bool? {
+    if case .bool(let value) = self { value } else { nil }
+  }
+
+  /// The elements of an array; nil for anything else.
+  public var array: [JSON]? {
+    if case .array(let value) = self { value } else { nil }
+  }
+
+  /// The members of an object, in order; nil for anything else.
+  public var object: OrderedDictionary<String, JSON>? {
+    if case .object(let value) = self { value } else { nil }
+  }
+
+  /// Whether this is `null`.
+  public var isNull: Bool { self == .null }
+
+  /// The member of an object; nil where there is none, or where this is no object.
+  public subscript(key: String) -> JSON? {
+    if case .object(let members) = self { members[key] } else { nil }
+  }
+
+  /// The element of an array; nil outside its bounds, or where this is no array.
+  public subscript(index: Int) -> JSON? {
+    guard case .array(let elements) = self, elements.indices.contains(index) else { return nil }
+    return elements[index]
+  }
+}
+
+// No nil literal: `json["key"] == nil` must ask whether the key is there, not whether it holds null.
+extension JSON: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+  ExpressibleByStringInterpolation, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+  /// A boolean.
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// An integer.
+  public init(integerLiteral value: Int) { self = .integer(value) }
+  /// A number.
+  public init(floatLiteral value: Double) { self = .number(value) }
+  /// A string.
+  public init(stringLiteral value: String) { self = .string(value) }
+  /// An array.
+  public init(arrayLiteral elements: JSON...) { self = .array(elements) }
+  /// An object in the order written; of duplicate keys the last value wins.
+  public init(dictionaryLiteral elements: (String, JSON)...) {
+    self = .object(OrderedDictionary(elements, uniquingKeysWith: { _, last in last }))
+  }
+}
