@@ -1,0 +1,64 @@
+import OrderedJSON
+
+/// One comparison: for the same prompt, a reply that was preferred and one that was not.
+public struct PreferencePair: Hashable, Sendable {
+  /// What is compared.
+  public enum Content: Hashable, Sendable {
+    /// Two whole conversations, each from its first message to the assistant turn it ends with.
+    ///
+    /// A message is a JSON object with `role` (system, user, assistant or tool) and `content` (a string, or null in an
+    /// assistant turn with `tool_calls`); further members (`reasoning_content`, `tool_calls`, `name`, …) are kept as
+    /// they were, for the chat template.
+    /// - Parameter sharedMessages: how many leading messages are the prompt of both sides. With an explicit prompt, its
+    ///   length; else the equal leading messages, of which at least one is left to each side as its completion.
+    case conversation(chosen: [JSON], rejected: [JSON], sharedMessages: Int)
+    /// Plain text, which goes around the chat template.
+    case text(prompt: String, chosen: String, rejected: String)
+  }
+
+  /// The pair's place among the pairs read from its file, counted from 0; dropped bad lines do not count.
+  public var index: Int
+  /// The line of the file on which the pair starts, counted from 1.
+  public var line: Int
+  /// What is compared.
+  public var content: Content
+  /// The tools offered in the conversation, for the chat template.
+  public var tools: [JSON]?
+  /// More variables for the chat template (TRL's `chat_template_kwargs`), such as `enable_thinking`.
+  public var templateVariables: [String: JSON]
+
+  /// A pair made of its parts; nothing is checked.
+  public init(
+    index: Int = 0, line: Int = 1, content: Content, tools: [JSON]? = nil, templateVariables: [String: JSON] = [:]
+  ) {
+    self.index = index
+    self.line = line
+    self.content = content
+    self.tools = tools
+    self.templateVariables = templateVariables
+  }
+
+  /// Whether the two sides differ before their last turn: the replies answer different questions, which DPO's
+  /// derivation does not foresee.
+  public var promptsDiffer: Bool {
+    guard case .conversation(let chosen, let rejected, _) = content else { return false }
+    return chosen.count != rejected.count
+      || !zip(chosen.dropLast(), rejected.dropLast()).allSatisfy { isSameValue($0, $1) }
+  }
+}
+
+/// Whether two JSON values are equal as Python's `==` has it: the order of keys does not count, every scalar of a
+/// string does.
+func isSameValue(_ one: JSON, _ other: JSON) -> Bool {
+  switch (one, other) {
+  case (.string(let one), .string(let other)):
+    return one.utf8.elementsEqual(other.utf8)
+  case (.array(let one), .array(let other)):
+    return one.count == other.count && zip(one, other).allSatisfy { isSameValue($0, $1) }
+  case (.object(let one), .object(let other)):
+    return one.count == other.count
+      && one.allSatisfy { key, value in other[key].map { isSameValue(value, $0) } ?? false }
+  default:
+    return one == other
+  }
+}
