@@ -1,0 +1,159 @@
+import OrderedJSON
+
+/// What a preference file is worth and what it costs: counted over all its pairs, the dropped ones included, unless a
+/// property says otherwise.
+public struct PairStatistics: Hashable, Sendable {
+  /// How many pairs the file holds.
+  public var pairs = 0
+  /// How many of them are trained on.
+  public var usablePairs = 0
+  /// How many were dropped for each reason that occurred.
+  public var dropped: [DropReason: Int] = [:]
+  /// The maximal length the pairs were cut to.
+  public var maxLength = 0
+
+  /// Tokens of both sides after truncation, the shared prefix counted twice.
+  public var tokens = 0
+  /// Tokens after truncation with the shared prefix of a pair once: what is computed.
+  public var treeTokens = 0
+  /// Tokens as MiniMind computes them: every side padded to the maximal length, less the last token, which is only
+  /// predicted: pairs · 2 · (maxLength − 1).
+  public var paddedTokens = 0
+  /// Tree tokens of the pairs that are trained on.
+  public var usableTreeTokens = 0
+  /// Target tokens of both sides of the pairs that are trained on.
+  public var targetTokens = 0
+  /// Sides from which tokens were cut off, of 2 · pairs.
+  public var truncatedSides = 0
+
+  /// Lengths of prompts before truncation, in tokens.
+  public var promptLengths = Percentiles()
+  /// Lengths of chosen completions (without the prompt) before truncation, in tokens.
+  public var chosenLengths = Percentiles()
+  /// Lengths of rejected completions (without the prompt) before truncation, in tokens.
+  public var rejectedLengths = Percentiles()
+  /// Pairs whose chosen completion has more tokens than the rejected one.
+  public var chosenIsLonger = 0
+  /// Pairs whose completions have equally many tokens.
+  public var equallyLong = 0
+
+  /// Pairs that repeat an earlier pair, word for word.
+  public var duplicatePairs = 0
+  /// Pairs whose prompt is that of an earlier pair.
+  public var duplicatePrompts = 0
+  /// Pairs whose sides differ before their last turn.
+  public var differingPrompts = 0
+
+  /// No pairs.
+  public init() {}
+
+  /// Counts pairs.
+  /// - Parameters:
+  ///   - pairs: the pairs as read.
+  ///   - tokenized: the same pairs as tokens, in the same order.
+  public init(pairs: [PreferencePair], tokenized: TokenizedPairs) {
+    self.pairs = tokenized.pairs.count
+    maxLength = tokenized.options.maxLength
+    dropped = tokenized.dropCounts
+    paddedTokens = tokenized.pairs.count * 2 * (maxLength - 1)
+    for pair in tokenized.pairs { count(pair) }
+
+    let rendered = tokenized.pairs.filter { $0.dropReason != .notRenderable }
+    promptLengths = Percentiles(rendered.map(\.promptLength))
+    chosenLengths = Percentiles(rendered.map { $0.chosenLength - $0.promptLength })
+    rejectedLengths = Percentiles(rendered.map { $0.rejectedLength - $0.promptLength })
+
+    var seenPairs: Set<PairKey> = []
+    var seenPrompts: Set<PairKey> = []
+    for pair in pairs {
+      if !seenPairs.insert(PairKey(whole: pair)).inserted { duplicatePairs += 1 }
+      if !seenPrompts.insert(PairKey(promptOf: pair)).inserted { duplicatePrompts += 1 }
+      if pair.promptsDiffer { differingPrompts += 1 }
+    }
+  }
+
+  private mutating func count(_ pair: TokenizedPair) {
+    tokens += pair.chosenIDs.count + pair.rejectedIDs.count
+    treeTokens += pair.treeLength
+    truncatedSides += (pair.chosenIsTruncated ? 1 : 0) + (pair.rejectedIsTruncated ? 1 : 0)
+    if pair.chosenLength > pair.rejectedLength { chosenIsLonger += 1 }
+    if pair.chosenLength == pair.rejectedLength { equallyLong += 1 }
+    if pair.dropReason == nil {
+      usablePairs += 1
+      usableTreeTokens += pair.treeLength
+      targetTokens += pair.chosenTargets.count { $0 } + pair.rejectedTargets.count { $0 }
+    }
+  }
+
+  /// How many times fewer tokens are computed than with padding to the maximum.
+  public var savingOverPadding: Double { ratio(paddedTokens, usableTreeTokens) }
+  /// How many times fewer tokens are computed than with both sides whole.
+  public var savingOverSides: Double { ratio(tokens, usableTreeTokens) }
+  /// The share of pairs whose chosen completion is the longer one, among those of different length. Far from 0.5, the
+  /// model may learn length instead of quality.
+  public var chosenIsLongerShare: Double { ratio(chosenIsLonger, pairs - equallyLong) }
+
+  private func ratio(_ numerator: Int, _ denominator: Int) -> Double {
+    denominator == 0 ? 0 : Double(numerator) / Double(denominator)
+  }
+}
+
+/// The spread of a list of lengths.
+public struct Percentiles: Hashable, Sendable {
+  /// Their mean; 0 for none.
+  public var mean = 0.0
+  /// The least.
+  public var minimum = 0
+  /// Half are at most this.
+  public var median = 0
+  /// 90 % are at most this.
+  public var p90 = 0
+  /// 99 % are at most this.
+  public var p99 = 0
+  /// The greatest.
+  public var maximum = 0
+
+  /// Nothing.
+  public init() {}
+
+  /// The percentiles of values by the nearest-rank rule: the p-th is the value at place ⌈p · n⌉ of the sorted list.
+  public init(_ values: [Int]) {
+    guard !values.isEmpty else { return }
+    let sorted = values.sorted()
+    func at(_ percent: Int) -> Int { sorted[max(0, (percent * sorted.count + 99) / 100 - 1)] }
+    mean = Double(sorted.reduce(0, +)) / Double(sorted.count)
+    minimum = sorted[0]
+    median = at(50)
+    p90 = at(90)
+    p99 = at(99)
+    maximum = sorted[sorted.count - 1]
+  }
+}
+
+/// What makes two pairs, or two prompts, the same.
+private struct PairKey: Hashable {
+  var first: [JSON]
+  var second: [JSON]
+  var tools: [JSON]?
+
+  init(whole pair: PreferencePair) {
+    tools = pair.tools
+    switch pair.content {
+    case .conversation(let chosen, let rejected, _):
+      first = chosen
+      second = rejected
+    case .text(let prompt, let chosen, let rejected):
+      first = [.string(prompt), .string(chosen)]
+      second = [.string(prompt), .string(rejected)]
+    }
+  }
+
+  init(promptOf pair: PreferencePair) {
+    tools = pair.tools
+    second = []
+    switch pair.content {
+    case .conversation(let chosen, _, let shared): first = Array(chosen[..<shared])
+    case .text(let prompt, _, _): first = [.string(prompt)]
+    }
+  }
+}
