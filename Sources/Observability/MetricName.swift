@@ -1,0 +1,47 @@
+/// The names of the numbers that a run records: TRL's where TRL has one, so that its users' scripts and plots work as
+/// they are, and a few of our own. Evaluation uses the same names behind ``MetricName/evaluationPrefix``.
+public enum MetricName {
+  /// Optimizer steps done, counted from 1.
+  public static let step = "step"
+  /// Passes over the training pairs, as a fraction.
+  public static let epoch = "epoch"
+  /// Mean loss over all pairs since the record before, over all ranks.
+  public static let loss = "loss"
+  /// Norm of the gradient before clipping.
+  public static let gradientNorm = "grad_norm"
+  /// The learning rate of the step.
+  public static let learningRate = "learning_rate"
+  /// β (log π − log π_ref) of the chosen answers, summed over their target tokens, mean over pairs.
+  public static let rewardsChosen = "rewards/chosen"
+  /// The same for the rejected answers.
+  public static let rewardsRejected = "rewards/rejected"
+  /// Share of pairs, 0…1, whose chosen answer has the higher reward.
+  public static let rewardAccuracies = "rewards/accuracies"
+  /// Chosen reward minus rejected reward, mean over pairs.
+  public static let rewardMargins = "rewards/margins"
+  /// log π of the chosen answers, summed over their target tokens, mean over pairs.
+  public static let logpsChosen = "logps/chosen"
+  /// The same for the rejected answers.
+  public static let logpsRejected = "logps/rejected"
+  /// Tokens run through the model since the start.
+  public static let tokens = "tokens"
+  /// Pairs trained on since the start.
+  public static let pairs = "pairs"
+  /// Tokens per second of the interval, over all ranks.
+  public static let tokensPerSecond = "tokens_per_second"
+  /// Pairs per second of the interval, over all ranks.
+  public static let pairsPerSecond = "pairs_per_second"
+  /// Achieved over measured peak arithmetic, 0…1.
+  public static let utilization = "utilization"
+  /// Seconds a step took, mean of the interval.
+  public static let stepTime = "time/step"
+  /// Seconds a step waited for its batch.
+  public static let dataWaitTime = "time/data_wait"
+  /// Seconds a step waited for communication that computing did not hide.
+  public static let communicationTime = "time/communication_exposed"
+  /// Most memory in use so far, in bytes: on the device where there is one, else of the process.
+  public static let peakMemory = "memory/peak_bytes"
+
+  /// What stands before a metric's name when it was measured on the evaluation pairs: `eval_loss`.
+  public static let evaluationPrefix = "eval_"
+}

@@ -1,0 +1,82 @@
+import Foundation
+import OrderedJSON
+
+/// `metrics.jsonl`, open for writing: a JSON object a line.
+///
+/// A line reaches the kernel in one write, so that whoever follows the file never sees half a line and a killed process
+/// loses none. Not `Sendable`: one thread, the training loop's, writes it.
+public final class MetricsFile {
+  /// Where the file is.
+  public let file: URL
+  private let descriptor: CInt
+
+  /// Starts a new, empty file; what was there before is lost.
+  public convenience init(creating file: URL) throws(MetricsFileError) {
+    try self.init(file, flags: O_TRUNC)
+  }
+
+  /// Continues the file of a run that is resumed after `step` steps: lines of later steps, the end line and damaged
+  /// lines are dropped, since the run is about to write them anew. A file that is not there is started.
+  public convenience init(resuming file: URL, afterStep step: Int) throws(MetricsFileError) {
+    if FileManager.default.fileExists(atPath: file.path) {
+      let kept = try MetricsLog(contentsOf: file).records.filter { $0.step <= step }
+      let text = kept.map { $0.json.serialized() + "\n" }.joined()
+      do {
+        try Data(text.utf8).write(to: file, options: .atomic)
+      } catch {
+        throw .cannotWrite(file: file.path, reason: error.localizedDescription)
+      }
+    }
+    try self.init(file, flags: 0)
+  }
+
+  private init(_ file: URL, flags: CInt) throws(MetricsFileError) {
+    self.file = file
+    descriptor = open(file.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0o644)
+    guard descriptor >= 0 else { throw .cannotWrite(file: file.path, reason: lastSystemError()) }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Appends a record.
+  public func append(_ record: MetricsRecord) throws(MetricsFileError) {
+    try append(line: record.json)
+  }
+
+  /// Writes the last line and waits until the disk has it all.
+  public func finish(_ totals: RunTotals) throws(MetricsFileError) {
+    try append(line: totals.json)
+    guard fsync(descriptor) == 0 else { throw .cannotWrite(file: file.path, reason: lastSystemError()) }
+  }
+
+  private func append(line json: JSON) throws(MetricsFileError) {
+    let line = Array((json.serialized() + "\n").utf8)
+    let written = writeOnce(line, to: descriptor)
+    if written == line.count { return }
+    let reason = written < 0 ? lastSystemError() : "the disk is full"
+    // A torn line would run into the next one; without it the file stays good for when there is room again.
+    if written > 0 {
+      let end = lseek(descriptor, 0, SEEK_END)
+      _ = ftruncate(descriptor, end - off_t(written))
+    }
+    throw .cannotWrite(file: file.path, reason: reason)
+  }
+}
+
+/// Why a metrics file could not be used.
+public enum MetricsFileError: Error, Hashable, CustomStringConvertible {
+  /// It could not be opened or read.
+  case cannotRead(file: String, reason: String)
+  /// It could not be created or written.
+  case cannotWrite(file: String, reason: String)
+
+  /// What happened, and what to do.
+  public var description: String {
+    switch self {
+    case .cannotRead(let file, let reason):
+      "cannot read the metrics in \(file): \(reason). Expected the metrics.jsonl of a run; give the run's output folder."
+    case .cannotWrite(let file, let reason):
+      "cannot write the metrics to \(file): \(reason). Check the free space and the permissions of the output folder."
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import Foundation
+import OrderedCollections
+
+/// The closing words after training, for somebody who has not seen a DPO run before: what changed, what to make of it,
+/// what was left out, and where the result is. A pure function of its fields.
+public struct RunSummary: Sendable {
+  /// The state of training at one moment, on some pairs.
+  public struct Snapshot: Hashable, Sendable {
+    /// Mean loss.
+    public var loss: Double
+    /// Share of pairs, 0…1, whose chosen answer has the higher reward.
+    public var accuracy: Double
+    /// Mean reward of the chosen answers minus that of the rejected ones.
+    public var margin: Double
+    /// Mean reward of the chosen answers: β (log π − log π_ref); nil where it was not measured.
+    public var chosenReward: Double?
+    /// Mean log-probability of the chosen answers, summed over their tokens; nil where it was not measured.
+    public var chosenLogProbability: Double?
+
+    /// A state with everything that was measured.
+    public init(
+      loss: Double, accuracy: Double, margin: Double, chosenReward: Double? = nil, chosenLogProbability: Double? = nil
+    ) {
+      self.loss = loss
+      self.accuracy = accuracy
+      self.margin = margin
+      self.chosenReward = chosenReward
+      self.chosenLogProbability = chosenLogProbability
+    }
+
+    /// The state in a training record, or in an evaluation record when `prefix` is ``MetricName/evaluationPrefix``;
+    /// nil where loss, accuracy or margin is missing. A loss that was not finite, written as null, counts as NaN.
+    public init?(_ record: MetricsRecord, prefix: String = "") {
+      guard record.values[prefix + MetricName.loss] != nil,
+        let accuracy = record[prefix + MetricName.rewardAccuracies],
+        let margin = record[prefix + MetricName.rewardMargins]
+      else { return nil }
+      self.init(
+        loss: record[prefix + MetricName.loss] ?? .nan, accuracy: accuracy, margin: margin,
+        chosenReward: record[prefix + MetricName.rewardsChosen],
+        chosenLogProbability: record[prefix + MetricName.logpsChosen])
+    }
+  }
+
+  /// Where the two snapshots come from.
+  public enum Source: Hashable, Sendable {
+    /// The same held-out pairs, before and after.
+    case evaluation(pairs: Int?)
+    /// The first and the last logging interval, which hold different pairs.
+    case training
+  }
+
+  /// A form in which the result was written.
+  public enum Output: Hashable, Sendable {
+    /// A folder that `transformers` loads.
+    case folder(String)
+    /// MiniMind's own file.
+    case weightFile(String)
+  }
+
+  /// The state before, or in the first logging interval; nil for a run without a record.
+  public var before: Snapshot?
+  /// The state after, or in the last logging interval.
+  public var after: Snapshot?
+  /// Where the two come from.
+  public var source: Source = .training
+  /// Steps, pairs, time, and what was dropped.
+  public var totals: RunTotals
+  /// The largest learning rate of the schedule.
+  public var learningRate: Double
+  /// β of the loss.
+  public var beta: Double
+  /// The loss, by its option's name. Only `sigmoid` starts at log 2.
+  public var lossType = "sigmoid"
+  /// What was written.
+  public var outputs: [Output] = []
+  /// Further files worth a look, with a word of what each is: `("report", "out/report.html")`.
+  public var files: OrderedDictionary<String, String> = [:]
+  /// Sentences of the trainer's own to close with, for example about weights lost in rounding to float16.
+  public var notes: [String] = []
+
+  /// A summary of what every run has; the rest is set afterwards.
+  public init(totals: RunTotals, learningRate: Double, beta: Double) {
+    self.totals = totals
+    self.learningRate = learningRate
+    self.beta = beta
+  }
+
+  /// Takes both snapshots from the records of a run: from its evaluations if there are two, else from the first and
+  /// the last training interval.
+  public mutating func takeSnapshots(from log: MetricsLog, evaluationPairs: Int? = nil) {
+    let evaluations = log.records.compactMap { Snapshot($0, prefix: MetricName.evaluationPrefix) }
+    let intervals = log.records.compactMap { Snapshot($0) }
+    let chosen = evaluations.count > 1 ? evaluations : intervals
+    source = evaluations.count > 1 ? .evaluation(pairs: evaluationPairs) : .training
+    before = chosen.first
+    after = chosen.last
+  }
+
+  /// The words, several lines without escape sequences.
+  public var text: String {
+    [headline, table, explanation, droppedLine]
+      .compactMap(\.self).joined(separator: "\n\n")
+      + (warnings + notes).map { "\n\n" + $0 }.joined()
+      + (outputs.isEmpty && files.isEmpty ? "" : "\n\n" + whereabouts)
+  }
+}
+
+// MARK: - Paragraphs
+
+extension RunSummary {
+  private var headline: String {
+    let start =
+      totals.stoppedBy.map { "Stopped by \($0) after" } ?? "Trained"
+    let rates =
+      totals.seconds > 0
+      ? " (\(HumanText.count(Double(totals.pairs) / totals.seconds)) pairs/s, "
+        + "\(HumanText.count(Double(totals.tokens) / totals.seconds)) tokens/s)"
+      : ""
+    return "\(start) \(counted(totals.steps, "step")) over \(counted(totals.pairs, "pair"))"
+      + " (\(HumanText.short(totals.epochs)) \(totals.epochs == 1 ? "epoch" : "epochs")) in "
+      + HumanText.duration(seconds: totals.seconds) + rates + "."
+  }
+
+  private var table: String? {
+    guard let before, let after else { return nil }
+    let origin =
+      switch source {
+      case .evaluation(let pairs?): "on \(counted(pairs, "held-out pair"))"
+      case .evaluation(nil): "on the evaluation pairs"
+      case .training: "first and last logging interval of training; give --eval-data for a fair comparison"
+      }
+    let rows = [
+      ("accuracy", before.isStart ? "chance" : HumanText.percent(before.accuracy), HumanText.percent(after.accuracy)),
+      ("margin", HumanText.fixed(before.margin, 3), HumanText.fixed(after.margin, 3)),
+      ("loss", HumanText.fixed(before.loss, 4), HumanText.fixed(after.loss, 4)),
+    ]
+    let width = rows.map(\.1.count).max() ?? 0
+    return
+      (["Before → after (\(origin)):"]
+      + rows.map { name, first, last in
+        "  \(padded(name, 9))\(padded(first, width, leading: true)) → \(last)"
+      }).joined(separator: "\n")
+  }
+
+  private var explanation: String? {
+    guard before != nil else { return nil }
+    let start =
+      lossType == "sigmoid"
+      ? "A loss of 0.693 (= log 2) is where DPO starts: the model does not yet differ from its reference. It sinks slowly "
+        + "and says little.\n"
+      : ""
+    return start
+      + "Watch the accuracy (how often the chosen answer gained more than the rejected one; 50 % is chance) and the margin\n"
+      + "(by how much, times beta)."
+  }
+
+  private var droppedLine: String? {
+    var sentences: [String] = []
+    let dropped = totals.dropped.filter { $0.value > 0 }
+    if !dropped.isEmpty {
+      let count = dropped.values.reduce(0, +)
+      let all = totals.pairsRead.map { " of \(HumanText.grouped($0))" } ?? ""
+      sentences.append(
+        "Dropped \(HumanText.grouped(count))\(all) pairs: "
+          + dropped.map { "\(HumanText.grouped($0.value)) \($0.key)" }.joined(separator: ", ") + ".")
+    }
+    if totals.truncated > 0 { sentences.append("Cut to the maximum length: \(counted(totals.truncated, "pair")).") }
+    return sentences.isEmpty ? nil : sentences.joined(separator: "\n")
+  }
+
+  private var whereabouts: String {
+    var lines: [String] = []
+    for output in outputs {
+      switch output {
+      case .folder(let path):
+        lines.append("The model is in \(path). In Python:")
+        lines.append("  AutoModelForCausalLM.from_pretrained(\(quoted(path)))")
+      case .weightFile(let path):
+        lines.append("MiniMind's weights are in \(path). In Python:")
+        lines.append("  model.load_state_dict(torch.load(\(quoted(path)), map_location=\"cpu\"))")
+      }
+    }
+    let width = files.keys.map(\.count).max() ?? 0
+    lines += files.map { name, path in "\(padded(name, width)) \(path)" }
+    return lines.joined(separator: "\n")
+  }
+
+  private func quoted(_ path: String) -> String {
+    "\"" + path.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""
+  }
+
+  private func padded(_ text: String, _ width: Int, leading: Bool = false) -> String {
+    let space = String(repeating: " ", count: max(0, width - text.count))
+    return leading ? space + text : text + space
+  }
+
+  private func counted(_ count: Int, _ noun: String) -> String {
+    "\(HumanText.grouped(count)) \(noun)\(count == 1 ? "" : "s")"
+  }
+}

@@ -1,0 +1,60 @@
+import OrderedCollections
+import OrderedJSON
+
+/// What a whole run amounted to: the last line of `metrics.jsonl`, and a source of the closing words and the report.
+public struct RunTotals: Hashable, Sendable {
+  /// Optimizer steps done.
+  public var steps: Int
+  /// Passes over the training pairs, as a fraction.
+  public var epochs: Double
+  /// Pairs trained on, each counted as often as it was used.
+  public var pairs: Int
+  /// Tokens run through the model in training.
+  public var tokens: Int
+  /// Wall time of the run (of this start of it, if it was resumed), in seconds.
+  public var seconds: Double
+  /// Pairs in the data, before any was dropped.
+  public var pairsRead: Int?
+  /// Pairs left out, by reason in words ("nothing to learn from within 1024 tokens").
+  public var dropped: OrderedDictionary<String, Int>
+  /// Pairs that were cut to the maximum length.
+  public var truncated: Int
+  /// Why training stopped before its last step ("SIGTERM"); nil when it ran to the end.
+  public var stoppedBy: String?
+
+  /// Totals of a run.
+  public init(
+    steps: Int, epochs: Double = 0, pairs: Int = 0, tokens: Int = 0, seconds: Double = 0, pairsRead: Int? = nil,
+    dropped: OrderedDictionary<String, Int> = [:], truncated: Int = 0, stoppedBy: String? = nil
+  ) {
+    self.steps = steps
+    self.epochs = epochs
+    self.pairs = pairs
+    self.tokens = tokens
+    self.seconds = seconds
+    self.pairsRead = pairsRead
+    self.dropped = dropped
+    self.truncated = truncated
+    self.stoppedBy = stoppedBy
+  }
+
+  /// Reads the last line of a finished run's file; nil where it is not one.
+  public init?(_ json: JSON) {
+    guard json["event"]?.string == "end" else { return nil }
+    self.init(
+      steps: json["steps"]?.int ?? 0, epochs: json["epochs"]?.double ?? 0, pairs: json["pairs"]?.int ?? 0,
+      tokens: json["tokens"]?.int ?? 0, seconds: json["seconds"]?.double ?? 0, pairsRead: json["pairs_read"]?.int,
+      dropped: (json["dropped"]?.object ?? [:]).compactMapValues(\.int), truncated: json["truncated"]?.int ?? 0,
+      stoppedBy: json["stopped_by"]?.string)
+  }
+
+  /// The line: `{"event": "end", "steps": …}`.
+  public var json: JSON {
+    [
+      "event": "end", "steps": .integer(steps), "epochs": .number(epochs), "pairs": .integer(pairs),
+      "tokens": .integer(tokens), "seconds": .number(seconds), "pairs_read": pairsRead.map(JSON.integer) ?? .null,
+      "dropped": .object(dropped.mapValues(JSON.integer)), "truncated": .integer(truncated),
+      "stopped_by": stoppedBy.map(JSON.string) ?? .null,
+    ]
+  }
+}

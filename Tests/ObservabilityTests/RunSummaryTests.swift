@@ -1,0 +1,136 @@
+import Observability
+import Testing
+
+@Suite("The closing words")
+struct RunSummaryTests {
+  private func summary(before: RunSummary.Snapshot?, after: RunSummary.Snapshot?) -> RunSummary {
+    var summary = RunSummary(
+      totals: RunTotals(steps: 65, epochs: 1, pairs: 519, tokens: 500_000, seconds: 162), learningRate: 5e-7, beta: 0.1)
+    summary.before = before
+    summary.after = after
+    return summary
+  }
+
+  private let start = RunSummary.Snapshot(
+    loss: 0.693147, accuracy: 0, margin: 0, chosenReward: 0, chosenLogProbability: -250)
+
+  @Test("A healthy run reads as it should")
+  func healthy() {
+    var summary = summary(
+      before: start,
+      after: .init(loss: 0.5012, accuracy: 0.81, margin: 0.5214, chosenReward: 0.1, chosenLogProbability: -249))
+    summary.source = .evaluation(pairs: 100)
+    summary.totals.pairsRead = 600
+    summary.totals.dropped = ["with nothing to learn from within 1024 tokens": 81, "unreadable": 0]
+    summary.totals.truncated = 12
+    summary.outputs = [.folder("out/dpo"), .weightFile("out/dpo_768.pth")]
+    summary.files = ["report": "out/dpo/report.html", "metrics": "out/dpo/metrics.jsonl"]
+    #expect(
+      summary.text == """
+        Trained 65 steps over 519 pairs (1 epoch) in 2 min 42 s (3.2 pairs/s, 3.1k tokens/s).
+
+        Before → after (on 100 held-out pairs):
+          accuracy chance → 81.0 %
+          margin    0.000 → 0.521
+          loss     0.6931 → 0.5012
+
+        A loss of 0.693 (= log 2) is where DPO starts: the model does not yet differ from its reference. It sinks slowly and says little.
+        Watch the accuracy (how often the chosen answer gained more than the rejected one; 50 % is chance) and the margin
+        (by how much, times beta).
+
+        Dropped 81 of 600 pairs: 81 with nothing to learn from within 1024 tokens.
+        Cut to the maximum length: 12 pairs.
+
+        The model is in out/dpo. In Python:
+          AutoModelForCausalLM.from_pretrained("out/dpo")
+        MiniMind's weights are in out/dpo_768.pth. In Python:
+          model.load_state_dict(torch.load("out/dpo_768.pth", map_location="cpu"))
+        report  out/dpo/report.html
+        metrics out/dpo/metrics.jsonl
+        """)
+  }
+
+  @Test("A stopped run without records says only what is known")
+  func stopped() {
+    var summary = summary(before: nil, after: nil)
+    summary.totals = RunTotals(steps: 1, epochs: 0.0123, pairs: 1, stoppedBy: "SIGTERM")
+    summary.notes = ["Resume with --resume-from-checkpoint auto."]
+    #expect(
+      summary.text == """
+        Stopped by SIGTERM after 1 step over 1 pair (0.0123 epochs) in 0.0 s.
+
+        Resume with --resume-from-checkpoint auto.
+        """)
+  }
+
+  @Test("MiniMind's learning rate on few pairs is called too small to be seen")
+  func still() {
+    var summary = summary(
+      before: start, after: .init(loss: 0.6929, accuracy: 0.53, margin: 0.0005, chosenReward: 0.001))
+    summary.learningRate = 4e-8
+    #expect(summary.warnings.count == 1)
+    #expect(
+      summary.warnings.first?.hasPrefix(
+        "Warning: accuracy and margin hardly moved. With a learning rate of 4e-8 × 65 steps no weight can have moved by much "
+          + "more than 2.6e-6,") == true)
+  }
+
+  @Test("A model that was good already, or whose margin grew, gets no such warning")
+  func notStill() {
+    #expect(
+      summary(
+        before: .init(loss: 0.2, accuracy: 0.95, margin: 2), after: .init(loss: 0.2, accuracy: 0.96, margin: 2.01)
+      ).warnings.isEmpty)
+    #expect(summary(before: start, after: .init(loss: 0.6, accuracy: 0.54, margin: 0.3)).warnings.isEmpty)
+  }
+
+  @Test("Chosen answers that became unlikely are pointed out, measured against the reference")
+  func fallen() {
+    let text = summary(
+      before: start,
+      after: .init(loss: 0.3, accuracy: 0.9, margin: 2, chosenReward: -4, chosenLogProbability: -290)
+    ).warnings.joined()
+    #expect(text.contains("fell from -250.0 to -290.0 on average"))
+    // A tenth of a long answer's log-probability is no news.
+    #expect(
+      summary(
+        before: start,
+        after: .init(loss: 0.3, accuracy: 0.9, margin: 2, chosenReward: -2, chosenLogProbability: -270)
+      ).warnings.isEmpty)
+  }
+
+  @Test("Margins that exploded, an accuracy that fell, and a loss that is no number are pointed out")
+  func trouble() {
+    #expect(
+      summary(before: start, after: .init(loss: 0.001, accuracy: 1, margin: 42.3)).warnings.joined().contains(
+        "the margin grew to 42.3; usual are 0.1 to 5"))
+    #expect(
+      summary(before: start, after: .init(loss: 0.9, accuracy: 0.3, margin: -0.4)).warnings.joined().contains(
+        "the accuracy went down, to 30.0 %"))
+    #expect(
+      summary(before: start, after: .init(loss: .nan, accuracy: 0, margin: .nan)).warnings.joined().contains(
+        "no longer a finite number"))
+  }
+
+  @Test("The snapshots come from the evaluations if there are two, else from the training intervals")
+  func snapshots() {
+    func record(_ step: Int, _ prefix: String, _ loss: Double) -> MetricsRecord {
+      MetricsRecord(
+        step: step,
+        [
+          prefix + "loss": .number(loss), prefix + "rewards/accuracies": 0.5, prefix + "rewards/margins": 0.1,
+          prefix + "rewards/chosen": 0.2, prefix + "logps/chosen": -100,
+        ])
+    }
+    var records = [record(0, "eval_", 0.69), record(10, "", 0.68), record(20, "", 0.67)]
+    var summary = RunSummary(totals: RunTotals(steps: 20), learningRate: 1e-6, beta: 0.1)
+    summary.takeSnapshots(from: MetricsLog(records: records), evaluationPairs: 50)
+    #expect(summary.source == .training)
+    #expect(summary.before?.loss == 0.68 && summary.after?.loss == 0.67)
+    records.append(record(20, "eval_", 0.6))
+    summary.takeSnapshots(from: MetricsLog(records: records), evaluationPairs: 50)
+    #expect(summary.source == .evaluation(pairs: 50))
+    #expect(summary.before?.loss == 0.69 && summary.after?.loss == 0.6)
+    #expect(summary.after?.chosenReward == 0.2 && summary.after?.chosenLogProbability == -100)
+  }
+}
