@@ -1,0 +1,31 @@
+#include "ctorch_runtime.h"
+#include "internal.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <torch/version.h>
+
+#if TORCH_VERSION_MAJOR != 2 || TORCH_VERSION_MINOR < 11
+#error "This LibTorch is too old or of another generation: 2.11 to 2.13 are known to work. Run `make libtorch`, or point LIBTORCH to another one."
+#endif
+
+using namespace ctorch;
+
+const char *ctorch_version(void) { return TORCH_VERSION; }
+
+ctorch_status ctorch_cpu_capability(char **out, char **error) {
+  return guarded(error, [&] { *out = text(at::get_cpu_capability().c_str()); });
+}
+
+int ctorch_thread_count(void) { return at::get_num_threads(); }
+
+void ctorch_set_thread_count(int count) { at::set_num_threads(count); }
+
+int ctorch_cuda_device_count(void) {
+  try {
+    return static_cast<int>(at::getNumGPUs());
+  } catch (...) {
+    return 0;
+  }
+}

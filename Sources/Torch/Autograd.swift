@@ -1,0 +1,48 @@
+import CTorch
+
+extension Tensor {
+  /// Whether gradients flow to or through this tensor.
+  public var requiresGrad: Bool { withExtendedLifetime(self) { ctorch_requires_grad(handle) } }
+
+  /// Marks a leaf as a variable to differentiate by, or takes the mark away.
+  public func setRequiresGrad(_ flag: Bool) throws(TorchError) {
+    try checked("setRequiresGrad") { ctorch_set_requires_grad(handle, flag, &$0) }
+  }
+
+  /// The same elements, cut off from the graph.
+  public func detached() throws(TorchError) -> Tensor {
+    try produce("detached") { ctorch_detach(handle, &$0, &$1) }
+  }
+
+  /// The gradient that has been accumulated, if any.
+  public func gradient() throws(TorchError) -> Tensor? {
+    var gradient: ctorch_tensor?
+    try checked("gradient") { ctorch_grad(handle, &gradient, &$0) }
+    return gradient.map { Tensor(owning: $0) }
+  }
+
+  /// Gives the tensor to accumulate gradients into (backward adds to it in place), or takes it away.
+  public func setGradient(_ gradient: Tensor?) throws(TorchError) {
+    try withExtendedLifetime(gradient) { () throws(TorchError) in
+      try checked("setGradient") { ctorch_set_grad(handle, gradient?.handle, &$0) }
+    }
+  }
+
+  /// Adds to each variable's gradient that of this tensor, weighted by `gradient` (1 for a scalar).
+  public func backward(_ gradient: Tensor? = nil) throws(TorchError) {
+    try withExtendedLifetime(gradient) { () throws(TorchError) in
+      try checked("backward") { ctorch_backward(handle, gradient?.handle, &$0) }
+    }
+  }
+}
+
+/// Whether operators on this thread record what backward needs.
+public var isGradEnabled: Bool { ctorch_grad_enabled() }
+
+/// Runs the body with recording off on this thread, and restores what was before.
+public func withoutGrad<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+  let before = ctorch_grad_enabled()
+  ctorch_set_grad_enabled(false)
+  defer { ctorch_set_grad_enabled(before) }
+  return try body()
+}

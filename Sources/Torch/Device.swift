@@ -1,0 +1,49 @@
+import CTorch
+
+/// Where a tensor lives.
+public enum Device: Hashable, Sendable, CustomStringConvertible {
+  /// The host's memory.
+  case cpu
+  /// The CUDA device with this index among the visible ones.
+  case cuda(Int)
+
+  /// `cpu`, or `cuda:1`.
+  public var description: String {
+    switch self {
+    case .cpu: "cpu"
+    case .cuda(let index): "cuda:\(index)"
+    }
+  }
+
+  var code: ctorch_device {
+    switch self {
+    case .cpu: ctorch_device(type: CTORCH_CPU, index: -1)
+    case .cuda(let index): ctorch_device(type: CTORCH_CUDA, index: Int32(index))
+    }
+  }
+}
+
+/// Facts and settings of LibTorch itself.
+public enum Runtime {
+  /// The version of LibTorch, such as `2.13.0`.
+  public static var version: String { String(cString: ctorch_version()) }
+
+  /// The instruction set that LibTorch's CPU kernels use here: `AVX512`, `AVX2`, `DEFAULT`.
+  ///
+  /// - Throws: `TorchError` when LibTorch does not know the processor.
+  public static func cpuCapability() throws(TorchError) -> String {
+    var text: UnsafeMutablePointer<CChar>?
+    try checked("cpuCapability") { ctorch_cpu_capability(&text, &$0) }
+    defer { ctorch_free_text(text) }
+    return text.map { String(cString: $0) } ?? ""
+  }
+
+  /// How many threads an operator may use on the calling thread's behalf.
+  public static var threadCount: Int {
+    get { Int(ctorch_thread_count()) }
+    set { ctorch_set_thread_count(Int32(newValue)) }
+  }
+
+  /// How many CUDA devices this build and this machine offer together.
+  public static var cudaDeviceCount: Int { Int(ctorch_cuda_device_count()) }
+}

@@ -1,0 +1,96 @@
+import CTorch
+
+extension Tensor {
+  /// The same elements in row-major order without gaps; itself where it is so already.
+  public func contiguous() throws(TorchError) -> Tensor {
+    try produce("contiguous") { ctorch_contiguous(handle, &$0, &$1) }
+  }
+
+  /// A copy with storage of its own.
+  public func clone() throws(TorchError) -> Tensor {
+    try produce("clone") { ctorch_clone(handle, &$0, &$1) }
+  }
+
+  /// The elements as another type or on another device; itself where nothing changes.
+  public func to(
+    _ dtype: DType? = nil, device: Device? = nil, nonBlocking: Bool = false
+  ) throws(TorchError) -> Tensor {
+    try produce("to") {
+      ctorch_to(handle, (dtype ?? self.dtype).code, (device ?? self.device).code, nonBlocking, &$0, &$1)
+    }
+  }
+
+  /// The same elements under another shape; one length may be -1 and is then computed. Copies where it must.
+  public func reshape(_ shape: [Int]) throws(TorchError) -> Tensor {
+    try produce("reshape") { out, error in withSizes(shape) { ctorch_reshape(handle, $0, $1, &out, &error) } }
+  }
+
+  /// As `reshape`, sharing storage; an error where it would have to copy.
+  public func view(_ shape: [Int]) throws(TorchError) -> Tensor {
+    try produce("view") { out, error in withSizes(shape) { ctorch_view(handle, $0, $1, &out, &error) } }
+  }
+
+  /// Dimensions of length 1 repeated to the given lengths without copying; -1 keeps a length.
+  public func expand(_ shape: [Int]) throws(TorchError) -> Tensor {
+    try produce("expand") { out, error in withSizes(shape) { ctorch_expand(handle, $0, $1, &out, &error) } }
+  }
+
+  /// A view of the storage with explicit strides and offset, in elements.
+  public func asStrided(_ shape: [Int], strides: [Int], offset: Int) throws(TorchError) -> Tensor {
+    guard shape.count == strides.count else {
+      throw TorchError(
+        kind: .failed, operatorName: "asStrided", reason: "shape \(shape) and strides \(strides) differ in length")
+    }
+    return try produce("asStrided") { out, error in
+      withSizes(shape) { sizes, rank in
+        withSizes(strides) { steps, _ in
+          ctorch_as_strided(handle, sizes, steps, rank, Int64(offset), &out, &error)
+        }
+      }
+    }
+  }
+
+  /// Two dimensions exchanged; a view.
+  public func transpose(_ first: Int, _ second: Int) throws(TorchError) -> Tensor {
+    try produce("transpose") { ctorch_transpose(handle, Int64(first), Int64(second), &$0, &$1) }
+  }
+
+  /// The dimensions in another order; a view.
+  public func permute(_ order: [Int]) throws(TorchError) -> Tensor {
+    try produce("permute") { out, error in withSizes(order) { ctorch_permute(handle, $0, $1, &out, &error) } }
+  }
+
+  /// The part `start ..< start + length` of a dimension; a view.
+  public func narrow(_ dim: Int, _ start: Int, _ length: Int) throws(TorchError) -> Tensor {
+    try produce("narrow") { ctorch_narrow(handle, Int64(dim), Int64(start), Int64(length), &$0, &$1) }
+  }
+
+  /// One index of a dimension, which disappears; a view.
+  public func select(_ dim: Int, _ index: Int) throws(TorchError) -> Tensor {
+    try produce("select") { ctorch_select(handle, Int64(dim), Int64(index), &$0, &$1) }
+  }
+
+  /// A dimension of length 1 inserted; a view.
+  public func unsqueeze(_ dim: Int) throws(TorchError) -> Tensor {
+    try produce("unsqueeze") { ctorch_unsqueeze(handle, Int64(dim), &$0, &$1) }
+  }
+
+  /// A dimension of length 1 taken away; a view.
+  public func squeeze(_ dim: Int) throws(TorchError) -> Tensor {
+    try produce("squeeze") { ctorch_squeeze(handle, Int64(dim), &$0, &$1) }
+  }
+
+  /// Tensors joined along an existing dimension.
+  public static func concatenate(_ tensors: [Tensor], dim: Int = 0) throws(TorchError) -> Tensor {
+    try produce("concatenate") { out, error in
+      withHandles(tensors) { ctorch_cat($0, $1, Int64(dim), &out, &error) }
+    }
+  }
+
+  /// Tensors of one shape joined along a new dimension.
+  public static func stack(_ tensors: [Tensor], dim: Int = 0) throws(TorchError) -> Tensor {
+    try produce("stack") { out, error in
+      withHandles(tensors) { ctorch_stack($0, $1, Int64(dim), &out, &error) }
+    }
+  }
+}

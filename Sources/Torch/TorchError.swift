@@ -1,0 +1,51 @@
+import CTorch
+
+/// A failure that LibTorch reported: which operator, and why.
+public struct TorchError: Error, CustomStringConvertible {
+  /// What kind of failure it was.
+  public enum Kind: Sendable {
+    /// Arguments that do not fit each other, an operator that the device lacks, and the like.
+    case failed
+    /// Memory, of the host or of the device, ran out.
+    case outOfMemory
+  }
+
+  /// What kind of failure it was.
+  public let kind: Kind
+  /// The name of the operator that failed, as this module spells it.
+  public let operatorName: String
+  /// LibTorch's own words.
+  public let reason: String
+
+  /// The operator and the first paragraph of the reason.
+  public var description: String { "\(operatorName): \(reason)" }
+}
+
+/// Calls a function of the C ABI and turns its status into an error.
+///
+/// `error` receives a text that the callee allocated; it is freed here.
+func checked(
+  _ operatorName: String, _ call: (inout UnsafeMutablePointer<CChar>?) -> ctorch_status
+) throws(TorchError) {
+  var text: UnsafeMutablePointer<CChar>?
+  let status = call(&text)
+  guard status != CTORCH_OK else { return }
+  defer { ctorch_free_text(text) }
+  throw TorchError(
+    kind: status == CTORCH_OUT_OF_MEMORY ? .outOfMemory : .failed,
+    operatorName: operatorName,
+    reason: text.map { String(cString: $0) } ?? "no reason was given")
+}
+
+/// Calls a function of the C ABI that makes one tensor.
+func produce(
+  _ operatorName: String,
+  _ call: (inout ctorch_tensor?, inout UnsafeMutablePointer<CChar>?) -> ctorch_status
+) throws(TorchError) -> Tensor {
+  var handle: ctorch_tensor?
+  try checked(operatorName) { call(&handle, &$0) }
+  guard let handle else {
+    throw TorchError(kind: .failed, operatorName: operatorName, reason: "no tensor was returned")
+  }
+  return Tensor(owning: handle)
+}
