@@ -1,0 +1,122 @@
+import Foundation
+
+/// Why a checkpoint file or folder could not be read or written: which file, what was found there, what was expected
+/// and what to do about it.
+public struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// What went wrong, as far as a program must tell cases apart.
+  public enum Reason: Hashable, Sendable {
+    /// A file or folder that must be there is not there.
+    case missing
+    /// It is there, and the system does not let us read it (permissions, a device error).
+    case unreadable
+    /// Its contents contradict themselves, the format or a checksum: truncated, overwritten, hostile.
+    case damaged
+    /// It is well formed, and of a kind that is refused: another format, another dtype, a global that is code.
+    case unsupported
+    /// A well-formed file holds no tensor of the name asked for.
+    case noSuchTensor
+    /// Writing failed; nothing incomplete was left under the name that was to be written.
+    case cannotWrite(WriteFailure)
+  }
+
+  /// Why a file or folder could not be written.
+  public enum WriteFailure: Hashable, Sendable {
+    /// The disk or the quota is full.
+    case noSpace
+    /// The folder or the file system does not permit writing.
+    case readOnly
+    /// The folder that was to hold it does not exist, or is no folder.
+    case missingParent
+    /// Something of this name is there already and was not to be replaced.
+    case alreadyExists
+    /// What was to be written cannot be expressed in the format.
+    case invalidContents
+    /// Any other failure, with the system's error number.
+    case system(Int32)
+  }
+
+  /// What went wrong, as far as a program must tell cases apart.
+  public let reason: Reason
+  /// The path of the file or folder concerned.
+  public let file: String
+  /// What was found, and what was expected instead.
+  public let problem: String
+  /// What to do about it; empty where nothing sensible can be said.
+  public let remedy: String
+
+  /// Makes an error; `problem` says what was found and what was expected, `remedy` what to do.
+  public init(_ reason: Reason, file: String, _ problem: String, remedy: String = "") {
+    self.reason = reason
+    self.file = file
+    self.problem = problem
+    self.remedy = remedy
+  }
+
+  /// One line: file, problem, remedy.
+  public var description: String {
+    "\(file): \(problem)" + (remedy.isEmpty ? "" : "; \(remedy)")
+  }
+}
+
+extension CheckpointError {
+  /// Whether the cause lies in what a file holds (exit code 65), not in its absence or in the output.
+  public var isBadData: Bool {
+    switch reason {
+    case .damaged, .unsupported, .noSuchTensor: true
+    case .missing, .unreadable, .cannotWrite: false
+    }
+  }
+
+  /// Whether an input is missing or may not be read (exit code 66).
+  public var isMissingInput: Bool { reason == .missing || reason == .unreadable }
+
+  /// Whether output could not be written (exit code 73).
+  public var isWriteFailure: Bool {
+    if case .cannotWrite = reason { true } else { false }
+  }
+
+  static func damaged(
+    _ file: String, _ problem: String, remedy: String = "fetch or write the file again"
+  ) -> CheckpointError {
+    CheckpointError(.damaged, file: file, problem, remedy: remedy)
+  }
+
+  /// The error for a system call that failed while something was being read.
+  static func cannotRead(_ file: String, errno code: Int32) -> CheckpointError {
+    switch code {
+    case ENOENT, ENOTDIR:
+      CheckpointError(.missing, file: file, "there is no such file", remedy: "check the path")
+    case EACCES, EPERM:
+      CheckpointError(.unreadable, file: file, "reading is not permitted", remedy: "check the file's permissions")
+    default:
+      CheckpointError(.unreadable, file: file, "cannot be read: \(systemMessage(code))")
+    }
+  }
+
+  /// The error for a system call that failed while something was being written.
+  package static func cannotWrite(_ file: String, errno code: Int32) -> CheckpointError {
+    let parent = URL(fileURLWithPath: file).deletingLastPathComponent().path
+    return switch code {
+    case ENOSPC, EDQUOT:
+      CheckpointError(
+        .cannotWrite(.noSpace), file: file, "no space is left on the disk, or the quota is used up",
+        remedy: "free some space or write elsewhere; nothing incomplete was left under this name")
+    case EROFS, EACCES, EPERM:
+      CheckpointError(
+        .cannotWrite(.readOnly), file: file, "writing is not permitted (\(systemMessage(code)))",
+        remedy: "check the permissions of \(parent) or write elsewhere")
+    case ENOENT, ENOTDIR:
+      CheckpointError(
+        .cannotWrite(.missingParent), file: file, "there is no folder \(parent) to write to",
+        remedy: "create it first")
+    case EEXIST, ENOTEMPTY, EISDIR:
+      CheckpointError(
+        .cannotWrite(.alreadyExists), file: file, "there is already a file or folder of this name",
+        remedy: "remove it or choose another name")
+    default:
+      CheckpointError(.cannotWrite(.system(code)), file: file, "cannot be written: \(systemMessage(code))")
+    }
+  }
+
+  private static func systemMessage(_ code: Int32) -> String { String(cString: strerror(code)) }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import OrderedCollections
+import Torch
+
+/// The weights in a Hugging Face folder: `model.safetensors`, or shards with `model.safetensors.index.json`.
+public struct SafetensorsFolder: Sendable {
+  /// The path of the folder.
+  public let path: String
+  private let files: [SafetensorsFile]
+  /// For each tensor the place of its file in `files`.
+  private let places: OrderedDictionary<String, Int>
+
+  /// The name of the file that holds a whole model.
+  public static let fileName = "model.safetensors"
+  /// The name of the index of a model in several files.
+  public static let indexName = "model.safetensors.index.json"
+
+  /// Whether a folder holds weights that can be opened here.
+  public static func exists(in folder: URL) -> Bool {
+    [fileName, indexName].contains {
+      FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
+    }
+  }
+
+  /// Opens the single file, or else every shard of the index; checks all headers, and that each tensor that the index
+  /// names is where it says.
+  /// - Throws: `CheckpointError`: missing (files), damaged.
+  public init(_ folder: URL) throws {
+    path = folder.path
+    let single = folder.appendingPathComponent(Self.fileName)
+    guard Self.exists(in: folder) else {
+      throw CheckpointError(
+        .missing, file: folder.path, "holds neither \(Self.fileName) nor \(Self.indexName)",
+        remedy: "name a folder with a model's weights")
+    }
+    if FileManager.default.fileExists(atPath: single.path) {
+      let file = try SafetensorsFile(contentsOf: single)
+      files = [file]
+      places = OrderedDictionary(uniqueKeysWithValues: file.names.map { ($0, 0) })
+      return
+    }
+    let index = try ShardIndex(contentsOf: folder.appendingPathComponent(Self.indexName))
+    let shards = index.shards
+    files = try shards.map { try SafetensorsFile(contentsOf: $0) }
+    let order = Dictionary(uniqueKeysWithValues: shards.enumerated().map { ($1, $0) })
+    places = index.files.mapValues { order[$0] ?? 0 }
+    let absent = places.filter { files[$0.value][$0.key] == nil }.keys
+    guard absent.isEmpty else {
+      throw CheckpointError.damaged(
+        index.path,
+        "names tensors that the files it gives for them do not hold: " + absent.joined(separator: ", "),
+        remedy: "fetch index and files again, from the same release")
+    }
+  }
+
+  /// The names of all tensors.
+  public var names: [String] { Array(places.keys) }
+
+  /// The texts under `__metadata__` of the first file.
+  public var metadata: OrderedDictionary<String, String> { files.first?.metadata ?? [:] }
+
+  /// The tensor of a name as it lies in its file, or nil where there is none.
+  public subscript(name: String) -> StoredTensor? { places[name].flatMap { files[$0][name] } }
+
+  /// The tensor of a name, on its file's mapping without a copy where it is aligned.
+  /// - Throws: `CheckpointError` when there is none.
+  public func tensor(_ name: String) throws -> Tensor {
+    guard let stored = self[name] else {
+      throw CheckpointError(.noSuchTensor, file: path, "holds no tensor \"\(name)\"")
+    }
+    return try stored.tensor()
+  }
+}

@@ -1,0 +1,49 @@
+import Foundation
+import OrderedCollections
+import OrderedJSON
+
+/// The index of a model that is split over several files: `model.safetensors.index.json` or
+/// `pytorch_model.bin.index.json`, which maps every tensor's name to the file that holds it.
+public struct ShardIndex: Sendable {
+  /// The file that holds each tensor, by the tensor's name, in the index's order.
+  public let files: OrderedDictionary<String, URL>
+  /// The path of the index.
+  public let path: String
+
+  /// Reads an index and checks that every file it names is there.
+  /// - Throws: `CheckpointError`: missing (the index, or shards, all of which are listed) or damaged.
+  public init(contentsOf url: URL) throws {
+    path = url.path
+    let json: JSON
+    do {
+      let file = try MappedFile(url)
+      try file.refuseImpostors()
+      json = try JSON(parsing: UnsafeRawBufferPointer(file.bytes))
+    } catch let error as JSONError {
+      throw CheckpointError.damaged(url.path, "the index is no valid JSON: \(error)")
+    }
+    guard let map = json["weight_map"]?.object, !map.isEmpty else {
+      throw CheckpointError.damaged(url.path, "the index has no \"weight_map\" that names tensors")
+    }
+    let folder = url.deletingLastPathComponent()
+    var files: OrderedDictionary<String, URL> = [:]
+    for (name, value) in map {
+      // A shard lies beside its index; anything else would let a downloaded file reach out of its folder.
+      guard let shard = value.string, !shard.isEmpty, !shard.contains("/"), !shard.contains("\0"), shard != ".." else {
+        throw CheckpointError.damaged(url.path, "the index gives no plain file name for tensor \"\(name)\"")
+      }
+      files[name] = folder.appendingPathComponent(shard)
+    }
+    let missing = OrderedSet(files.values).filter { !FileManager.default.fileExists(atPath: $0.path) }
+    guard missing.isEmpty else {
+      throw CheckpointError(
+        .missing, file: url.path,
+        "names files that are not there: " + missing.map(\.lastPathComponent).joined(separator: ", "),
+        remedy: "fetch the missing files into the same folder")
+    }
+    self.files = files
+  }
+
+  /// The files, each once, in the order in which the index first names them.
+  public var shards: [URL] { Array(OrderedSet(files.values)) }
+}
