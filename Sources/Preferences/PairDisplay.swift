@@ -5,9 +5,8 @@ import Tokenization
 public struct PairDisplay: Sendable {
   /// Whether colours are used; without them, brackets mark the targets.
   public var usesColour: Bool
-  /// The text of ids, and the special tokens among them.
+  /// The text of ids, special tokens as they are spelled.
   private let decode: @Sendable ([Int32]) -> String
-  private let specialTokens: Set<Int32>
 
   /// A display.
   /// - Parameters:
@@ -15,14 +14,12 @@ public struct PairDisplay: Sendable {
   ///   - usesColour: whether the terminal shows colours; false where `NO_COLOR` is set or output is no terminal.
   public init(tokenizer: Tokenizer, usesColour: Bool) {
     self.init(
-      decode: { tokenizer.decode($0, skipSpecialTokens: false) }, specialTokens: tokenizer.specialTokenIDs,
-      usesColour: usesColour)
+      decode: { tokenizer.decode($0, skipSpecialTokens: false) }, usesColour: usesColour)
   }
 
   /// A display made of functions, for tests.
-  package init(decode: @escaping @Sendable ([Int32]) -> String, specialTokens: Set<Int32>, usesColour: Bool) {
+  package init(decode: @escaping @Sendable ([Int32]) -> String, usesColour: Bool) {
     self.decode = decode
-    self.specialTokens = specialTokens
     self.usesColour = usesColour
   }
 

@@ -47,9 +47,11 @@ enum RecordSplitter {
         if isLast && records.isEmpty { return nil }  // an empty array
         return BadLine(line: line, reason: "not JSON: expected an element of the array before '\(isLast ? "]" : ",")'")
       }
-      let skipped = bytes[elementStart..<range.lowerBound].count { $0 == UInt8(ascii: "\n") }
-      records.append(Record(range: range, line: elementLine + skipped))
+      records.append(Record(range: range, line: firstLine(of: range)))
       return nil
+    }
+    func firstLine(of range: Range<Int>) -> Int {
+      elementLine + bytes[elementStart..<range.lowerBound].count { $0 == UInt8(ascii: "\n") }
     }
 
     while position < bytes.count {
@@ -95,7 +97,9 @@ enum RecordSplitter {
     if isClosed { return (records, nil) }
     return (
       records,
-      BadLine(line: elementLine, reason: "not JSON: the array is not closed; the file may be cut off at this element")
+      BadLine(
+        line: firstLine(of: trim(elementStart..<bytes.count, in: bytes)),
+        reason: "not JSON: the array is not closed; the file may be cut off at this element")
     )
   }
 
