@@ -84,9 +84,11 @@ public struct TokenizedPairs: Sendable {
   /// - Throws: `PairError.allDropped` if there is none.
   public func usable() throws(PairError) -> [TokenizedPair] {
     let usable = pairs.filter { $0.dropReason == nil }
-    if usable.isEmpty {
+    guard !usable.isEmpty else {
+      // Only what was cut off can be had back by a greater maximal length.
+      let cut = options.truncationMode == .keepStart ? pairs.filter { $0.dropReason != .identical } : []
       throw .allDropped(
-        counts: dropCounts, maxLength: options.maxLength, shortestPrompt: pairs.map(\.promptLength).min() ?? 0)
+        counts: dropCounts, maxLength: options.maxLength, shortestPrompt: cut.map(\.promptLength).min() ?? 0)
     }
     return usable
   }

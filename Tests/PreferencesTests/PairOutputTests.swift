@@ -39,7 +39,7 @@ struct PairOutputTests {
         "index": 1, "chosen_ids": [261, 112, 97, 97, 262], "rejected_ids": [261, 112, 98, 262],
         "chosen_mask": [0, 0, 1, 1, 1], "rejected_mask": [0, 0, 1, 1], "shared_prefix": 2, "dropped": false,
       ])
-    #expect(lines[2]["dropped"] == "identical")
+    #expect(lines[2]["dropped"] == true && lines[2]["reason"] == "identical")
   }
 
   // MARK: Statistics
