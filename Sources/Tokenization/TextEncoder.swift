@@ -1,0 +1,123 @@
+/// The way from a text to ids: added tokens, normalizer, pre-tokenizer, merges. Immutable, shared by all threads.
+struct TextEncoder: Sendable {
+  let addedTokens: AddedTokens
+  let normalizer: Normalizer
+  let preTokenizer: PreTokenizer
+  let vocabulary: Vocabulary
+
+  /// Appends the ids of a text to `workspace.tokens`.
+  func encode(_ text: UnsafeBufferPointer<UInt8>, _ workspace: inout Workspace) {
+    guard let bytes = text.baseAddress, !text.isEmpty else { return }
+    let text = ClassifiedText(bytes, end: text.count, classes: CharacterClasses.table)
+    if addedTokens.plain.isEmpty { return encodeNormalizing(text, from: 0, &workspace) }
+    var parts = exchange(&workspace.plainParts, with: [])
+    parts.removeAll(keepingCapacity: true)
+    addedTokens.plain.split(text, from: 0, into: &parts)
+    for part in parts {
+      if let id = part.id {
+        workspace.tokens.append(id)
+      } else {
+        encodeNormalizing(ClassifiedText(bytes, end: part.end, classes: text.classes), from: part.start, &workspace)
+      }
+    }
+    workspace.plainParts = parts
+  }
+
+  /// Encodes a part without plain added tokens.
+  private func encodeNormalizing(_ text: ClassifiedText, from start: Int, _ workspace: inout Workspace) {
+    if normalizer.leavesAlone(text, from: start) { return encodeNormalized(text, from: start, &workspace) }
+    let part = UnsafeBufferPointer(start: text.bytes + start, count: text.end - start)
+    var normalized = normalizer.normalize(String(decoding: part, as: UTF8.self))
+    normalized.withUTF8 { buffer in
+      guard let bytes = buffer.baseAddress else { return }
+      encodeNormalized(ClassifiedText(bytes, end: buffer.count, classes: text.classes), from: 0, &workspace)
+    }
+  }
+
+  /// Encodes a normalized part, in which further added tokens may be found.
+  private func encodeNormalized(_ text: ClassifiedText, from start: Int, _ workspace: inout Workspace) {
+    if addedTokens.normalized.isEmpty { return encodePlain(text, from: start, &workspace) }
+    var parts = exchange(&workspace.normalizedParts, with: [])
+    parts.removeAll(keepingCapacity: true)
+    addedTokens.normalized.split(text, from: start, into: &parts)
+    for part in parts {
+      if let id = part.id {
+        workspace.tokens.append(id)
+      } else {
+        encodePlain(ClassifiedText(text.bytes, end: part.end, classes: text.classes), from: part.start, &workspace)
+      }
+    }
+    workspace.normalizedParts = parts
+  }
+
+  /// Encodes a part without added tokens.
+  private func encodePlain(_ text: ClassifiedText, from start: Int, _ workspace: inout Workspace) {
+    workspace.pieces.removeAll()
+    workspace.pieces.append(start, text.end)
+    guard preTokenizer.addsPrefixSpace else {
+      split(text, preTokenizer.splitters[...], &workspace)
+      return encodePieces(text, &workspace)
+    }
+    split(text, preTokenizer.splitters[..<preTokenizer.prefixStage], &workspace)
+    let prefixed = prefixSpaces(text, &workspace)
+    prefixed.withUnsafeBufferPointer { buffer in
+      guard let bytes = buffer.baseAddress else { return }
+      let text = ClassifiedText(bytes, end: buffer.count, classes: text.classes)
+      split(text, preTokenizer.splitters[preTokenizer.prefixStage...], &workspace)
+      encodePieces(text, &workspace)
+    }
+  }
+
+  /// Cuts all pieces with one splitter after the other.
+  private func split(_ text: ClassifiedText, _ splitters: ArraySlice<Splitter>, _ workspace: inout Workspace) {
+    for splitter in splitters {
+      workspace.finerPieces.removeAll()
+      for piece in workspace.pieces.elements {
+        let part = ClassifiedText(text.bytes, end: piece.end, classes: text.classes)
+        splitter.split(part, from: piece.start, scratch: &workspace.splitting, into: &workspace.finerPieces)
+      }
+      swap(&workspace.pieces, &workspace.finerPieces)
+    }
+  }
+
+  /// Copies all pieces, each beginning with a space; the pieces then are those of the copy.
+  private func prefixSpaces(_ text: ClassifiedText, _ workspace: inout Workspace) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var pieces = Spans()
+    for piece in workspace.pieces.elements {
+      let start = bytes.count
+      if text.bytes[piece.start] != UInt8(ascii: " ") { bytes.append(UInt8(ascii: " ")) }
+      bytes.append(contentsOf: UnsafeBufferPointer(start: text.bytes + piece.start, count: piece.end - piece.start))
+      pieces.append(start, bytes.count)
+    }
+    workspace.pieces = pieces
+    return bytes
+  }
+
+  private func encodePieces(_ text: ClassifiedText, _ workspace: inout Workspace) {
+    for piece in workspace.pieces.elements {
+      encode(word: UnsafeBufferPointer(start: text.bytes + piece.start, count: piece.end - piece.start), &workspace)
+    }
+  }
+
+  @inline(__always)
+  private func encode(word: UnsafeBufferPointer<UInt8>, _ workspace: inout Workspace) {
+    guard word.count <= WordCache.longestWord, let bytes = word.baseAddress else {
+      return vocabulary.encode(word, workspace: &workspace.merging, into: &workspace.tokens)
+    }
+    let hash = hash(of: bytes, count: word.count)
+    if let tokens = workspace.cache.tokens(of: bytes, count: word.count, hash: hash) {
+      return workspace.tokens.append(tokens)
+    }
+    let start = workspace.tokens.count
+    vocabulary.encode(word, workspace: &workspace.merging, into: &workspace.tokens)
+    workspace.cache.add(bytes, count: word.count, hash: hash, tokens: workspace.tokens.suffix(from: start))
+  }
+}
+
+/// Takes a value out of its place, so that what is done with it does not hold the place.
+private func exchange<Value>(_ place: inout Value, with replacement: Value) -> Value {
+  let value = place
+  place = replacement
+  return value
+}

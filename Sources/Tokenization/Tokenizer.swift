@@ -1,0 +1,110 @@
+import Foundation
+import OrderedJSON
+
+/// A byte-level BPE tokenizer, read from a Hugging Face `tokenizer.json`: the same ids, the same texts.
+///
+/// ```swift
+/// let tokenizer = try Tokenizer(folder: modelFolder)
+/// let ids = tokenizer.encode("你好, world")
+/// tokenizer.decode(ids)  // "你好, world"
+/// ```
+/// The `truncation` and `padding` of the file are ignored, as `transformers` does: whoever calls decides on lengths.
+/// What a file may ask for beyond byte-level BPE is refused with a `TokenizerError` when it is read. After that, nothing
+/// fails: any text has ids, and any ids have a text.
+public struct Tokenizer: Sendable {
+  let encoder: TextEncoder
+  let decoder: TokenDecoder
+  let postProcessor: PostProcessor
+  let pool = WorkspacePool()
+  private let names: ByteTable
+  private let tokens: [String?]
+
+  /// The ids of all special tokens: those that `decode(skipSpecialTokens: true)` leaves out.
+  public let specialTokenIDs: Set<Int32>
+
+  /// Reads a `tokenizer.json`.
+  /// - Throws: `TokenizerError`, which names the file and the field.
+  public init(contentsOf file: URL) throws {
+    let data: Data
+    do {
+      data = try Data(contentsOf: file, options: .mappedIfSafe)
+    } catch {
+      throw TokenizerError.missing(file: file.path, reason: error.localizedDescription)
+    }
+    let json: JSON
+    do {
+      json = try JSON(parsing: data)
+    } catch {
+      throw TokenizerError.malformed(file: file.path, field: "the file (\(error))", expected: "JSON")
+    }
+    try self.init(json: json, file: file.path)
+  }
+
+  /// Reads the `tokenizer.json` in a folder, of a model or of MiniMind.
+  /// - Throws: `TokenizerError`, which names the file and the field.
+  public init(folder: URL) throws {
+    try self.init(contentsOf: folder.appendingPathComponent("tokenizer.json"))
+  }
+
+  /// Makes a tokenizer of the content of a `tokenizer.json`.
+  /// - Parameters:
+  ///   - json: the content.
+  ///   - file: where it comes from, for messages.
+  /// - Throws: `TokenizerError`, which names the file and the field.
+  public init(json: JSON, file: String = "tokenizer.json") throws {
+    let definition = try TokenizerDefinition(json, file: file)
+    encoder = TextEncoder(
+      addedTokens: AddedTokens(definition.addedTokens, normalizer: definition.normalizer),
+      normalizer: definition.normalizer, preTokenizer: definition.preTokenizer,
+      vocabulary: definition.vocabulary)
+    names = definition.names
+    tokens = definition.tokens
+    let special = Set(definition.addedTokens.filter(\.isSpecial).map(\.id))
+    specialTokenIDs = special
+    decoder = definition.decoder(special: special)
+    postProcessor = definition.postProcessor
+  }
+
+  /// The largest id plus one: the rows that an embedding table needs.
+  public var vocabularySize: Int { tokens.count }
+
+  /// The id of a token as the file spells it (`Ġthe` for " the"); nil for what is no token.
+  public func id(of token: String) -> Int32? { names.id(for: token) }
+
+  /// The token of an id as the file spells it; nil for ids without a token.
+  public func token(of id: Int32) -> String? {
+    tokens.indices.contains(Int(id)) ? tokens[Int(id)] : nil
+  }
+
+  /// The ids of a text, as Hugging Face's `encode(text, add_special_tokens=False)`.
+  ///
+  /// Added tokens in the text, special ones too, become their ids.
+  public func encode(_ text: String) -> [Int32] { encode(text, addSpecialTokens: false) }
+
+  /// The ids of a text, with the tokens that the post-processor puts around it where these are asked for.
+  public func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
+    pool.withWorkspace { encode(text, addSpecialTokens: addSpecialTokens, &$0) }
+  }
+
+  /// The ids of a text, by means of a given workspace.
+  func encode(_ text: String, addSpecialTokens: Bool, _ workspace: inout Workspace) -> [Int32] {
+    workspace.tokens.removeAll()
+    if addSpecialTokens { for id in postProcessor.prefix { workspace.tokens.append(id) } }
+    var text = text
+    text.withUTF8 { encoder.encode($0, &workspace) }
+    if addSpecialTokens { for id in postProcessor.suffix { workspace.tokens.append(id) } }
+    return Array(workspace.tokens.suffix(from: 0))
+  }
+
+  /// The text of some ids.
+  ///
+  /// Ids that are no tokens are left out, as Hugging Face does; bytes that are no UTF-8 become U+FFFD.
+  public func decode(_ ids: [Int32], skipSpecialTokens: Bool = false) -> String {
+    decoder.decode(ids, skipSpecialTokens: skipSpecialTokens)
+  }
+
+  /// A decoder that takes ids one at a time and never returns half a character.
+  public func streamingDecoder(skipSpecialTokens: Bool = false) -> StreamingDecoder {
+    StreamingDecoder(decoder, skipSpecialTokens: skipSpecialTokens)
+  }
+}

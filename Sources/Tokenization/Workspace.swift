@@ -1,0 +1,33 @@
+import Synchronization
+
+/// All memory that encoding one text needs. Owned by one thread at a time.
+struct Workspace: ~Copyable {
+  var tokens = TokenBuffer()
+  var merging = MergeWorkspace()
+  var cache = WordCache()
+  var splitting = SplitScratch()
+  var plainParts: [AddedTokenFinder.Part] = []
+  var normalizedParts: [AddedTokenFinder.Part] = []
+  var pieces = Spans()
+  var finerPieces = Spans()
+}
+
+/// The workspaces of a tokenizer that no thread is using. Their caches of words stay warm from call to call.
+final class WorkspacePool: Sendable {
+  /// A workspace that can be handed around. Sendable because it is in the pool or in one thread's hands, never both.
+  final class Loan: @unchecked Sendable {
+    var workspace = Workspace()
+  }
+
+  private let idle = Mutex<[Loan]>([])
+
+  /// Runs something with a workspace of its own.
+  func withWorkspace<Result>(_ body: (inout Workspace) -> Result) -> Result {
+    let loan = idle.withLock { $0.popLast() } ?? Loan()
+    defer {
+      // One for each thread that ever encoded at the same time would be too many to keep.
+      idle.withLock { if $0.count < 64 { $0.append(loan) } }
+    }
+    return body(&loan.workspace)
+  }
+}
