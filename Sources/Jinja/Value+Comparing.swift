@@ -1,0 +1,147 @@
+import OrderedCollections
+
+extension Value {
+  /// Python's truth.
+  var isTrue: Bool {
+    switch self {
+    case .undefined, .none: false
+    case .bool(let value): value
+    case .integer(let value): value != 0
+    case .double(let value): value != 0
+    case .string(let text), .markup(let text): !text.utf8.isEmpty
+    case .list(let list), .tuple(let list): list.count > 0
+    case .dictionary(let mapping): mapping.count > 0
+    case .iterable(let iterable): iterable.isOneShot || !iterable.remaining.isEmpty
+    case .namespace, .loop, .builtin, .method, .macro: true
+    }
+  }
+
+  /// A number's value; booleans count as 0 and 1.
+  var asInteger: Int? {
+    switch self {
+    case .bool(let value): value ? 1 : 0
+    case .integer(let value): value
+    default: nil
+    }
+  }
+
+  /// A number's value as a double.
+  var asDouble: Double? {
+    if case .double(let value) = self { value } else { asInteger.map(Double.init) }
+  }
+}
+
+extension Value: Hashable {
+  /// Python's `==`: numbers compare by value whatever their type, strings by code points.
+  static func == (left: Value, right: Value) -> Bool {
+    switch (left, right) {
+    case (.string(let a), .string(let b)), (.markup(let a), .string(let b)), (.string(let a), .markup(let b)),
+      (.markup(let a), .markup(let b)):
+      return a.isSameText(as: b)
+    case (.undefined, .undefined), (.none, .none):
+      return true
+    case (.list(let a), .list(let b)), (.tuple(let a), .tuple(let b)):
+      return a === b || a.items == b.items
+    case (.dictionary(let a), .dictionary(let b)):
+      return a === b || (a.count == b.count && a.members.allSatisfy { b.members[$0.key] == $0.value })
+    case (.iterable(let a), .iterable(let b)):
+      if a === b { return true }
+      if case (.range, .range) = (a.kind, b.kind) { return a.remaining == b.remaining }
+      return false
+    case (.namespace(let a), .namespace(let b)): return a === b
+    case (.loop(let a), .loop(let b)): return a === b
+    case (.macro(let a), .macro(let b)): return a === b
+    case (.builtin(let a), .builtin(let b)): return a == b
+    case (.method(let a), .method(let b)): return a.name.name == b.name.name && a.receiver == b.receiver
+    default:
+      if let a = left.asInteger, let b = right.asInteger { return a == b }
+      if let a = left.asDouble, let b = right.asDouble { return a == b }
+      return false
+    }
+  }
+
+  /// Equal values hash alike, so integral doubles and booleans hash as integers.
+  func hash(into hasher: inout Hasher) {
+    switch self {
+    case .string(let text), .markup(let text):
+      var text = text
+      text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    case .double(let value):
+      if let integer = Int(exactly: value) { hasher.combine(integer) } else { hasher.combine(value) }
+    case .bool, .integer: hasher.combine(asInteger)
+    case .list(let list), .tuple(let list): hasher.combine(list.items)
+    default: hasher.combine(typeName)
+    }
+  }
+
+  /// Whether it may be a dictionary's key.
+  var isHashable: Bool {
+    switch self {
+    case .list, .dictionary: false
+    case .tuple(let list): list.items.allSatisfy(\.isHashable)
+    default: true
+    }
+  }
+
+  /// Python's order: negative, zero or positive as `self` is less, equal or greater; nil where one is not a number.
+  func order(_ other: Value, _ symbol: String) throws(TemplateError) -> Int? {
+    switch (self, other) {
+    case (.undefined(let undefined), _), (_, .undefined(let undefined)): throw undefined.error
+    case (.list(let a), .list(let b)), (.tuple(let a), .tuple(let b)):
+      for (x, y) in zip(a.items, b.items) where x != y { return try x.order(y, symbol) }
+      return a.count - b.count
+    default: break
+    }
+    if let a = text, let b = other.text { return a.textOrder(b) }
+    if let a = asInteger, let b = other.asInteger { return a < b ? -1 : a > b ? 1 : 0 }
+    if let a = asDouble, let b = other.asDouble { return a < b ? -1 : a > b ? 1 : a == b ? 0 : nil }
+    throw .runtime(
+      "'\(symbol)' not supported between instances of '\(typeName)' and '\(other.typeName)'")
+  }
+
+  /// Python's `in`.
+  func contains(_ item: Value) throws(TemplateError) -> Bool {
+    switch self {
+    case .string(let text), .markup(let text):
+      guard let part = item.text else {
+        if case .undefined(let undefined) = item { throw undefined.error }
+        throw .runtime("'in <string>' requires string as left operand, not \(item.typeName)")
+      }
+      return text.find(part) != nil
+    case .dictionary(let mapping):
+      guard item.isHashable else { throw .runtime("unhashable type: '\(item.typeName)'") }
+      if case .string(let key) = item { return mapping[key] != nil }
+      return mapping[item] != nil
+    case .list(let list), .tuple(let list): return list.items.contains(item)
+    case .iterable(let iterable): return iterable.take().contains(item)
+    case .undefined: return false
+    default: throw .runtime("argument of type '\(typeName)' is not iterable")
+    }
+  }
+
+  /// What a loop over it yields.
+  func iterated() throws(TemplateError) -> [Value] {
+    switch self {
+    case .list(let list), .tuple(let list): return list.items
+    case .dictionary(let mapping): return Array(mapping.members.keys)
+    case .iterable(let iterable): return iterable.take()
+    case .string(let text): return text.unicodeScalars.map { .string(String($0)) }
+    case .markup(let text): return text.unicodeScalars.map { .markup(String($0)) }
+    case .undefined: return []
+    case .loop(let loop): return try loop.rest()
+    default: throw .runtime("'\(typeName)' object is not iterable")
+    }
+  }
+
+  /// Python's `len`; nil where there is none.
+  var length: Int? {
+    switch self {
+    case .string(let text), .markup(let text): text.codePointCount
+    case .list(let list), .tuple(let list): list.count
+    case .dictionary(let mapping): mapping.count
+    case .iterable(let iterable): iterable.isOneShot ? nil : iterable.remaining.count
+    case .undefined: 0
+    default: nil
+    }
+  }
+}

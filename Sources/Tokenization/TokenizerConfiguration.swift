@@ -1,0 +1,92 @@
+import Foundation
+import OrderedCollections
+import OrderedJSON
+
+/// What a model folder's `tokenizer_config.json` says: special tokens and chat templates.
+public struct TokenizerConfiguration: Sendable {
+  /// The name of the file.
+  public static let fileName = "tokenizer_config.json"
+
+  /// The whole file.
+  public let raw: JSON
+
+  /// Reads `tokenizer_config.json` from a folder.
+  /// - Throws: `TokenizerConfigurationError` when the file is missing or is not a JSON object.
+  public init(folder: URL) throws {
+    let file = folder.appendingPathComponent(Self.fileName)
+    guard let data = FileManager.default.contents(atPath: file.path) else {
+      throw TokenizerConfigurationError.missing(file.path)
+    }
+    let json: JSON
+    do {
+      json = try JSON(parsing: data)
+    } catch {
+      throw TokenizerConfigurationError.malformed(file.path, "\(error)")
+    }
+    guard json.object != nil else {
+      throw TokenizerConfigurationError.malformed(file.path, "expected an object at the top")
+    }
+    raw = json
+  }
+
+  /// Takes a configuration that is already read.
+  public init(raw: JSON) { self.raw = raw }
+
+  /// The token that starts a text, such as `<|im_start|>`.
+  public var bosToken: String? { token("bos_token") }
+
+  /// The token that ends a text, such as `<|im_end|>`.
+  public var eosToken: String? { token("eos_token") }
+
+  /// The token that fills up a batch.
+  public var padToken: String? { token("pad_token") }
+
+  /// The named special tokens that `transformers` passes to chat templates, in its order.
+  public var specialTokens: OrderedDictionary<String, String> {
+    var tokens: OrderedDictionary<String, String> = [:]
+    for name in Self.specialTokenNames {
+      if let token = token(name) { tokens[name] = token }
+    }
+    return tokens
+  }
+
+  /// The chat templates by name. A file that holds a single template names it `default`.
+  public var chatTemplates: OrderedDictionary<String, String> {
+    switch raw["chat_template"] {
+    case .string(let source): return ["default": source]
+    case .array(let entries):
+      var templates: OrderedDictionary<String, String> = [:]
+      for entry in entries {
+        if let name = entry["name"]?.string, let source = entry["template"]?.string { templates[name] = source }
+      }
+      return templates
+    default: return [:]
+    }
+  }
+
+  /// The chat template named `default`, or the only one.
+  public var chatTemplate: String? { chatTemplates["default"] }
+
+  private static let specialTokenNames = [
+    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+  ]
+
+  /// A token is written as a string or as an object with its properties.
+  private func token(_ name: String) -> String? { raw[name]?.string ?? raw[name]?["content"]?.string }
+}
+
+/// Why a folder's `tokenizer_config.json` could not be read.
+public enum TokenizerConfigurationError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// There is no such file; the path is where it was expected.
+  case missing(String)
+  /// The file at the path is not what it should be, with the reason.
+  case malformed(String, String)
+
+  /// Names the file, the reason and the remedy.
+  public var description: String {
+    switch self {
+    case .missing(let path): "\(path): no such file; expected the tokenizer_config.json of a Hugging Face model folder"
+    case .malformed(let path, let reason): "\(path): \(reason)"
+    }
+  }
+}
