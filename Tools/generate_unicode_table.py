@@ -1,22 +1,21 @@
 #!/usr/bin/env python3
-"""Writes Sources/Tokenization/Unicode/UnicodeTable.swift: the character properties that pre-tokenizers ask for.
+"""Writes UnicodeTable.swift and CompositionTable.swift in Sources/Tokenization/Unicode: the character properties that
+pre-tokenizers ask for, and what NFC has to know.
 
 What counts is not the newest Unicode standard but what Hugging Face `tokenizers` believes, since token ids must equal
 its ids. So the general categories and `\\w` are read off its regular expression engine, the numbers of `Digits`, the
 punctuation of `Punctuation` and the words of `single_word` off these parts themselves, by running them over all
-1,112,064 Unicode scalars. Python's `unicodedata` supplies which scalars no composition (NFC) can ever touch; scalars
-newer than Python's Unicode version are left to the slow path, which is correct for all.
+1,112,064 Unicode scalars. For NFC, Python's `unicodedata` says what there could be to know, and the library's own
+normalizers which of it they know: their Unicode is older still.
 
-Usage: python3 Tools/generate_unicode_table.py [path of the Swift file]
+Usage: python3 Tools/generate_unicode_table.py
 Made with tokenizers 0.23 (Oniguruma with Unicode 16) and Python 3.11 (Unicode 14).
 """
 
 import pathlib
-import sys
 import unicodedata
 
-from tokenizers import AddedToken, Regex, Tokenizer, models
-from tokenizers import pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 CATEGORIES = "Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Co Cs".split()
 SPACE, WORD, SINGLE_WORD, NUMERIC, PUNCTUATION, INERT = (1 << bit for bit in range(5, 11))
@@ -57,21 +56,42 @@ def single_word():
     return found
 
 
-def inert():
-    """The scalars that NFC neither changes nor joins with what stands before them."""
-    second = set(range(0x1161, 0x1176)) | set(range(0x11A8, 0x11C3))
+def combining_classes():
+    """The canonical combining classes other than 0 that the NFC of `tokenizers` knows: its Unicode is older than Python's."""
+    decompose = normalizers.NFD().normalize_str
+    found = {}
+    for c in SCALARS:
+        number = unicodedata.combining(chr(c))
+        if number > 1 and decompose("a" + chr(c) + "\u0334") == "a\u0334" + chr(c):
+            found[c] = number
+        elif number == 1 and decompose("a\u0301" + chr(c)) == "a" + chr(c) + "\u0301":
+            found[c] = number
+    return found
+
+
+def decompositions():
+    """Scalar → its one or two parts, as far as the NFC of `tokenizers` knows them; Hangul syllables follow a rule instead."""
+    decompose = normalizers.NFD().normalize_str
+    found = {}
     for c in SCALARS:
         parts = unicodedata.decomposition(chr(c))
-        if parts and not parts.startswith("<") and " " in parts:
-            second.add(int(parts.split()[1], 16))
-    return {
-        c
-        for c in SCALARS
-        if c not in second
-        and unicodedata.combining(chr(c)) == 0
-        and unicodedata.category(chr(c)) != "Cn"
-        and unicodedata.is_normalized("NFC", chr(c))
-    }
+        if parts and not parts.startswith("<") and decompose(chr(c)) != chr(c):
+            found[c] = [int(part, 16) for part in parts.split()]
+    return found
+
+
+def composes(c, parts):
+    """Whether the parts become the scalar again."""
+    return len(parts) == 2 and normalizers.NFC().normalize_str("".join(map(chr, parts))) == chr(c)
+
+
+def inert():
+    """The scalars that NFC neither changes nor joins with what stands before them."""
+    decompose, compose = normalizers.NFD().normalize_str, normalizers.NFC().normalize_str
+    classes = combining_classes()
+    second = set(range(0x1161, 0x1176)) | set(range(0x11A8, 0x11C3))
+    second |= {parts[1] for c, parts in decompositions().items() if composes(c, parts)}
+    return {c for c in SCALARS if ord(decompose(chr(c))[0]) not in second and ord(decompose(chr(c))[0]) not in classes and compose(chr(c)) == chr(c)}
 
 
 def properties():
@@ -106,7 +126,36 @@ def base46(number):
             return digits.replace('"', "~").replace("\\", "}")
 
 
-def main(target):
+def swift_string(text):
+    """The content of a multi-line string literal, without line breaks of its own."""
+    return "\\\n".join("    " + text[i : i + 110] for i in range(0, len(text), 110))
+
+
+def write_composition(target):
+    classes, marks, previous = combining_classes(), "", 0
+    for c in sorted(classes):
+        marks += base46(c - previous) + base46(classes[c])
+        previous = c
+    parts, previous = "", 0
+    for c, found in sorted(decompositions().items()):
+        parts += base46(c - previous) + base46(found[0]) + base46(found[1] if len(found) == 2 else 0) + base46(int(composes(c, found)))
+        previous = c
+    target.write_text(
+        "// Made by Tools/generate_unicode_table.py; change that script, not this file.\n\n"
+        "/// What NFC needs to know, as the NFC of `tokenizers` 0.23 knows it. See `PackedNumbers`.\n"
+        "enum CompositionTable {\n"
+        "  /// Scalars with a canonical combining class other than 0, each as the distance to the one before, and the class.\n"
+        f'  static let combiningClasses: StaticString = """\n{swift_string(marks)}\n    """\n\n'
+        "  /// Scalars with a canonical decomposition, each as the distance to the one before, its parts (the second is 0 where there\n"
+        "  /// is only one), and 1 where the parts compose again.\n"
+        f'  static let decompositions: StaticString = """\n{swift_string(parts)}\n    """\n'
+        "}\n",
+        encoding="utf-8",
+    )
+    print(f"{len(classes)} combining classes, {len(decompositions())} decompositions")
+
+
+def write_table(target):
     value = properties()
     classes = []
     runs = []
@@ -120,7 +169,6 @@ def main(target):
             runs.append([1, index])
     assert len(classes) <= 64, len(classes)
     text = "".join(base46(length) + base46(index) for length, index in runs)
-    lines = [text[i : i + 110] for i in range(0, len(text), 110)]
     rows = [", ".join(str(v) for v in classes[i : i + 16]) for i in range(0, len(classes), 16)]
     target.write_text(
         "// Made by Tools/generate_unicode_table.py; change that script, not this file.\n\n"
@@ -129,9 +177,8 @@ def main(target):
         "  /// Per class: the general category in bits 0–4 (in the order of `GeneralCategory`), then white space, `\\w`, `\\w` of\n"
         "  /// single-word tokens, numeric, punctuation, untouched by NFC.\n"
         "  static let classes: [UInt16] = [\n" + "".join(f"    {row},\n" for row in rows) + "  ]\n\n"
-        f"  /// {len(runs)} runs from U+0000 to U+10FFFF: length and class, both in base 46, least digit first; digits \"!\"…\"N\", the last one\n"
-        "  /// of a number \"O\"…\"|\"; \"~\" stands for a quotation mark and \"}\" for a backslash.\n"
-        '  static let runs: StaticString = """\n' + "".join(f"    {line}\\\n" for line in lines).removesuffix("\\\n") + '\n    """\n'
+        f"  /// {len(runs)} runs from U+0000 to U+10FFFF: length and class; see `PackedNumbers`.\n"
+        f'  static let runs: StaticString = """\n{swift_string(text)}\n    """\n'
         "}\n",
         encoding="utf-8",
     )
@@ -139,5 +186,6 @@ def main(target):
 
 
 if __name__ == "__main__":
-    root = pathlib.Path(__file__).resolve().parent.parent
-    main(pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else root / "Sources/Tokenization/Unicode/UnicodeTable.swift")
+    folder = pathlib.Path(__file__).resolve().parent.parent / "Sources/Tokenization/Unicode"
+    write_composition(folder / "CompositionTable.swift")
+    write_table(folder / "UnicodeTable.swift")

@@ -1,5 +1,3 @@
-import Foundation
-
 /// What is done to a text before it is cut: nothing, or Unicode's canonical composition (NFC).
 enum Normalizer: Sendable, Equatable {
   case none
@@ -7,7 +5,23 @@ enum Normalizer: Sendable, Equatable {
 
   /// The normalized text.
   func normalize(_ text: String) -> String {
-    self == .none ? text : text.precomposedStringWithCanonicalMapping
+    var text = text
+    return text.withUTF8 { buffer in
+      guard let bytes = buffer.baseAddress else { return "" }
+      let view = ClassifiedText(bytes, end: buffer.count, classes: CharacterClasses.table)
+      return String(decoding: normalize(view, from: 0), as: UTF8.self)
+    }
+  }
+
+  /// The normalized bytes of `text.bytes[start..<text.end]`.
+  func normalize(_ text: ClassifiedText, from start: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(text.end - start)
+    switch self {
+    case .none: bytes.append(contentsOf: UnsafeBufferPointer(start: text.bytes + start, count: text.end - start))
+    case .nfc: CanonicalComposition.shared.compose(text, from: start, into: &bytes)
+    }
+    return bytes
   }
 
   /// Whether normalizing would leave `text.bytes[start..<text.end]` as it is. May say no too often, never yes.

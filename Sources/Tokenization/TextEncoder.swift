@@ -26,9 +26,7 @@ struct TextEncoder: Sendable {
   /// Encodes a part without plain added tokens.
   private func encodeNormalizing(_ text: ClassifiedText, from start: Int, _ workspace: inout Workspace) {
     if normalizer.leavesAlone(text, from: start) { return encodeNormalized(text, from: start, &workspace) }
-    let part = UnsafeBufferPointer(start: text.bytes + start, count: text.end - start)
-    var normalized = normalizer.normalize(String(decoding: part, as: UTF8.self))
-    normalized.withUTF8 { buffer in
+    normalizer.normalize(text, from: start).withUnsafeBufferPointer { buffer in
       guard let bytes = buffer.baseAddress else { return }
       encodeNormalized(ClassifiedText(bytes, end: buffer.count, classes: text.classes), from: 0, &workspace)
     }
@@ -52,19 +50,48 @@ struct TextEncoder: Sendable {
 
   /// Encodes a part without added tokens.
   private func encodePlain(_ text: ClassifiedText, from start: Int, _ workspace: inout Workspace) {
+    cut(text, from: start, &workspace) { pieces, workspace in
+      for piece in workspace.pieces.elements {
+        let word = UnsafeBufferPointer(start: pieces.bytes + piece.start, count: piece.end - piece.start)
+        encode(word: word, &workspace)
+      }
+    }
+  }
+
+  /// The pieces into which the pre-tokenizer cuts a text.
+  func pieces(of text: String, _ workspace: inout Workspace) -> [String] {
+    var text = text
+    var result: [String] = []
+    text.withUTF8 { buffer in
+      guard let bytes = buffer.baseAddress else { return }
+      let text = ClassifiedText(bytes, end: buffer.count, classes: CharacterClasses.table)
+      cut(text, from: 0, &workspace) { pieces, workspace in
+        result = workspace.pieces.elements.map {
+          String(decoding: UnsafeBufferPointer(start: pieces.bytes + $0.start, count: $0.end - $0.start), as: UTF8.self)
+        }
+      }
+    }
+    return result
+  }
+
+  /// Cuts `text.bytes[start..<text.end]` into `workspace.pieces`, and hands on the bytes to which they refer.
+  @inline(__always)
+  private func cut(
+    _ text: ClassifiedText, from start: Int, _ workspace: inout Workspace,
+    then body: (ClassifiedText, inout Workspace) -> Void
+  ) {
     workspace.pieces.removeAll()
     workspace.pieces.append(start, text.end)
     guard preTokenizer.addsPrefixSpace else {
       split(text, preTokenizer.splitters[...], &workspace)
-      return encodePieces(text, &workspace)
+      return body(text, &workspace)
     }
     split(text, preTokenizer.splitters[..<preTokenizer.prefixStage], &workspace)
-    let prefixed = prefixSpaces(text, &workspace)
-    prefixed.withUnsafeBufferPointer { buffer in
+    prefixSpaces(text, &workspace).withUnsafeBufferPointer { buffer in
       guard let bytes = buffer.baseAddress else { return }
       let text = ClassifiedText(bytes, end: buffer.count, classes: text.classes)
       split(text, preTokenizer.splitters[preTokenizer.prefixStage...], &workspace)
-      encodePieces(text, &workspace)
+      body(text, &workspace)
     }
   }
 
@@ -92,12 +119,6 @@ struct TextEncoder: Sendable {
     }
     workspace.pieces = pieces
     return bytes
-  }
-
-  private func encodePieces(_ text: ClassifiedText, _ workspace: inout Workspace) {
-    for piece in workspace.pieces.elements {
-      encode(word: UnsafeBufferPointer(start: text.bytes + piece.start, count: piece.end - piece.start), &workspace)
-    }
   }
 
   @inline(__always)

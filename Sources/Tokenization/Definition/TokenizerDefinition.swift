@@ -29,7 +29,8 @@ struct TokenizerDefinition {
     for token in added {
       names.set(token.id, for: token.content.utf8)
       while tokens.count <= Int(token.id) { tokens.append(nil) }
-      tokens[Int(token.id)] = token.content
+      // A token that is looked for in normalized text is spelled that way, as by Hugging Face.
+      tokens[Int(token.id)] = token.isNormalized ? normalizer.normalize(token.content) : token.content
     }
     addedTokens = added
     vocabulary = model.vocabulary

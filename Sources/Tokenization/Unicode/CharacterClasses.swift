@@ -18,30 +18,12 @@ enum CharacterClasses {
   nonisolated(unsafe) static let table: UnsafePointer<UInt8> = {
     let table = UnsafeMutablePointer<UInt8>.allocate(capacity: scalarCount)
     table.initialize(repeating: 0, count: scalarCount)
-    var next = 0
-    var isLength = true
-    var length = 0
-    UnicodeTable.runs.withUTF8Buffer { text in
-      var value = 0
-      var place = 1
-      for character in text {
-        // The script replaced what a Swift string literal would have to escape.
-        let byte = character == UInt8(ascii: "~") ? 0x22 : character == UInt8(ascii: "}") ? 0x5C : Int(character)
-        let digit = byte - 33
-        value += (digit >= 46 ? digit - 46 : digit) * place
-        place *= 46
-        guard digit >= 46 else { continue }
-        if isLength {
-          length = value
-        } else {
-          let end = min(next + length, scalarCount)
-          (table + next).update(repeating: UInt8(truncatingIfNeeded: value), count: end - next)
-          next = end
-        }
-        isLength.toggle()
-        value = 0
-        place = 1
-      }
+    var numbers = PackedNumbers(UnicodeTable.runs)
+    var position = 0
+    while let length = numbers.next(), let index = numbers.next() {
+      let end = Swift.min(position + length, scalarCount)
+      (table + position).update(repeating: UInt8(truncatingIfNeeded: index), count: end - position)
+      position = end
     }
     return UnsafePointer(table)
   }()
