@@ -140,6 +140,15 @@ ctorch_status ctorch_squeeze(ctorch_tensor tensor, int64_t dim, ctorch_tensor *o
   return produce(out, error, [&] { return tensor->value.squeeze(dim); });
 }
 
+ctorch_status ctorch_split(ctorch_tensor tensor, const int64_t *lengths, size_t count, int64_t dim, ctorch_tensor *out,
+                           char **error) {
+  return guarded(error, [&] {
+    for (at::Tensor &part : tensor->value.split_with_sizes(shape_of(lengths, count), dim)) {
+      *out++ = handle(std::move(part));
+    }
+  });
+}
+
 ctorch_status ctorch_cat(const ctorch_tensor *tensors, size_t count, int64_t dim, ctorch_tensor *out, char **error) {
   return produce(out, error, [&] { return at::cat(list_of(tensors, count), dim); });
 }

@@ -47,4 +47,12 @@ public struct FlatBuffer {
       parameter.value = view
     }
   }
+
+  /// Gives parameters whose values do not matter yet a common buffer of zeros.
+  ///
+  /// - Throws: `TorchError` when memory runs out.
+  public init(replacing parameters: [NamedParameter]) throws(TorchError) {
+    try self.init(like: parameters, dtype: parameters.first?.parameter.value.dtype ?? .float32)
+    for (view, (_, parameter)) in zip(views, parameters) { parameter.value = view }
+  }
 }

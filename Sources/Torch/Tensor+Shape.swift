@@ -80,6 +80,15 @@ extension Tensor {
     try produce("squeeze") { ctorch_squeeze(handle, Int64(dim), &$0, &$1) }
   }
 
+  /// The parts of a dimension, one behind the other, with lengths that add up to its own; views.
+  public func split(_ lengths: [Int], dim: Int = 0) throws(TorchError) -> [Tensor] {
+    var handles = [ctorch_tensor?](repeating: nil, count: lengths.count)
+    try checked("split") { error in
+      withSizes(lengths) { ctorch_split(handle, $0, $1, Int64(dim), &handles, &error) }
+    }
+    return handles.compactMap { $0.map { Tensor(owning: $0) } }
+  }
+
   /// Tensors joined along an existing dimension.
   public static func concatenate(_ tensors: [Tensor], dim: Int = 0) throws(TorchError) -> Tensor {
     try produce("concatenate") { out, error in

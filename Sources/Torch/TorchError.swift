@@ -17,6 +17,12 @@ public struct TorchError: Error, CustomStringConvertible {
   /// LibTorch's own words.
   public let reason: String
 
+  package init(kind: Kind, operatorName: String, reason: String) {
+    self.kind = kind
+    self.operatorName = operatorName
+    self.reason = reason
+  }
+
   /// The operator and the first paragraph of the reason.
   public var description: String { "\(operatorName): \(reason)" }
 }

@@ -59,6 +59,9 @@ CTORCH_CHECKED ctorch_status ctorch_select(ctorch_tensor tensor, int64_t dim, in
                                            char **error);
 CTORCH_CHECKED ctorch_status ctorch_unsqueeze(ctorch_tensor tensor, int64_t dim, ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_squeeze(ctorch_tensor tensor, int64_t dim, ctorch_tensor *out, char **error);
+// Writes `count` handles: the parts of a dimension, one behind the other, with these lengths.
+CTORCH_CHECKED ctorch_status ctorch_split(ctorch_tensor tensor, const int64_t *lengths, size_t count, int64_t dim,
+                                          ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_cat(const ctorch_tensor *tensors, size_t count, int64_t dim, ctorch_tensor *out,
                                         char **error);
 CTORCH_CHECKED ctorch_status ctorch_stack(const ctorch_tensor *tensors, size_t count, int64_t dim, ctorch_tensor *out,

@@ -1,0 +1,145 @@
+import Torch
+
+/// A decoder-only language model of Qwen3's or Llama's shape, MiniMind's among them.
+///
+/// ```swift
+/// let model = try CausalLM(configuration)
+/// let ids = try Tensor([1, 17, 4] as [Int])
+/// let logits = try model.logits(ids, positions: .arange(0..<3), pattern: PackedTrees([TreeShape(prefix: 3)]))
+/// ```
+public final class CausalLM: Module {
+  /// The model's shape.
+  public let configuration: ModelConfiguration
+  /// All parameters in one buffer, in the order of `namedParameters`.
+  public let weights: FlatBuffer
+  /// All parameters in declaration order under their Hugging Face names.
+  public let namedParameters: [NamedParameter]
+
+  private let backbone: Backbone
+  private let head: Linear?
+
+  /// A model with memory for its weights, all 0.
+  ///
+  /// - Throws: `TorchError` when memory runs out.
+  public init(_ configuration: ModelConfiguration) throws(TorchError) {
+    self.configuration = configuration
+    backbone = try Backbone(configuration)
+    head =
+      configuration.tiesEmbeddings
+      ? nil : try Linear(input: configuration.hiddenSize, output: configuration.vocabularySize)
+    let parts = ModelParts(backbone: backbone, head: head)
+    namedParameters = parts.namedParameters
+    weights = try FlatBuffer(replacing: namedParameters)
+  }
+
+  /// The network and, where it is not tied to the embedding, the head.
+  public var members: [Member] { ModelParts(backbone: backbone, head: head).members }
+
+  /// Draws matrices from N(0, 0.02²) and sets norms to 1, as `transformers` initialises these models.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func initializeRandomly(seed: UInt64) throws(TorchError) {
+    let generator = try Generator(seed: seed)
+    for (_, parameter) in namedParameters {
+      if parameter.shape.count == 1 {
+        try parameter.value.fillInPlace(1)
+      } else {
+        try parameter.value.fillNormal(deviation: 0.02, from: generator)
+      }
+    }
+  }
+
+  /// The last layer's output behind the final norm.
+  ///
+  /// - Parameters:
+  ///   - tokens: `[tokens]`, `int64`
+  ///   - positions: `[tokens]`, `int64`: each token's place in its own sequence, from 0
+  ///   - pattern: which tokens see each other
+  /// - Returns: `[tokens, hidden]`
+  /// - Throws: `TorchError` when LibTorch fails, for instance for an id outside the vocabulary.
+  public func hiddenStates(
+    _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern
+  ) throws(TorchError) -> Tensor {
+    try backbone(tokens, positions: positions, pattern: pattern)
+  }
+
+  /// Scores of every next token.
+  ///
+  /// - Returns: `[tokens, vocabulary]`
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func logits(
+    _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern
+  ) throws(TorchError) -> Tensor {
+    try scores(hiddenStates(tokens, positions: positions, pattern: pattern))
+  }
+
+  /// log p(target | the tokens before it), from the hidden states that predict the targets.
+  ///
+  /// - Parameters:
+  ///   - hidden: `[targets, hidden]`
+  ///   - targets: `[targets]`, `int64`
+  /// - Returns: `[targets]`, `float32`
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func logProbabilities(_ hidden: Tensor, of targets: Tensor) throws(TorchError) -> Tensor {
+    let scores = try self.scores(hidden).to(.float32)
+    return try scores.gather(1, targets.unsqueeze(1)).squeeze(1).subtract(scores.logSumExp(1))
+  }
+
+  /// Scores of the token that follows the ones run through the cache.
+  ///
+  /// - Parameter tokens: the new ones, `[tokens]`, `int64`
+  /// - Returns: `[vocabulary]`
+  /// - Throws: `TorchError` when LibTorch fails or the cache is full.
+  public func nextTokenLogits(_ tokens: Tensor, cache: KeyValueCache) throws(TorchError) -> Tensor {
+    let new = tokens.count
+    let positions = try Tensor.arange(cache.count..<cache.count + new, device: tokens.device)
+    let hidden = try hiddenStates(tokens, positions: positions, pattern: cache)
+    cache.advance(new)
+    return try scores(hidden.narrow(0, new - 1, 1)).squeeze(0)
+  }
+
+  private func scores(_ hidden: Tensor) throws(TorchError) -> Tensor {
+    try linear(hidden, weight: head?.weight.value ?? backbone.embedding.weight.value)
+  }
+}
+
+/// The model's two parts under their names in files.
+private final class ModelParts: Module {
+  let backbone: Backbone
+  let head: Linear?
+
+  init(backbone: Backbone, head: Linear?) {
+    self.backbone = backbone
+    self.head = head
+  }
+
+  var members: [Member] { [.module("model", backbone)] + (head.map { [.module("lm_head", $0)] } ?? []) }
+}
+
+/// Embedding, layers, final norm.
+private final class Backbone: Module {
+  let embedding: Embedding
+  private let layers: [DecoderLayer]
+  private let norm: RMSNorm
+  private let configuration: ModelConfiguration
+
+  init(_ configuration: ModelConfiguration) throws(TorchError) {
+    self.configuration = configuration
+    embedding = try Embedding(entries: configuration.vocabularySize, size: configuration.hiddenSize)
+    var layers: [DecoderLayer] = []
+    for _ in 0..<configuration.layerCount { layers.append(try DecoderLayer(configuration)) }
+    self.layers = layers
+    norm = try RMSNorm(size: configuration.hiddenSize, epsilon: configuration.normEpsilon)
+  }
+
+  var members: [Member] { [.module("embed_tokens", embedding), .list("layers", layers), .module("norm", norm)] }
+
+  func callAsFunction(_ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern) throws(TorchError) -> Tensor {
+    let rotary = try RotaryTables(configuration.rope, headSize: configuration.headSize, positions: positions)
+    var x = try embedding(tokens)
+    for (index, layer) in layers.enumerated() {
+      x = try layer(x, layer: index, rotary: rotary, pattern: pattern)
+    }
+    return try norm(x)
+  }
+}
