@@ -1,0 +1,72 @@
+import Foundation
+import Torch
+
+/// Sums over pairs from which the reported means are made; sums of several micro-batches, steps or ranks simply add up.
+public struct PreferenceMetrics: Sendable, Hashable {
+  /// The number of pairs.
+  public var pairs = 0.0
+  /// Σ loss
+  public var loss = 0.0
+  /// Σ β(log π − log π_ref) of the chosen sides
+  public var chosenRewards = 0.0
+  /// The same of the rejected sides
+  public var rejectedRewards = 0.0
+  /// Pairs whose chosen side has the larger reward
+  public var accuracies = 0.0
+  /// Σ log π of the chosen sides
+  public var chosenLogProbabilities = 0.0
+  /// Σ log π of the rejected sides
+  public var rejectedLogProbabilities = 0.0
+  /// Input tokens run
+  public var tokens = 0.0
+
+  /// Nothing yet.
+  public init() {}
+
+  /// The sums of one micro-batch.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public init(_ losses: PairLosses, policy: Tensor, tokenCount: Int) throws(TorchError) {
+    let pairCount = losses.losses.count
+    let values = try losses.losses.detached().array(Float.self)
+    let rewards = try losses.rewards.array(Float.self)
+    let logProbabilities = try policy.detached().array(Float.self)
+    for pair in 0..<pairCount {
+      loss += Double(values[pair])
+      let (chosen, rejected) = (Double(rewards[pair]), Double(rewards[pairCount + pair]))
+      chosenRewards += chosen
+      rejectedRewards += rejected
+      accuracies += chosen > rejected ? 1 : 0
+      chosenLogProbabilities += Double(logProbabilities[pair])
+      rejectedLogProbabilities += Double(logProbabilities[pairCount + pair])
+    }
+    pairs = Double(pairCount)
+    tokens = Double(tokenCount)
+  }
+
+  /// Adds the sums of other pairs.
+  public static func += (sum: inout PreferenceMetrics, other: PreferenceMetrics) {
+    sum.pairs += other.pairs
+    sum.loss += other.loss
+    sum.chosenRewards += other.chosenRewards
+    sum.rejectedRewards += other.rejectedRewards
+    sum.accuracies += other.accuracies
+    sum.chosenLogProbabilities += other.chosenLogProbabilities
+    sum.rejectedLogProbabilities += other.rejectedLogProbabilities
+    sum.tokens += other.tokens
+  }
+
+  /// The means over the pairs under TRL's names, in the order in which they are written.
+  public var means: [(name: String, value: Double)] {
+    let count = max(pairs, 1)
+    return [
+      ("loss", loss / count),
+      ("rewards/chosen", chosenRewards / count),
+      ("rewards/rejected", rejectedRewards / count),
+      ("rewards/accuracies", accuracies / count),
+      ("rewards/margins", (chosenRewards - rejectedRewards) / count),
+      ("logps/chosen", chosenLogProbabilities / count),
+      ("logps/rejected", rejectedLogProbabilities / count),
+    ]
+  }
+}

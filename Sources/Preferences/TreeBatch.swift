@@ -1,0 +1,110 @@
+/// Pairs of one micro-batch, packed for the model: every pair a tree (shared prefix, chosen tail, rejected tail), the
+/// trees one behind the other, nothing padded.
+///
+/// Only tokens that lead to a target are inputs: what follows the last one but its target of a side is left out.
+/// A side is numbered `i` for the chosen one of pair i and `pairCount + i` for the rejected one.
+public struct TreeBatch: Sendable, Hashable {
+  /// The lengths of a tree's three parts, in input tokens.
+  public struct Tree: Sendable, Hashable {
+    /// Tokens that both sides share.
+    public var prefix: Int
+    /// Further tokens of the chosen side.
+    public var chosen: Int
+    /// Further tokens of the rejected side.
+    public var rejected: Int
+  }
+
+  /// Each pair's index in its file, in the order of the batch.
+  public private(set) var pairIndices: [Int] = []
+  /// The input tokens, `[tokens]`.
+  public private(set) var tokens: [Int] = []
+  /// Each input token's place in its own side, `[tokens]`.
+  public private(set) var positions: [Int] = []
+  /// The parts of each tree, in order; together they cover `tokens`.
+  public private(set) var trees: [Tree] = []
+  /// For each prediction the input token that makes it, `[predictions]`.
+  public private(set) var predictors: [Int] = []
+  /// For each prediction the token whose log-probability is asked for, `[predictions]`.
+  public private(set) var targets: [Int] = []
+  /// The predictions that count towards a side, side by side; one in a shared prefix counts twice, `[terms]`.
+  public private(set) var terms: [Int] = []
+  /// For each term the side it counts towards, `[terms]`.
+  public private(set) var sides: [Int] = []
+  /// The number of target tokens of each side, `[2 · pairCount]`.
+  public private(set) var targetCounts: [Int] = []
+
+  /// The number of pairs.
+  public var pairCount: Int { pairIndices.count }
+
+  /// Packs pairs.
+  ///
+  /// - Parameter sharesPrefix: whether a pair's common prefix is stored once; without, each side is a tree of its own,
+  ///   which gives the same numbers at a higher price.
+  public init(_ pairs: [TokenizedPair], sharesPrefix: Bool = true) {
+    pairIndices = pairs.map(\.index)
+    targetCounts = [Int](repeating: 0, count: 2 * pairs.count)
+    for (number, pair) in pairs.enumerated() {
+      if sharesPrefix {
+        appendTree(pair, prefix: pair.sharedPrefix, sides: [number, pairs.count + number])
+      } else {
+        appendSide(pair.chosenIDs, pair.chosenTargets, side: number)
+        appendSide(pair.rejectedIDs, pair.rejectedTargets, side: pairs.count + number)
+      }
+    }
+  }
+
+  private mutating func appendTree(_ pair: TokenizedPair, prefix: Int, sides: [Int]) {
+    let chosenInputs = Self.inputCount(pair.chosenTargets)
+    let rejectedInputs = Self.inputCount(pair.rejectedTargets)
+    let tree = Tree(
+      prefix: min(prefix, max(chosenInputs, rejectedInputs)), chosen: max(0, chosenInputs - prefix),
+      rejected: max(0, rejectedInputs - prefix))
+    let start = tokens.count
+    let longer = chosenInputs > rejectedInputs ? pair.chosenIDs : pair.rejectedIDs
+    append(longer[..<tree.prefix], from: 0)
+    append(pair.chosenIDs[prefix..<max(prefix, chosenInputs)], from: prefix)
+    append(pair.rejectedIDs[prefix..<max(prefix, rejectedInputs)], from: prefix)
+    trees.append(tree)
+
+    for place in 0..<prefix {
+      let counted = zip(sides, [pair.chosenTargets, pair.rejectedTargets]).filter { $0.1[place] }.map(\.0)
+      if !counted.isEmpty { predict(pair.chosenIDs[place], by: start + place - 1, for: counted) }
+    }
+    let tails = [
+      (pair.chosenIDs, pair.chosenTargets, start + tree.prefix),
+      (pair.rejectedIDs, pair.rejectedTargets, start + tree.prefix + tree.chosen),
+    ]
+    for (side, (ids, targets, tailStart)) in zip(sides, tails) {
+      for place in prefix..<ids.count where targets[place] {
+        // The first token of a tail is predicted by the last of the prefix.
+        predict(ids[place], by: place == prefix ? start + prefix - 1 : tailStart + place - prefix - 1, for: [side])
+      }
+    }
+  }
+
+  private mutating func appendSide(_ ids: [Int32], _ isTarget: [Bool], side: Int) {
+    let start = tokens.count
+    let inputs = Self.inputCount(isTarget)
+    append(ids[..<inputs], from: 0)
+    trees.append(Tree(prefix: inputs, chosen: 0, rejected: 0))
+    for place in ids.indices where isTarget[place] { predict(ids[place], by: start + place - 1, for: [side]) }
+  }
+
+  private mutating func append(_ ids: ArraySlice<Int32>, from position: Int) {
+    tokens.append(contentsOf: ids.lazy.map(Int.init))
+    positions.append(contentsOf: position..<position + ids.count)
+  }
+
+  private mutating func predict(_ target: Int32, by predictor: Int, for counted: [Int]) {
+    for side in counted {
+      terms.append(targets.count)
+      sides.append(side)
+      targetCounts[side] += 1
+    }
+    predictors.append(predictor)
+    targets.append(Int(target))
+  }
+
+  /// How many leading tokens of a side must run: all before its last target. The first token is never a target.
+  private static func inputCount(_ isTarget: [Bool]) -> Int { isTarget.lastIndex(of: true) ?? 0 }
+}
