@@ -79,11 +79,12 @@ struct Conditional: Expression {
   let test: any Expression
   let positive: any Expression
   let negative: (any Expression)?
+  let line: Int
 
   func evaluate(_ renderer: Renderer) throws(TemplateError) -> Value {
     if try test.evaluate(renderer).isTrue { return try positive.evaluate(renderer) }
     guard let negative else {
-      return .undefined("the inline if-expression evaluated to false and no else section was defined.")
+      return .undefined("the inline if-expression on line \(line) evaluated to false and no else section was defined.")
     }
     return try negative.evaluate(renderer)
   }
@@ -148,16 +149,9 @@ struct Concatenation: Expression {
   let parts: [any Expression]
 
   func evaluate(_ renderer: Renderer) throws(TemplateError) -> Value {
-    let values = try parts.evaluate(renderer)
-    if values.contains(where: \.isMarkup) {
-      var result = ""
-      for value in values { result += value.isMarkup ? try value.printed() : try value.printed().escapedHTML }
-      try renderer.spend(result.utf8.count)
-      return .markup(result)
-    }
     var result = ""
-    for value in values {
-      let text = try value.printed()
+    for part in parts {
+      let text = try part.evaluate(renderer).printed()
       try renderer.spend(text.utf8.count)
       result += text
     }

@@ -279,8 +279,11 @@ struct Lexer {
       return add(.integer(value))
     }
 
+    let start = position
     var text = digits(\.isDecimalDigit)
     var isInteger = true
+    // After a dot, as in `a.0.1`, there are only integers.
+    if start > 0, source[start - 1] == "." { return add(.integer(Int(text) ?? 0)) }
     if has(".", at: position), position + 1 < source.count, source[position + 1].isDecimalDigit {
       isInteger = false
       position += 1

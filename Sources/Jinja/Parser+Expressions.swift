@@ -26,14 +26,16 @@ extension Parser {
   }
 
   private mutating func conditional() throws(TemplateError) -> Node {
+    var line = current.line
     var value = try or()
     while skip(name: "if") {
       let test = try or()
       let negative: Node? =
         skip(name: "else") ? try nested { (parser) throws(TemplateError) in try parser.conditional() } : nil
       value = try node(
-        Conditional(test: test.expression, positive: value.expression, negative: negative?.expression),
+        Conditional(test: test.expression, positive: value.expression, negative: negative?.expression, line: line),
         over: test, value, negative)
+      line = current.line
     }
     return value
   }

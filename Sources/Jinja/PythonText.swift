@@ -166,7 +166,7 @@ extension String {
       while index < scalars.endIndex, scalars[index].isPythonSpace { index = scalars.index(after: index) }
       guard index < scalars.endIndex else { return words }
       if count >= 0, words.count == count {
-        words.append(String(scalars[index...]).stripped(left: false))
+        words.append(String(scalars[index...]))
         return words
       }
       let start = index

@@ -86,16 +86,20 @@ struct For: Statement {
     renderer.scope = scope
     defer { renderer.scope = outer }
 
+    // As in Jinja, the else part runs unless some turn came to its end: not after a break in the first turn.
+    var hasCompletedTurn = false
     let loop = try Loop(items, if: test.map { test in filter(test, outer, renderer) })
     while let item = try loop.advance() {
       try renderer.spend(64)
       scope.removeAll()
       if let loopSymbol { scope[loopSymbol] = .loop(loop) }
       try renderer.assign(item, to: target)
-      if try body.run(renderer) == .leaveLoop { break }
+      let flow = try body.run(renderer)
+      if flow == .leaveLoop { break }
+      if flow == .next { hasCompletedTurn = true }
       renderer.line = line
     }
-    if loop.index0 < 0, let otherwise {
+    if !hasCompletedTurn, let otherwise {
       renderer.scope = outer
       return try renderer.scoped(otherwise)
     }

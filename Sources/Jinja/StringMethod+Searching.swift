@@ -19,8 +19,8 @@ extension StringMethod {
       return .integer(place)
     },
     "count": method("sub", "start", "end", required: 1) { (text, arguments, _) throws(TemplateError) in
-      let text = try window(text, arguments).text
       let part = try arguments.requiredText(0)
+      guard let text = try window(text, arguments)?.text else { return .integer(0) }
       if part.isEmpty { return .integer(text.codePointCount + 1) }
       return .integer(text.parts(separatedBy: part).count - 1)
     },
@@ -32,24 +32,24 @@ extension StringMethod {
     },
   ]
 
-  /// The part of the text between the parameters `start` and `end`, and the number of code points before it.
-  private static func window(_ text: String, _ arguments: Bound) throws(TemplateError) -> (text: String, start: Int) {
+  /// The part of the text between the parameters `start` and `end`, and the number of code points before it; nil when
+  /// it would start behind the text's end, where Python finds nothing, not even an empty text.
+  private static func window(_ text: String, _ arguments: Bound) throws(TemplateError) -> (text: String, start: Int)? {
     let start = try arguments.integer(1)
     let end = try arguments.integer(2)
     if start == nil, end == nil { return (text, 0) }
     let scalars = Array(text.unicodeScalars)
-    func place(_ bound: Int) -> Int { min(max(bound < 0 ? bound + scalars.count : bound, 0), scalars.count) }
+    func place(_ bound: Int) -> Int { max(bound < 0 ? bound + scalars.count : bound, 0) }
     let first = place(start ?? 0)
-    let last = place(end ?? scalars.count)
-    var result = String.UnicodeScalarView()
-    if first < last { result.append(contentsOf: scalars[first..<last]) }
-    return (String(result), first)
+    let last = min(place(end ?? scalars.count), scalars.count)
+    guard first <= last else { return nil }
+    return (String(String.UnicodeScalarView(scalars[first..<last])), first)
   }
 
   private static func hasAffix(
     _ text: String, _ arguments: Bound, _ test: (String, String) -> Bool
   ) throws(TemplateError) -> Bool {
-    let text = try window(text, arguments).text
+    guard let text = try window(text, arguments)?.text else { return false }
     if case .tuple(let list) = arguments[0] {
       for item in list.items {
         guard let affix = item.text else {
@@ -66,8 +66,8 @@ extension StringMethod {
     fromEnd: Bool = false, _ result: @escaping @Sendable (Int?) throws(TemplateError) -> Value
   ) -> StringMethod {
     method("sub", "start", "end", required: 1) { (text, arguments, _) throws(TemplateError) in
-      let (text, start) = try window(text, arguments)
       let part = try arguments.requiredText(0)
+      guard let (text, start) = try window(text, arguments) else { return try result(nil) }
       let offset = fromEnd ? text.findLast(part) : text.find(part)
       return try result(offset.map { text.bytes(0..<$0).codePointCount + start })
     }

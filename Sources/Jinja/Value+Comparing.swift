@@ -31,6 +31,28 @@ extension Value {
   }
 }
 
+extension Value {
+  /// The order of two numbers, exact between integers and doubles; nil where one is no number.
+  fileprivate func numericOrder(_ other: Value) -> Int? {
+    switch (asInteger, other.asInteger) {
+    case (let a?, let b?): return a < b ? -1 : a > b ? 1 : 0
+    case (let a?, nil): return other.asDouble.flatMap { Value.order(a, $0) }
+    case (nil, let b?): return asDouble.flatMap { Value.order(b, $0) }.map { -$0 }
+    case (nil, nil):
+      guard let a = asDouble, let b = other.asDouble else { return nil }
+      return a < b ? -1 : a > b ? 1 : a == b ? 0 : nil
+    }
+  }
+
+  private static func order(_ integer: Int, _ double: Double) -> Int? {
+    if double.isNaN { return nil }
+    let floor = double.rounded(.down)
+    guard let whole = Int(exactly: floor) else { return double > 0 ? -1 : 1 }
+    if integer != whole { return integer < whole ? -1 : 1 }
+    return floor < double ? -1 : 0
+  }
+}
+
 extension Value: Hashable {
   /// Python's `==`: numbers compare by value whatever their type, strings by code points.
   static func == (left: Value, right: Value) -> Bool {
@@ -54,9 +76,7 @@ extension Value: Hashable {
     case (.builtin(let a), .builtin(let b)): return a == b
     case (.method(let a), .method(let b)): return a.name.name == b.name.name && a.receiver == b.receiver
     default:
-      if let a = left.asInteger, let b = right.asInteger { return a == b }
-      if let a = left.asDouble, let b = right.asDouble { return a == b }
-      return false
+      return left.numericOrder(right) == 0
     }
   }
 
@@ -68,7 +88,8 @@ extension Value: Hashable {
       text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     case .double(let value):
       if let integer = Int(exactly: value) { hasher.combine(integer) } else { hasher.combine(value) }
-    case .bool, .integer: hasher.combine(asInteger)
+    case .bool(let value): hasher.combine(value ? 1 : 0)
+    case .integer(let value): hasher.combine(value)
     case .list(let list), .tuple(let list): hasher.combine(list.items)
     default: hasher.combine(typeName)
     }
@@ -93,8 +114,7 @@ extension Value: Hashable {
     default: break
     }
     if let a = text, let b = other.text { return a.textOrder(b) }
-    if let a = asInteger, let b = other.asInteger { return a < b ? -1 : a > b ? 1 : 0 }
-    if let a = asDouble, let b = other.asDouble { return a < b ? -1 : a > b ? 1 : a == b ? 0 : nil }
+    if asDouble != nil, other.asDouble != nil { return numericOrder(other) }
     throw .runtime(
       "'\(symbol)' not supported between instances of '\(typeName)' and '\(other.typeName)'")
   }

@@ -20,7 +20,7 @@ import Testing
     ("0", JSON.integer(0)), ("-0", .integer(0)), ("-0.0", .number(-0.0)), ("1e5", .number(100000)),
     ("1E+2", .number(100)), ("12e-1", .number(1.2)), ("9223372036854775807", .integer(.max)),
     ("-9223372036854775808", .integer(.min)), ("9223372036854775808", .number(9223372036854775808)),
-    ("-123456789012345678901234567890", .number(-123456789012345678901234567890)), ("1e999", .number(.infinity)),
+    ("-123456789012345678901234567890", .number(-1.2345678901234568e29)), ("1e999", .number(.infinity)),
     ("Infinity", .number(.infinity)), ("-Infinity", .number(-.infinity)), ("0.1", .number(0.1)),
   ])
   func `numbers are read as Python reads them`(text: String, expected: JSON) throws {
