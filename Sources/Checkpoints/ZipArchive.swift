@@ -1,0 +1,42 @@
+/// A zip file of uncompressed entries, as `torch.save` writes them, mapped into memory (APPNOTE.TXT of PKWARE).
+///
+/// Opening it checks the directory against the file: every entry lies inside it and none overlaps another. The bytes of
+/// an entry are compared with its checksum when they are asked for.
+struct ZipArchive {
+  struct Entry {
+    let name: String
+    /// Where its bytes lie in the file.
+    let bytes: Range<Int>
+    let checksum: UInt32
+  }
+
+  let file: MappedFile
+  let entries: [Entry]
+  private let places: [String: Int]
+
+  init(_ file: MappedFile) throws {
+    self.file = file
+    entries = try ZipDirectory(of: file).entries
+    var places: [String: Int] = [:]
+    for (place, entry) in entries.enumerated() {
+      guard places.updateValue(place, forKey: entry.name) == nil else {
+        throw CheckpointError.damaged(file.path, "the zip archive holds \(entry.name) twice")
+      }
+    }
+    self.places = places
+  }
+
+  /// The entry of a name, or nil where there is none.
+  subscript(name: String) -> Entry? { places[name].map { entries[$0] } }
+
+  /// The bytes of an entry.
+  /// - Throws: `CheckpointError` when they do not go with the checksum, unless that check is waived.
+  func contents(_ entry: Entry, verifying: Bool) throws -> UnsafeMutableRawBufferPointer {
+    let bytes = UnsafeMutableRawBufferPointer(rebasing: file.bytes[entry.bytes])
+    if verifying, CRC32.of(UnsafeRawBufferPointer(bytes)) != entry.checksum {
+      throw CheckpointError.damaged(
+        file.path, "the bytes of \(entry.name) do not go with their checksum: they changed after they were written")
+    }
+    return bytes
+  }
+}
