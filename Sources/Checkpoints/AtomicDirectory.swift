@@ -1,0 +1,182 @@
+import Foundation
+
+/// A folder that appears under its name complete or not at all.
+///
+/// It is filled under a hidden name beside it; `commit()` brings every file to the disk, adds a manifest of sizes and
+/// checksums, and renames it. A writer that dies leaves only the hidden folder, which is never taken for a checkpoint and
+/// which the next writer removes.
+///
+/// ```swift
+/// try AtomicDirectory.write(to: output.appendingPathComponent("checkpoint-100")) { folder in
+///   try Safetensors.write(weights, to: folder.appendingPathComponent("model.safetensors"))
+/// }
+/// ```
+public final class AtomicDirectory {
+  /// Where to put the files until `commit()`.
+  public let url: URL
+  /// The folder's name once it is complete.
+  public let destination: URL
+  private let replacing: Bool
+  private let lock: Int32
+  private var isFinished = false
+
+  /// Makes the hidden folder, and removes what dead writers have left beside it.
+  /// - Parameter replacing: whether `commit()` may put it in the place of a folder that has the name already; else such a
+  ///   folder is an error right here.
+  /// - Throws: `CheckpointError` of the reason `cannotWrite`.
+  public init(_ destination: URL, replacing: Bool = false) throws {
+    self.destination = destination
+    self.replacing = replacing
+    guard replacing || !Self.exists(destination) else {
+      throw CheckpointError.cannotWrite(destination.path, errno: EEXIST)
+    }
+    Self.removeLeftovers(in: destination.deletingLastPathComponent())
+    var (path, descriptor): (String, Int32)
+    while true {
+      path = Staging.path(for: destination)
+      guard mkdir(path, 0o777) == 0 else { throw CheckpointError.cannotWrite(destination.path, errno: errno) }
+      descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+      if descriptor >= 0, Staging.lock(descriptor, path: path) { break }
+      let code = errno
+      if descriptor >= 0 { close(descriptor) }
+      guard code == ENOENT || descriptor >= 0 else { throw CheckpointError.cannotWrite(destination.path, errno: code) }
+    }
+    url = URL(fileURLWithPath: path, isDirectory: true)
+    lock = descriptor
+  }
+
+  deinit {
+    abandon()
+    close(lock)
+  }
+
+  /// Fills a folder and commits it; when the closure throws, nothing is left.
+  /// - Returns: the manifest of what was written.
+  /// - Throws: what the closure throws; `CheckpointError` of the reason `cannotWrite`.
+  @discardableResult
+  public static func write(
+    to destination: URL, replacing: Bool = false, _ body: (_ folder: URL) throws -> Void
+  ) throws -> Manifest {
+    let directory = try AtomicDirectory(destination, replacing: replacing)
+    do {
+      try body(directory.url)
+      return try directory.commit()
+    } catch {
+      directory.abandon()
+      throw error
+    }
+  }
+
+  /// Completes the folder and gives it its name. Files may not be added any more.
+  /// - Returns: the manifest of what was written.
+  /// - Throws: `CheckpointError` of the reason `cannotWrite`; the folder is then not there.
+  @discardableResult
+  public func commit() throws -> Manifest {
+    precondition(!isFinished, "a folder is committed or abandoned once")
+    let names = try FileManager.default.subpathsOfDirectory(atPath: url.path)
+    var files: [String] = []
+    var folders = [url.path]
+    for name in names where name != Manifest.fileName {
+      let path = url.appendingPathComponent(name).path
+      switch try Self.kind(of: path) {
+      case S_IFREG:
+        try synchronize(path, name: destination.appendingPathComponent(name).path)
+        files.append(name)
+      case S_IFDIR: folders.append(path)
+      default:
+        throw CheckpointError(
+          .cannotWrite(.invalidContents), file: destination.appendingPathComponent(name).path,
+          "a checkpoint holds regular files and folders only")
+      }
+    }
+    let manifest = try Manifest(describing: files, in: url)
+    try writeAtomically(manifest.text.utf8, to: url.appendingPathComponent(Manifest.fileName))
+    for folder in folders.reversed() { try synchronize(folder) }
+    try putInPlace()
+    isFinished = true
+    try synchronize(destination.deletingLastPathComponent().path)
+    return manifest
+  }
+
+  /// Removes what was written so far; nothing happens after `commit()`.
+  public func abandon() {
+    guard !isFinished else { return }
+    isFinished = true
+    try? FileManager.default.removeItem(at: url)
+  }
+
+  private func putInPlace() throws {
+    if replacing, Self.exists(destination) {
+      // Both folders change names in one step, and the old one, now under the hidden name, goes.
+      if exchange(url.path, destination.path) {
+        try? FileManager.default.removeItem(at: url)
+        return
+      }
+      // Where the file system cannot do that there is a moment without a folder.
+      let old = Staging.path(for: destination)
+      guard rename(destination.path, old) == 0 else {
+        throw CheckpointError.cannotWrite(destination.path, errno: errno)
+      }
+      guard rename(url.path, destination.path) == 0 else {
+        let code = errno
+        rename(old, destination.path)
+        throw CheckpointError.cannotWrite(destination.path, errno: code)
+      }
+      try? FileManager.default.removeItem(atPath: old)
+    } else if Self.exists(destination) {
+      throw CheckpointError.cannotWrite(destination.path, errno: EEXIST)
+    } else if rename(url.path, destination.path) != 0 {
+      throw CheckpointError.cannotWrite(destination.path, errno: errno)
+    }
+  }
+
+  private static func kind(of path: String) throws -> mode_t {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { throw CheckpointError.cannotWrite(path, errno: errno) }
+    return status.st_mode & S_IFMT
+  }
+
+  private static func exists(_ url: URL) -> Bool {
+    var status = stat()
+    return lstat(url.path, &status) == 0
+  }
+}
+
+extension AtomicDirectory {
+  /// Removes the files and folders that dead writers left under hidden names in a folder; those of living ones stay.
+  /// - Returns: what was removed.
+  @discardableResult
+  public static func removeLeftovers(in folder: URL) -> [URL] { Staging.removeLeftovers(in: folder) }
+
+  /// Whether a folder was written to its end: it has its final name, and a manifest with whose sizes its files agree.
+  public static func isComplete(_ folder: URL) -> Bool {
+    guard !Staging.isStaged(folder.lastPathComponent), let manifest = try? Manifest(readingFrom: folder) else {
+      return false
+    }
+    return manifest.damages(in: folder, readingContents: false).isEmpty
+  }
+
+  /// Reads a folder against its manifest, every byte of it.
+  /// - Returns: the manifest.
+  /// - Throws: `CheckpointError`: missing (no finished checkpoint), or damaged, naming every damaged file and how.
+  @discardableResult
+  public static func verify(_ folder: URL) throws -> Manifest {
+    let manifest = try Manifest(readingFrom: folder)
+    let damages = manifest.damages(in: folder)
+    guard damages.isEmpty else {
+      throw CheckpointError.damaged(
+        folder.path, damages.map(\.description).joined(separator: ", "), remedy: "use another checkpoint")
+    }
+    return manifest
+  }
+}
+
+/// Lets two paths change places in one step; false where the system or the file system cannot.
+private func exchange(_ first: String, _ second: String) -> Bool {
+  typealias Function = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
+  // The C library has this function, and its headers do not show it to Swift.
+  guard let symbol = dlsym(nil, "renameat2") else { return false }
+  let renameat2 = unsafeBitCast(symbol, to: Function.self)
+  let inOneStep: UInt32 = 2  // RENAME_EXCHANGE
+  return renameat2(AT_FDCWD, first, AT_FDCWD, second, inOneStep) == 0
+}

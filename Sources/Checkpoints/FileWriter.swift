@@ -1,0 +1,65 @@
+import Foundation
+
+/// A file that is written from its start to its end.
+package final class FileWriter {
+  /// The path that errors name.
+  let name: String
+  let descriptor: Int32
+  /// How many bytes have been written.
+  package private(set) var offset = 0
+
+  /// Opens a file for writing.
+  /// - Parameters:
+  ///   - path: the file to open
+  ///   - name: the path that errors name, where a file is written under another name than its own
+  ///   - creating: whether it must not be there yet
+  package init(_ path: String, name: String? = nil, creating: Bool) throws {
+    self.name = name ?? path
+    descriptor = open(path, O_WRONLY | O_CLOEXEC | (creating ? O_CREAT | O_EXCL : 0), 0o666)
+    guard descriptor >= 0 else { throw CheckpointError.cannotWrite(self.name, errno: errno) }
+  }
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+  }
+
+  /// Writes all the bytes.
+  package func write(_ bytes: UnsafeRawBufferPointer) throws {
+    var rest = bytes
+    while let base = rest.baseAddress, rest.count > 0 {
+      let count = systemWrite(descriptor, base, min(rest.count, 1 << 30))
+      guard count >= 0 else {
+        if errno == EINTR { continue }
+        throw CheckpointError.cannotWrite(name, errno: errno)
+      }
+      offset += count
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+  }
+
+  /// Writes all the bytes.
+  package func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+
+  /// Waits until the bytes are on the disk; only then does a full disk show on some file systems.
+  package func synchronize() throws {
+    guard fsync(descriptor) == 0 else { throw CheckpointError.cannotWrite(name, errno: errno) }
+  }
+}
+
+/// The system's `write`, which the methods of that name hide.
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+  write(descriptor, bytes, count)
+}
+
+/// Waits until a file's bytes, or a folder's entries, are on the disk: a file that was created, renamed or removed may
+/// else come back as it was after a power failure.
+/// - Parameter name: the path that errors name, where it is another one.
+func synchronize(_ path: String, name: String? = nil) throws {
+  let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { throw CheckpointError.cannotWrite(name ?? path, errno: errno) }
+  defer { close(descriptor) }
+  // Some network file systems know no such thing for folders and say so with EINVAL.
+  guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else {
+    throw CheckpointError.cannotWrite(name ?? path, errno: errno)
+  }
+}

@@ -1,0 +1,129 @@
+import Crypto
+import Foundation
+import OrderedCollections
+import OrderedJSON
+
+/// What a checkpoint folder holds: the size and the SHA-256 of each file, in a file `manifest.json` beside them.
+///
+/// A folder with a manifest was written to its end; whether it is still what was written, `damages(in:)` says.
+public struct Manifest: Hashable, Sendable {
+  /// What is known of one file.
+  public struct File: Hashable, Sendable {
+    /// Its size in bytes.
+    public let size: Int
+    /// Its SHA-256, in hexadecimal digits.
+    public let sha256: String
+  }
+
+  /// How a file differs from the manifest.
+  public struct Damage: Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong with it.
+    public enum Kind: Hashable, Sendable {
+      /// It is not there, or is no regular file.
+      case missing
+      /// It has another size than `expected`, both in bytes.
+      case size(found: Int, expected: Int)
+      /// Its size is right and its contents are not what was written.
+      case contents
+      /// It cannot be read; the text says why.
+      case unreadable(String)
+    }
+
+    /// The file's path inside the folder.
+    public let file: String
+    /// What is wrong with it.
+    public let kind: Kind
+
+    /// Names the file and what is wrong with it.
+    public var description: String {
+      switch kind {
+      case .missing: "\(file) is missing"
+      case .size(let found, let expected): "\(file) has \(found) bytes instead of \(expected)"
+      case .contents: "\(file) has other contents than were written"
+      case .unreadable(let reason): "\(file) cannot be read: \(reason)"
+      }
+    }
+  }
+
+  /// The name of the file that a manifest is kept in.
+  public static let fileName = "manifest.json"
+  private static let version = 1
+
+  /// The files by their paths inside the folder, in alphabetical order.
+  public let files: OrderedDictionary<String, File>
+
+  /// Reads the manifest of a folder.
+  /// - Throws: `CheckpointError`: missing (the folder is no finished checkpoint) or damaged.
+  public init(readingFrom folder: URL) throws {
+    let url = folder.appendingPathComponent(Self.fileName)
+    guard FileManager.default.fileExists(atPath: url.path) else {
+      throw CheckpointError(
+        .missing, file: folder.path, "is no finished checkpoint: it holds no \(Self.fileName)",
+        remedy: "name a checkpoint folder that was written to its end")
+    }
+    let file = try MappedFile(url)
+    let json: JSON
+    do {
+      json = try JSON(parsing: UnsafeRawBufferPointer(file.bytes))
+    } catch {
+      throw CheckpointError.damaged(url.path, "is no valid JSON: \(error)", remedy: "use another checkpoint")
+    }
+    guard json["version"]?.int == Self.version, let members = json["files"]?.object else {
+      throw CheckpointError.damaged(
+        url.path, "is no manifest of version \(Self.version)", remedy: "use another checkpoint")
+    }
+    var files: OrderedDictionary<String, File> = [:]
+    for (name, value) in members {
+      guard let size = value["size"]?.int, let sum = value["sha256"]?.string, !name.hasPrefix("/"),
+        !name.split(separator: "/").contains("..")
+      else {
+        throw CheckpointError.damaged(
+          url.path, "has no valid entry for \"\(name)\"", remedy: "use another checkpoint")
+      }
+      files[name] = File(size: size, sha256: sum)
+    }
+    self.files = files
+  }
+
+  /// The manifest of the files that lie in a folder now.
+  init(describing names: [String], in folder: URL) throws {
+    var files: OrderedDictionary<String, File> = [:]
+    for name in names.sorted() {
+      let file = try MappedFile(folder.appendingPathComponent(name))
+      files[name] = File(size: file.bytes.count, sha256: Self.sha256(of: file))
+    }
+    self.files = files
+  }
+
+  /// The text of `manifest.json`.
+  var text: String {
+    let members = files.mapValues { JSON.object(["size": .integer($0.size), "sha256": .string($0.sha256)]) }
+    return JSON.object(["version": .integer(Self.version), "files": .object(members)]).serialized(.pretty) + "\n"
+  }
+
+  /// Compares a folder with this manifest. Files that it does not name are of no interest.
+  /// - Parameter readingContents: false compares sizes only, which takes no time.
+  /// - Returns: the files that are not as they were written; none in a sound folder.
+  public func damages(in folder: URL, readingContents: Bool = true) -> [Damage] {
+    files.compactMap { name, expected in
+      do {
+        let file = try MappedFile(folder.appendingPathComponent(name))
+        if file.bytes.count != expected.size {
+          return Damage(file: name, kind: .size(found: file.bytes.count, expected: expected.size))
+        }
+        if readingContents, Self.sha256(of: file) != expected.sha256 { return Damage(file: name, kind: .contents) }
+        return nil
+      } catch let error as CheckpointError where error.reason == .missing {
+        return Damage(file: name, kind: .missing)
+      } catch {
+        return Damage(file: name, kind: .unreadable("\(error)"))
+      }
+    }
+  }
+
+  private static func sha256(of file: MappedFile) -> String {
+    var hash = SHA256()
+    hash.update(bufferPointer: UnsafeRawBufferPointer(file.bytes))
+    return hash.finalize().map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+  }
+}
