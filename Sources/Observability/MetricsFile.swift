@@ -50,16 +50,11 @@ public final class MetricsFile {
   }
 
   private func append(line json: JSON) throws(MetricsFileError) {
-    let line = Array((json.serialized() + "\n").utf8)
-    let written = writeOnce(line, to: descriptor)
-    if written == line.count { return }
-    let reason = written < 0 ? lastSystemError() : "the disk is full"
-    // A torn line would run into the next one; without it the file stays good for when there is room again.
-    if written > 0 {
-      let end = lseek(descriptor, 0, SEEK_END)
-      _ = ftruncate(descriptor, end - off_t(written))
+    do {
+      try appendWhole(Array((json.serialized() + "\n").utf8), to: descriptor)
+    } catch {
+      throw .cannotWrite(file: file.path, reason: error.reason)
     }
-    throw .cannotWrite(file: file.path, reason: reason)
   }
 }
 

@@ -22,7 +22,7 @@ public struct SystemInfo: Hashable, Sendable {
     var names = utsname()
     uname(&names)
     let machine = Self.string(names.machine)
-    hostName = Self.string(names.nodename)
+    hostName = Self.hostName
     kernel = "\(Self.string(names.release)) \(machine)"
     operatingSystem =
       Self.value(of: "PRETTY_NAME", separator: "=", in: text("/etc/os-release"))
@@ -35,6 +35,13 @@ public struct SystemInfo: Hashable, Sendable {
     availableCores =
       Self.allowedCores(status: text("/proc/self/status")) ?? ProcessInfo.processInfo.activeProcessorCount
     memoryBytes = kibibytes("MemTotal", in: text("/proc/meminfo")).map { $0 * 1024 }
+  }
+
+  /// The host's name, as `uname` has it.
+  package static var hostName: String {
+    var names = utsname()
+    uname(&names)
+    return string(names.nodename)
   }
 
   /// The same as an object with the keys `host`, `os`, `kernel`, `processor`, `cores` and `memory_bytes`.

@@ -1,0 +1,90 @@
+import Foundation
+import OrderedCollections
+import OrderedJSON
+
+/// A run as the report sees it: what its output folder holds.
+public struct ReportRun: Sendable {
+  /// What the run is called: its folder's name.
+  public var name: String
+  /// The numbers.
+  public var log: MetricsLog
+  /// The text of `config.yaml`; nil where there is none.
+  public var configuration: String?
+  /// The content of `environment.json`; nil where there is none.
+  public var environment: JSON?
+
+  /// A run made in memory.
+  public init(name: String, log: MetricsLog, configuration: String? = nil, environment: JSON? = nil) {
+    self.name = name
+    self.log = log
+    self.configuration = configuration
+    self.environment = environment
+  }
+
+  /// Reads an output folder. `metrics.jsonl` must be there; the other files may be missing.
+  public init(folder: URL) throws(MetricsFileError) {
+    self.init(
+      name: folder.standardizedFileURL.lastPathComponent,
+      log: try MetricsLog(contentsOf: folder.appending(path: "metrics.jsonl")),
+      configuration: try? String(contentsOf: folder.appending(path: "config.yaml"), encoding: .utf8),
+      environment: (try? Data(contentsOf: folder.appending(path: "environment.json"))).flatMap {
+        try? JSON(parsing: $0)
+      })
+  }
+
+  /// The points of a metric, for a plot: a value that was not finite (null in the file) is NaN, and leaves a gap.
+  func points(of metric: String) -> [Chart.Point] {
+    log.records.compactMap { record in
+      if metric.hasSuffix(MetricName.rewardAccuracies) && isTie(record, metric) { return nil }
+      return record.values[metric].map { Chart.Point(x: Double(record.step), y: $0.double ?? .nan) }
+    }
+  }
+
+  /// The last value of a metric that was finite.
+  func last(_ metric: String) -> Double? { points(of: metric).last { $0.y.isFinite }?.y }
+
+  /// Before the first step policy and reference are one model, all pairs tie, and an accuracy (0 %, as neither answer
+  /// gained more) would mislead.
+  private func isTie(_ record: MetricsRecord, _ metric: String) -> Bool {
+    let margins = metric.dropLast(MetricName.rewardAccuracies.count) + MetricName.rewardMargins
+    return record[String(margins)].map { abs($0) < 1e-6 } ?? false
+  }
+
+  /// Tokens per second over the whole run; while it goes on, the mean of its intervals.
+  var meanTokensPerSecond: Double? {
+    if let totals = log.totals, totals.seconds > 0, totals.tokens > 0 { return Double(totals.tokens) / totals.seconds }
+    let rates = points(of: MetricName.tokensPerSecond).map(\.y).filter(\.isFinite)
+    return rates.isEmpty ? nil : rates.reduce(0, +) / Double(rates.count)
+  }
+
+  /// `config.yaml` as names and values. The file is flat; lines that are not (a nested value of somebody's own) stay with
+  /// the name above them, as text.
+  var settings: OrderedDictionary<String, String> {
+    var settings: OrderedDictionary<String, String> = [:]
+    for line in (configuration ?? "").split(separator: "\n") where !line.hasPrefix("#") && line != "---" {
+      if let colon = line.firstIndex(of: ":"), line.first?.isWhitespace == false, line.first != "-" {
+        settings[String(line[..<colon])] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
+      } else if let name = settings.keys.last {
+        settings[name, default: ""] += "\n" + line
+      }
+    }
+    return settings
+  }
+
+  /// `environment.json` as names and values; members of nested objects are called `outer.inner`.
+  var surroundings: OrderedDictionary<String, String> {
+    var flat: OrderedDictionary<String, String> = [:]
+    func add(_ value: JSON, as name: String) {
+      switch value {
+      case .object(let members):
+        for (key, member) in members { add(member, as: name.isEmpty ? key : "\(name).\(key)") }
+      case .string(let text): flat[name] = text
+      case .integer(let bytes) where name.hasSuffix("_bytes"): flat[name] = HumanText.bytes(bytes)
+      case .null: flat[name] = "–"
+      default: flat[name] = value.serialized(.python)
+      }
+    }
+    if let environment { add(environment, as: "") }
+    return flat
+  }
+}
