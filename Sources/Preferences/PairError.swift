@@ -19,7 +19,7 @@ public enum PairError: Error, Hashable, Sendable, CustomStringConvertible {
         + "tokenizer_config.json or a file chat_template.jinja beside it; or use plain-text pairs."
     case .noTurnMarkers(let reason):
       return "the chat template does not show where an assistant turn starts and ends: \(reason). Expected a template "
-        + "whose generation prompt opens the assistant's turn and which closes the turn with a fixed text."
+        + "that opens the assistant's turn, best with its generation prompt, and closes it with a fixed text."
     case .notRenderable(let lines, let total):
       let shown = lines.prefix(20).map { "\n  \($0)" }.joined()
       let more = lines.count > 20 ? "\n  … and \(lines.count - 20) more" : ""

@@ -30,14 +30,17 @@ public struct PairTokenizer: Sendable {
   ///   - template: what makes conversations into text; needed only for data that holds conversations.
   ///   - endOfText: the token that closes plain-text completions (`eos_token`); nil appends nothing.
   ///   - options: how pairs are treated.
+  ///   - now: what templates that print the date are told. All ranks of a run, and a run that resumes on another day,
+  ///     need the same to get the same tokens.
   /// - Throws: `PairError.maxLength`. What a template lacks is thrown when a conversation needs it.
   public init(
-    tokenizer: Tokenizer, template: ChatTemplate?, endOfText: String?, options: PairOptions
+    tokenizer: Tokenizer, template: ChatTemplate?, endOfText: String?, options: PairOptions, now: Date = Date()
   ) throws(PairError) {
     var render: Render?
     if let template {
       render = { messages, tools, variables, generating in
-        try template.render(messages: messages, tools: tools, addGenerationPrompt: generating, variables: variables)
+        try template.render(
+          messages: messages, tools: tools, addGenerationPrompt: generating, variables: variables, now: now)
       }
     }
     try self.init(
@@ -158,7 +161,7 @@ public struct PairTokenizer: Sendable {
       return Side(ids: ids, spans: all, promptLength: all.suffix(compared).first?.lowerBound ?? ids.count)
     case .lastTurns:
       let starts = try completionStarts(
-        of: pair, messages: messages, shared: shared, header: markers.header, text: text, ids: ids, cache: &cache)
+        of: pair, messages: messages, shared: shared, opening: markers.opening, text: text, ids: ids, cache: &cache)
       let spans = starts?.map { targets.span(from: $0, in: ids) } ?? Array(all.suffix(compared))
       return Side(ids: ids, spans: spans, promptLength: spans.first?.lowerBound ?? ids.count)
     }
@@ -169,7 +172,7 @@ public struct PairTokenizer: Sendable {
   ///
   /// Not the header's ids but the length of the text in front decides: a user may have quoted a header.
   private func completionStarts(
-    of pair: PreferencePair, messages: [JSON], shared: Int, header: String, text: [UInt8], ids: [Int32],
+    of pair: PreferencePair, messages: [JSON], shared: Int, opening: String, text: [UInt8], ids: [Int32],
     cache: inout PromptCache?
   ) throws -> [Int]? {
     var starts: [Int] = []
@@ -179,7 +182,7 @@ public struct PairTokenizer: Sendable {
         guard let before = try? rendered(messages[..<index], of: pair) else { return nil }
         prompt = before
       }
-      prompt += header.utf8
+      prompt += opening.utf8
       guard text.starts(with: prompt) else { return nil }
       let promptIDs: [Int32]
       if let cache, cache.text == prompt {
