@@ -127,9 +127,7 @@ struct TextEncoder: Sendable {
       return vocabulary.encode(word, workspace: &workspace.merging, into: &workspace.tokens)
     }
     let hash = hash(of: bytes, count: word.count)
-    if let tokens = workspace.cache.tokens(of: bytes, count: word.count, hash: hash) {
-      return workspace.tokens.append(tokens)
-    }
+    if workspace.cache.appendTokens(of: bytes, count: word.count, hash: hash, to: &workspace.tokens) { return }
     let start = workspace.tokens.count
     vocabulary.encode(word, workspace: &workspace.merging, into: &workspace.tokens)
     workspace.cache.add(bytes, count: word.count, hash: hash, tokens: workspace.tokens.suffix(from: start))

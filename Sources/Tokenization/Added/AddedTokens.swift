@@ -47,20 +47,25 @@ struct AddedTokenFinder: Sendable {
   func split(_ text: ClassifiedText, from start: Int, into parts: inout [Part]) {
     var position = start
     var done = start
+    // Where the white space ended that the latest token swallowed: tokens within it need not look again.
+    var swallowedUpTo = start
     while let match = trie.firstMatch(in: text.bytes, from: position, to: text.end) {
       position = match.end
       let token = tokens[match.text]
       if token.isSingleWord, touchesWord(text, textStart: start, match.start, match.end) { continue }
       var (tokenStart, tokenEnd) = (match.start, match.end)
       if token.stripsLeft {
-        while tokenStart > start {
+        while tokenStart > done {
           let previous = text.start(ofScalarEndingAt: tokenStart)
           if text.classBit(at: previous).bit & space == 0 { break }
           tokenStart = previous
         }
         tokenStart = max(tokenStart, done)
       }
-      if token.stripsRight { tokenEnd = text.endOfRun(of: space, from: tokenEnd) }
+      if token.stripsRight {
+        if tokenEnd > swallowedUpTo { swallowedUpTo = text.endOfRun(of: space, from: tokenEnd) }
+        tokenEnd = swallowedUpTo
+      }
       if done < tokenStart { parts.append(Part(start: done, end: tokenStart, id: nil)) }
       if tokenStart < tokenEnd { parts.append(Part(start: tokenStart, end: tokenEnd, id: token.id)) }
       done = tokenEnd

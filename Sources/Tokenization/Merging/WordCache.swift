@@ -1,5 +1,5 @@
-/// Words that were merged before, with their tokens. Bounded: when full, it forgets everything and starts anew.
-/// Owned by one thread at a time.
+/// Words that were merged before, with their tokens. It grows with use up to a bound; then it forgets everything and
+/// starts anew. Owned by one thread at a time.
 struct WordCache: ~Copyable {
   private struct Slot: BitwiseCopyable {
     var hash: UInt64 = 0
@@ -12,57 +12,86 @@ struct WordCache: ~Copyable {
 
   /// Longer words hardly come again.
   static let longestWord = 128
-  private static let slotCount = 1 << 15
-  private static let wordCapacity = 1 << 20
-  private static let idCapacity = 1 << 18
+  private static let mostSlots = 1 << 17
+  private static let mostBytes = 1 << 22
 
-  private let slots = UnsafeMutablePointer<Slot>.allocate(capacity: slotCount)
-  private let words = UnsafeMutablePointer<UInt8>.allocate(capacity: wordCapacity)
-  private let ids = UnsafeMutablePointer<Int32>.allocate(capacity: idCapacity)
+  private var slots: UnsafeMutablePointer<Slot>
+  private var slotCount = 1 << 12
   private var used = 0
-  private var wordsUsed = 0
-  private var idsUsed = 0
+  private var words: [UInt8] = []
+  private var ids: [Int32] = []
 
-  init() { slots.initialize(repeating: Slot(), count: Self.slotCount) }
-
-  deinit {
-    slots.deallocate()
-    words.deallocate()
-    ids.deallocate()
+  init() {
+    slots = .allocate(capacity: slotCount)
+    slots.initialize(repeating: Slot(), count: slotCount)
   }
 
-  /// The tokens of a word of at most `longestWord` bytes.
+  deinit { slots.deallocate() }
+
+  /// Appends the tokens of a word of at most `longestWord` bytes, if they are known.
   @inline(__always)
-  func tokens(of word: UnsafePointer<UInt8>, count: Int, hash: UInt64) -> UnsafeBufferPointer<Int32>? {
-    var index = Int(truncatingIfNeeded: hash) & (Self.slotCount - 1)
+  func appendTokens(
+    of word: UnsafePointer<UInt8>, count: Int, hash: UInt64, to output: inout TokenBuffer
+  ) -> Bool {
+    let mask = slotCount - 1
+    var index = Int(truncatingIfNeeded: hash) & mask
     while slots[index].wordCount != 0 {
       let slot = slots[index]
-      if slot.hash == hash, slot.wordCount == UInt32(count), areEqual(words + Int(slot.wordOffset), word, count: count)
-      {
-        return UnsafeBufferPointer(start: ids + Int(slot.idOffset), count: Int(slot.idCount))
+      if slot.hash == hash, slot.wordCount == UInt32(count) {
+        let isSame = words.withUnsafeBufferPointer { words in
+          words.baseAddress.map { areEqual($0 + Int(slot.wordOffset), word, count: count) } ?? false
+        }
+        if isSame {
+          ids.withUnsafeBufferPointer { ids in
+            let start = Int(slot.idOffset)
+            output.append(UnsafeBufferPointer(rebasing: ids[start..<start + Int(slot.idCount)]))
+          }
+          return true
+        }
       }
-      index = (index + 1) & (Self.slotCount - 1)
+      index = (index + 1) & mask
     }
-    return nil
+    return false
   }
 
   /// Remembers a word that is not in the cache.
   mutating func add(
     _ word: UnsafePointer<UInt8>, count: Int, hash: UInt64, tokens: UnsafeBufferPointer<Int32>
   ) {
-    if used * 2 >= Self.slotCount || wordsUsed + count > Self.wordCapacity || idsUsed + tokens.count > Self.idCapacity {
-      slots.update(repeating: Slot(), count: Self.slotCount)
-      (used, wordsUsed, idsUsed) = (0, 0, 0)
+    if words.count + count > Self.mostBytes || (used * 2 >= slotCount && slotCount >= Self.mostSlots) {
+      removeAll()
+    } else if used * 2 >= slotCount {
+      grow()
     }
-    var index = Int(truncatingIfNeeded: hash) & (Self.slotCount - 1)
-    while slots[index].wordCount != 0 { index = (index + 1) & (Self.slotCount - 1) }
-    slots[index] = Slot(
-      hash: hash, wordOffset: UInt32(wordsUsed), idOffset: UInt32(idsUsed), wordCount: UInt32(count),
-      idCount: UInt32(tokens.count))
-    (words + wordsUsed).update(from: word, count: count)
-    for (offset, id) in tokens.enumerated() { ids[idsUsed + offset] = id }
+    place(
+      Slot(
+        hash: hash, wordOffset: UInt32(words.count), idOffset: UInt32(ids.count), wordCount: UInt32(count),
+        idCount: UInt32(tokens.count)))
+    words.append(contentsOf: UnsafeBufferPointer(start: word, count: count))
+    ids.append(contentsOf: tokens)
+  }
+
+  private mutating func place(_ slot: Slot) {
+    var index = Int(truncatingIfNeeded: slot.hash) & (slotCount - 1)
+    while slots[index].wordCount != 0 { index = (index + 1) & (slotCount - 1) }
+    slots[index] = slot
     used += 1
-    wordsUsed += count
-    idsUsed += tokens.count
+  }
+
+  private mutating func grow() {
+    let old = UnsafeBufferPointer(start: slots, count: slotCount)
+    slotCount *= 2
+    slots = .allocate(capacity: slotCount)
+    slots.initialize(repeating: Slot(), count: slotCount)
+    used = 0
+    for slot in old where slot.wordCount != 0 { place(slot) }
+    old.deallocate()
+  }
+
+  private mutating func removeAll() {
+    slots.update(repeating: Slot(), count: slotCount)
+    used = 0
+    words.removeAll(keepingCapacity: true)
+    ids.removeAll(keepingCapacity: true)
   }
 }

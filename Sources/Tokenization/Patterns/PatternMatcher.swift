@@ -43,7 +43,7 @@ struct PatternMatcher {
     _ program: PatternProgram, _ text: ClassifiedText, textStart: Int, instruction: Int, position: Int
   ) -> Int? {
     let floor = choices.count
-    defer { choices.removeLast(choices.count - floor) }
+    defer { if choices.count > floor { choices.removeLast(choices.count - floor) } }
     var instruction = instruction
     var position = position
     while true {
@@ -87,6 +87,9 @@ struct PatternMatcher {
         instruction = first
       case .jump(let target):
         instruction = target
+      case .expect(let bytes, let otherwise):
+        let isPossible = position < text.end && program.expectedBytes[bytes + Int(text.bytes[position])]
+        instruction = isPossible ? instruction + 1 : otherwise
       case .lookAhead(let end, let isNegative):
         let found = match(program, text, textStart: textStart, instruction: instruction + 1, position: position)
         succeeded = (found == nil) == isNegative

@@ -14,6 +14,9 @@ struct PatternProgram: Sendable {
     /// Goes on at the first place and, when that fails, at the second.
     case fork(Int, otherwise: Int)
     case jump(Int)
+    /// Goes elsewhere unless the next byte is one with which the branch that follows can begin: most branches are ruled
+    /// out that way, without having been tried.
+    case expect(bytes: Int, otherwise: Int)
     /// Matches the instructions up to `end`; goes on there, at the same position, when they do (or do not) match.
     case lookAhead(end: Int, isNegative: Bool)
     /// The same, starting some scalars earlier.
@@ -27,6 +30,8 @@ struct PatternProgram: Sendable {
 
   private(set) var instructions: [Instruction] = []
   private(set) var sets: [ScalarSet] = []
+  /// Tables of 256 for `expect`, one after the other.
+  private(set) var expectedBytes: [Bool] = []
   /// Which bytes a match can begin with; all of them where a match can be empty.
   let firstBytes: [Bool]
 
@@ -88,12 +93,20 @@ struct PatternProgram: Sendable {
         try emit(node)
         break
       }
+      let start = instructions.count
+      var first = [Bool](repeating: false, count: 256)
+      let canBeEmpty = node.addFirstBytes(to: &first)
+      if !canBeEmpty { instructions.append(.accept) }
       let fork = instructions.count
       instructions.append(.accept)
       try emit(node)
       jumps.append(instructions.count)
       instructions.append(.accept)
       instructions[fork] = .fork(fork + 1, otherwise: instructions.count)
+      if !canBeEmpty {
+        instructions[start] = .expect(bytes: expectedBytes.count, otherwise: instructions.count)
+        expectedBytes += first
+      }
     }
     for jump in jumps { instructions[jump] = .jump(instructions.count) }
   }
