@@ -52,9 +52,9 @@ let package = Package(
     // What needs no LibTorch.
     .target(name: "OrderedJSON", dependencies: [collections]),
     .target(name: "Jinja", dependencies: ["OrderedJSON", collections]),
-    .target(name: "Tokenization", dependencies: ["Jinja", "OrderedJSON"]),
-    .target(name: "Preferences", dependencies: ["Tokenization", "Jinja", "OrderedJSON"]),
-    .target(name: "Observability", dependencies: ["OrderedJSON", logging, protobuf]),
+    .target(name: "Tokenization", dependencies: ["Jinja", "OrderedJSON", collections]),
+    .target(name: "Preferences", dependencies: ["Tokenization", "Jinja", "OrderedJSON", collections]),
+    .target(name: "Observability", dependencies: ["OrderedJSON", logging, protobuf, collections]),
 
     // LibTorch, and what stands on it.
     .target(
@@ -62,12 +62,12 @@ let package = Package(
       sources: hasLibTorch ? nil : ["MissingLibTorch.cpp"],
       cxxSettings: cxxSettings, linkerSettings: linkerSettings),
     .target(name: "Torch", dependencies: ["CTorch"]),
-    .target(name: "Checkpoints", dependencies: ["Torch", "OrderedJSON", crypto]),
-    .target(name: "MiniMind", dependencies: ["Torch", "Checkpoints", "OrderedJSON"]),
+    .target(name: "Checkpoints", dependencies: ["Torch", "OrderedJSON", crypto, collections]),
+    .target(name: "MiniMind", dependencies: ["Torch", "Checkpoints", "OrderedJSON", collections]),
     .target(name: "DPO", dependencies: ["MiniMind", "Preferences", "Torch"]),
     .target(
       name: "Training",
-      dependencies: ["DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON", logging]),
+      dependencies: ["DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON", collections, logging]),
     .executableTarget(
       name: "minimind-dpo",
       dependencies: [

@@ -2,7 +2,7 @@ import Foundation
 import Torch
 
 /// Sums over pairs from which the reported means are made; sums of several micro-batches, steps or ranks simply add up.
-public struct PreferenceMetrics: Sendable, Hashable {
+public struct PreferenceMetrics: Sendable, Hashable, Codable {
   /// The number of pairs.
   public var pairs = 0.0
   /// Σ loss

@@ -1,0 +1,57 @@
+import Foundation
+
+/// Why a run cannot go on.
+public enum TrainingError: Error, CustomStringConvertible {
+  /// The first loss is not log 2 although policy and reference are the same model.
+  case wrongStart(loss: Double)
+  /// Loss or gradient was not a finite number for several steps in a row.
+  case notFinite(step: Int, pairs: [Int])
+  /// A checkpoint belongs to a run with other settings or data.
+  case otherRun(checkpoint: String, differences: [String])
+  /// There is no checkpoint to resume from.
+  case noCheckpoint(folder: String, problems: [String])
+  /// The output folder holds a run already.
+  case folderInUse(String)
+  /// The output folder cannot be made or written.
+  case cannotWrite(String, reason: String)
+  /// The tokenizer makes ids that the model has no row for.
+  case vocabularyTooSmall(largestID: Int, vocabulary: Int)
+
+  /// What happened, what was expected, and what to do.
+  public var description: String {
+    switch self {
+    case .wrongStart(let loss):
+      """
+      step 1: the loss is \(loss), but while policy and reference are the same model it must be log 2 = 0.6931. \
+      This is a defect of the program or of the weights (NaN?), not of the data; please report it.
+      """
+    case .notFinite(let step, let pairs):
+      """
+      step \(step): the gradient was not a finite number for \(Trainer.toleratedSkips) steps in a row; last with the pairs \
+      \(pairs.map(String.init).joined(separator: ", ")) (counted from 0). Lower --learning-rate, look at these pairs \
+      with `data --show`, and check the weights for NaN.
+      """
+    case .otherRun(let checkpoint, let differences):
+      """
+      \(checkpoint) belongs to a run with other settings; continuing it would not give what either run gives:
+      \(differences.map { "  " + $0 }.joined(separator: "\n"))
+      Use the same settings, or start anew with another --output-dir.
+      """
+    case .noCheckpoint(let folder, let problems):
+      (["\(folder) holds no checkpoint that can be resumed from."] + problems.map { "  " + $0 }
+        + ["Leave out --resume-from-checkpoint to start from the beginning."]).joined(separator: "\n")
+    case .folderInUse(let folder):
+      """
+      --output-dir \(folder) already holds a run. Continue it with --resume-from-checkpoint auto, replace it with \
+      --overwrite-output-dir, or name another folder.
+      """
+    case .cannotWrite(let path, let reason):
+      "cannot write \(path): \(reason). Name a folder that can be written with --output-dir."
+    case .vocabularyTooSmall(let largest, let vocabulary):
+      """
+      the tokenizer makes the id \(largest), but the model's vocabulary has \(vocabulary) entries: they do not belong \
+      together. Name the model's own tokenizer with --tokenizer.
+      """
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import DPO
+import Torch
+
+/// Everything that decides what a run computes. Names and meanings are those of TRL's `DPOConfig` and
+/// `transformers`' `TrainingArguments`.
+public struct TrainingOptions: Sendable {
+  /// The loss and its constants.
+  public var loss = PreferenceLoss()
+  /// Pairs of a micro-batch.
+  public var perDeviceBatchSize = 4
+  /// Micro-batches of an optimizer step.
+  public var accumulationSteps = 1
+  /// Input tokens that a micro-batch may have at the most; a larger one is split, which changes nothing but the memory.
+  public var microBatchTokens: Int?
+  /// Passes over the pairs.
+  public var epochs = 1.0
+  /// Optimizer steps, where they are not counted by epochs.
+  public var maxSteps: Int?
+  /// The largest learning rate.
+  public var learningRate = 1e-6
+  /// How the rate goes over the run.
+  public var scheduleShape = LearningRateSchedule.Shape.linear
+  /// Steps of warm-up; over `warmupRatio` where it is not 0.
+  public var warmupSteps = 0
+  /// Warm-up as a part of the run.
+  public var warmupRatio = 0.0
+  /// The last rate of `cosine_with_min_lr` as a part of the largest.
+  public var minimumRateRatio = 0.1
+  /// Constants of AdamW.
+  public var adam = AdamW.Options()
+  /// Gradients are scaled down to this norm; 0 leaves them.
+  public var maxGradientNorm = 1.0
+  /// Whether the pairs come in a new order every epoch.
+  public var shuffles = true
+  /// The seed of that order.
+  public var seed: UInt64 = 42
+  /// Whether a pair's common prefix runs once.
+  public var sharesPrefix = true
+  /// Steps between two records.
+  public var loggingSteps = 10
+  /// Steps between two evaluations; nil for one before and one after training.
+  public var evaluationSteps: Int?
+  /// Steps between two checkpoints; nil for none.
+  public var saveSteps: Int?
+  /// Whether policy and reference are the same model at step 1, so that its loss must be log 2.
+  public var startsAtReference = true
+  /// Whether the reference's log-probabilities are computed once and kept.
+  public var cachesReference = false
+
+  /// The defaults of the command line.
+  public init() {}
+
+  /// Pairs of an optimizer step, over all ranks.
+  public func globalBatchSize(worldSize: Int = 1) -> Int { worldSize * perDeviceBatchSize * accumulationSteps }
+
+  /// The learning rates of a run of so many steps.
+  public func schedule(totalSteps: Int) -> LearningRateSchedule {
+    // `transformers` rounds the ratio up to whole steps.
+    let warmup = warmupSteps > 0 ? warmupSteps : Int((warmupRatio * Double(totalSteps)).rounded(.up))
+    return LearningRateSchedule(
+      shape: scheduleShape, peak: learningRate, warmupSteps: warmup, totalSteps: totalSteps,
+      minimumRatio: minimumRateRatio)
+  }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Jinja
+import MiniMind
+import Observability
+import OrderedJSON
+import Preferences
+import Tokenization
+import Torch
+import Training
+
+/// A run that ends without success: what to say, and the exit code (the numbers of sysexits.h).
+struct Failure: Error {
+  /// The codes, by what they mean here.
+  enum Code: Int32 {
+    case usage = 64
+    case badData = 65
+    case missingInput = 66
+    case unavailable = 69
+    case `internal` = 70
+    case cannotWrite = 73
+    /// Stopped by a signal behind a complete checkpoint; the run can be resumed.
+    case stopped = 75
+  }
+
+  let code: Code
+  let message: String
+  private var parserError: (any Error)?
+
+  init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  /// Finds the code for whatever was thrown.
+  init(_ error: any Error) {
+    switch error {
+    case let failure as Failure: self = failure
+    case let error as PreferenceFileError:
+      self.init(error.isMissingInput ? .missingInput : error.isUnavailable ? .unavailable : .badData, "\(error)")
+    case let error as TokenizerError:
+      if case .missing = error { self.init(.missingInput, "\(error)") } else { self.init(.badData, "\(error)") }
+    case let error as TokenizerConfigurationError:
+      if case .missing = error { self.init(.missingInput, "\(error)") } else { self.init(.badData, "\(error)") }
+    case let error as ChatTemplateError:
+      if case .missing = error { self.init(.missingInput, "\(error)") } else { self.init(.badData, "\(error)") }
+    case let error as CheckpointError:
+      self.init(
+        error.isWriteFailure ? .cannotWrite : error.isMissingInput ? .missingInput : .badData, "\(error)")
+    case let error as TrainingError: self.init(Self.code(for: error), "\(error)")
+    case let error as TorchError:
+      self.init(
+        .internal,
+        error.kind == .outOfMemory
+          ? "out of memory in \(error). Lower --per-device-train-batch-size (raise --gradient-accumulation-steps instead, "
+            + "which gives the same result), or --max-length."
+          : "\(error)")
+    case is PairError, is ModelConfigurationError, is WeightMismatch, is TemplateError, is JSONError:
+      self.init(.badData, "\(error)")
+    case let error as MetricsFileError: self.init(.cannotWrite, "\(error)")
+    default:
+      self.init(.internal, "\(error)")
+      parserError = error
+    }
+  }
+
+  private static func code(for error: TrainingError) -> Code {
+    switch error {
+    case .wrongStart, .notFinite: .internal
+    case .otherRun, .vocabularyTooSmall: .badData
+    case .noCheckpoint: .missingInput
+    case .folderInUse, .cannotWrite: .cannotWrite
+    }
+  }
+
+  /// Prints the message and ends the process. What ArgumentParser threw (also for --help) it presents itself.
+  func exit() -> Never {
+    Console.standardError.clearStatus()
+    if let parserError, MiniMindDPO.exitCode(for: parserError) != .failure { MiniMindDPO.exit(withError: parserError) }
+    Console.standardError.print("error: \(message)")
+    Foundation.exit(code.rawValue)
+  }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Observability
+
+/// The program: its subcommands, and what happens around all of them.
+@main
+struct MiniMindDPO: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "minimind-dpo",
+    abstract: "Aligns MiniMind and other small language models with human preferences (DPO).",
+    discussion: """
+      A first run, with a model folder or a MiniMind .pth and a file of preference pairs:
+        minimind-dpo train --model ./minimind-3 --train-data dpo.jsonl --output-dir out
+      Without a model of your own: minimind-dpo demo
+      Options may be spelled with dashes or underscores, and be kept in a file: --config run.yaml
+      """,
+    version: Version.text,
+    subcommands: [
+      Train.self, Evaluate.self, Data.self, Convert.self, Generate.self, Chat.self, Initialize.self, Demo.self,
+    ])
+
+  /// Parses, runs, and turns whatever goes wrong into a message on stderr and the exit code that design and README name.
+  static func main() {
+    setlinebuf(stdout)
+    LoggingSystem.bootstrap { _ in ConsoleLogHandler() }
+    do {
+      var command = try parseAsRoot(try CommandLineArguments.prepared(Array(CommandLine.arguments.dropFirst())))
+      try command.run()
+    } catch {
+      Failure(error).exit()
+    }
+  }
+}
+
+/// What `--version` prints, and what runs record.
+enum Version {
+  static let number = "0.1.0"
+  static var text: String { "minimind-dpo \(number)" }
+}

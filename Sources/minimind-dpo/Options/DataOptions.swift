@@ -1,0 +1,37 @@
+import ArgumentParser
+import Preferences
+
+/// How pairs become tokens; common to all commands that read a preference file.
+struct PairArguments: ParsableArguments {
+  @Option(
+    name: [.long, .customLong("max-seq-len")],
+    help: ArgumentHelp("Longest side of a pair in tokens; the rest is cut off.", valueName: "tokens"))
+  var maxLength = 1024
+
+  @Option(help: "Which end survives a cut: keep_start or keep_end.")
+  var truncationMode = PairOptions.TruncationMode.keepStart
+
+  @Option(
+    help: "Empty <think></think> blocks in the rendered text: keep, drop, or random (80 % of the pairs drop theirs).")
+  var emptyThink = PairOptions.EmptyThink.keep
+
+  @Option(help: "Tokens to learn from: last-turns (the turns after the shared messages) or all (every assistant turn).")
+  var completionMask = PairOptions.CompletionMask.lastTurns
+
+  @Flag(help: "Drop and count lines that are not usable pairs, instead of refusing the file.")
+  var skipBadLines = false
+
+  func validate() throws {
+    guard maxLength >= 2 else { throw ValidationError("--max-length must be at least 2 tokens.") }
+  }
+
+  func options(seed: UInt64) -> PairOptions {
+    PairOptions(
+      maxLength: maxLength, truncationMode: truncationMode, emptyThink: emptyThink, completionMask: completionMask,
+      seed: seed, skipBadLines: skipBadLines)
+  }
+}
+
+extension PairOptions.TruncationMode: ExpressibleByArgument {}
+extension PairOptions.EmptyThink: ExpressibleByArgument {}
+extension PairOptions.CompletionMask: ExpressibleByArgument {}

@@ -1,0 +1,89 @@
+import ArgumentParser
+import Foundation
+import MiniMind
+import Tokenization
+import Torch
+
+/// Where the model and its tokenizer are.
+struct ModelArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The model: a Hugging Face folder, or a MiniMind weight file such as out/full_sft_768.pth.", valueName: "path"))
+  var model: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The folder with tokenizer.json and tokenizer_config.json; without, the model's own folder.", valueName: "folder")
+  )
+  var tokenizer: String?
+
+  var modelLocation: URL { URL(fileURLWithPath: model) }
+
+  /// The folder of the tokenizer: the one named, the model's, or what lies beside a weight file in a MiniMind checkout.
+  var tokenizerFolder: URL {
+    get throws {
+      if let tokenizer { return URL(fileURLWithPath: tokenizer, isDirectory: true) }
+      let folder =
+        modelLocation.hasDirectoryPath || isFolder ? modelLocation : modelLocation.deletingLastPathComponent()
+      let candidates = [folder, folder.deletingLastPathComponent().appendingPathComponent("model")]
+      for candidate in candidates
+      where FileManager.default.fileExists(atPath: candidate.appendingPathComponent("tokenizer.json").path) {
+        return candidate
+      }
+      throw Failure(
+        .missingInput,
+        "no tokenizer.json in \(candidates.map(\.path).joined(separator: " or ")). Name its folder with --tokenizer "
+          + "(in a MiniMind checkout: --tokenizer model).")
+    }
+  }
+
+  private var isFolder: Bool {
+    var isFolder: ObjCBool = false
+    return FileManager.default.fileExists(atPath: model, isDirectory: &isFolder) && isFolder.boolValue
+  }
+
+  func loadModel() throws -> CausalLM { try CausalLM.pretrained(modelLocation) }
+}
+
+/// Where and how fast to compute.
+struct DeviceArguments: ParsableArguments {
+  @Option(help: "Where to compute: auto, cpu or cuda.")
+  var device = DeviceChoice.auto
+
+  @Option(help: ArgumentHelp("CPU threads; without, all cores this process may use.", valueName: "count"))
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+  }
+
+  /// Takes the threads, and refuses a device that is not there.
+  func prepare() throws {
+    if device == .cuda {
+      throw Failure(
+        .unavailable,
+        Runtime.cudaDeviceCount == 0
+          ? "--device cuda: LibTorch \(Runtime.version) sees no CUDA device here. Use --device cpu, or install a CUDA build "
+            + "of PyTorch and point LIBTORCH to it."
+          : "--device cuda: this version computes on the CPU only. Use --device cpu.")
+    }
+    // OMP_NUM_THREADS is the user's word; LibTorch has obeyed it already.
+    if let threads { Runtime.threadCount = threads }
+  }
+}
+
+/// What `--device` may name.
+enum DeviceChoice: String, ExpressibleByArgument, CaseIterable {
+  case auto, cpu, cuda
+}
+
+extension DType: ExpressibleByArgument {
+  /// The types that weights may be saved in.
+  public static var allValueStrings: [String] { ["float32", "bfloat16", "float16"] }
+
+  /// Only those.
+  public init?(argument: String) {
+    guard Self.allValueStrings.contains(argument) else { return nil }
+    self.init(rawValue: argument)
+  }
+}

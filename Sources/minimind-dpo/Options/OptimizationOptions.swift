@@ -1,0 +1,141 @@
+import ArgumentParser
+import DPO
+import Torch
+import Training
+
+/// The hyper-parameters of a run, under the names of TRL's `DPOConfig` and `transformers`' `TrainingArguments`.
+struct OptimizationArguments: ParsableArguments {
+  @Option(
+    name: [.long, .customLong("batch-size")],
+    help: ArgumentHelp("Pairs that run at once on each device.", valueName: "pairs"))
+  var perDeviceTrainBatchSize = 4
+
+  @Option(
+    name: [.long, .customLong("accumulation-steps")],
+    help: ArgumentHelp("Batches whose gradients make one step.", valueName: "count"))
+  var gradientAccumulationSteps = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "Most tokens that run at once; larger batches are divided, with the same result.", valueName: "tokens"))
+  var microBatchTokens: Int?
+
+  @Option(name: [.long, .customLong("epochs")], help: ArgumentHelp("Passes over the pairs.", valueName: "count"))
+  var numTrainEpochs = 1.0
+
+  @Option(help: ArgumentHelp("Optimizer steps in all; wins over the epochs.", valueName: "steps"))
+  var maxSteps: Int?
+
+  @Option(help: ArgumentHelp("Largest learning rate.", valueName: "rate"))
+  var learningRate = 1e-6
+
+  @Option(help: "How the rate goes over the run.")
+  var lrSchedulerType = LearningRateSchedule.Shape.linear
+
+  @Option(help: ArgumentHelp("Steps in which the rate rises from 0.", valueName: "steps"))
+  var warmupSteps = 0
+
+  @Option(help: ArgumentHelp("The same as a part of the run, 0 to 1.", valueName: "part"))
+  var warmupRatio = 0.0
+
+  @Option(help: ArgumentHelp("Last rate of cosine_with_min_lr as a part of the largest, 0 to 1.", valueName: "part"))
+  var minLrRate = 0.1
+
+  @Option(help: ArgumentHelp("AdamW's decay of all weights per step, times the rate.", valueName: "λ"))
+  var weightDecay = 0.0
+
+  @Option(name: .customLong("adam-beta1"), help: ArgumentHelp("AdamW's decay of the first moment.", valueName: "β₁"))
+  var adamBeta1 = 0.9
+
+  @Option(name: .customLong("adam-beta2"), help: ArgumentHelp("AdamW's decay of the second moment.", valueName: "β₂"))
+  var adamBeta2 = 0.999
+
+  @Option(help: ArgumentHelp("AdamW's term against division by 0.", valueName: "ε"))
+  var adamEpsilon = 1e-8
+
+  @Option(
+    name: [.long, .customLong("grad-clip")],
+    help: ArgumentHelp("Gradients are scaled down to this norm; 0 leaves them.", valueName: "norm"))
+  var maxGradNorm = 1.0
+
+  @Option(help: ArgumentHelp("Strength of the pull towards the reference model.", valueName: "β"))
+  var beta = 0.1
+
+  @Option(help: "The loss: sigmoid (DPO; with --label-smoothing conservative DPO).")
+  var lossType = LossType.sigmoid
+
+  @Option(help: ArgumentHelp("Probability that a preference is the wrong way round, 0 to 0.5.", valueName: "ε"))
+  var labelSmoothing = 0.0
+
+  @Option(help: "The reference's log-probabilities: online, cache (computed once), or auto (cache for several epochs).")
+  var refLogps = ReferenceMode.auto
+
+  @Flag(name: .customLong("no-shuffle"), help: "Take the pairs in the order of the file, every epoch.")
+  var noShuffle = false
+
+  @Flag(
+    name: .customLong("no-prefix-sharing"),
+    help: "Run each side of a pair on its own, common prefix included: the same numbers, slower. For comparisons.")
+  var noPrefixSharing = false
+
+  @Option(help: ArgumentHelp("Seed of the order of the pairs and of every other choice.", valueName: "number"))
+  var seed: UInt64 = 42
+
+  func validate() throws {
+    func require(_ condition: Bool, _ message: String) throws {
+      if !condition { throw ValidationError(message) }
+    }
+    try require(perDeviceTrainBatchSize >= 1, "--per-device-train-batch-size must be at least 1 pair.")
+    try require(gradientAccumulationSteps >= 1, "--gradient-accumulation-steps must be at least 1.")
+    try require(microBatchTokens.map { $0 >= 1 } ?? true, "--micro-batch-tokens must be at least 1 token.")
+    try require(numTrainEpochs > 0 && numTrainEpochs.isFinite, "--num-train-epochs must be above 0.")
+    try require(maxSteps.map { $0 >= 1 } ?? true, "--max-steps must be at least 1.")
+    try require(learningRate >= 0 && learningRate.isFinite, "--learning-rate must not be negative.")
+    try require(warmupSteps >= 0, "--warmup-steps must not be negative.")
+    try require((0...1).contains(warmupRatio), "--warmup-ratio must lie between 0 and 1.")
+    try require((0...1).contains(minLrRate), "--min-lr-rate must lie between 0 and 1.")
+    try require(weightDecay >= 0 && weightDecay.isFinite, "--weight-decay must not be negative.")
+    try require((0..<1).contains(adamBeta1), "--adam-beta1 must lie between 0 and 1, 1 excluded.")
+    try require((0..<1).contains(adamBeta2), "--adam-beta2 must lie between 0 and 1, 1 excluded.")
+    try require(adamEpsilon > 0 && adamEpsilon.isFinite, "--adam-epsilon must be above 0.")
+    try require(maxGradNorm >= 0 && maxGradNorm.isFinite, "--max-grad-norm must not be negative.")
+    try require(beta > 0 && beta.isFinite, "--beta must be above 0.")
+    try require((0..<0.5).contains(labelSmoothing), "--label-smoothing must lie between 0 and 0.5, 0.5 excluded.")
+  }
+
+  /// The values for the trainer.
+  func options() -> TrainingOptions {
+    var options = TrainingOptions()
+    options.loss = PreferenceLoss(beta: beta, labelSmoothing: labelSmoothing)
+    options.perDeviceBatchSize = perDeviceTrainBatchSize
+    options.accumulationSteps = gradientAccumulationSteps
+    options.microBatchTokens = microBatchTokens
+    options.epochs = numTrainEpochs
+    options.maxSteps = maxSteps
+    options.learningRate = learningRate
+    options.scheduleShape = lrSchedulerType
+    options.warmupSteps = warmupSteps
+    options.warmupRatio = warmupRatio
+    options.minimumRateRatio = minLrRate
+    options.adam = AdamW.Options(
+      beta1: adamBeta1, beta2: adamBeta2, epsilon: adamEpsilon, weightDecay: weightDecay)
+    options.maxGradientNorm = maxGradNorm
+    options.shuffles = !noShuffle
+    options.seed = seed
+    options.sharesPrefix = !noPrefixSharing
+    options.cachesReference = refLogps == .cache || (refLogps == .auto && numTrainEpochs > 1)
+    return options
+  }
+}
+
+/// The losses that `--loss-type` names.
+enum LossType: String, ExpressibleByArgument, CaseIterable {
+  case sigmoid
+}
+
+/// When the reference model runs.
+enum ReferenceMode: String, ExpressibleByArgument, CaseIterable {
+  case auto, cache, online
+}
+
+extension LearningRateSchedule.Shape: ExpressibleByArgument {}
