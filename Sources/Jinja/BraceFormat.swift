@@ -112,7 +112,7 @@ struct BraceFormat {
     func number() -> Int? {
       var number: Int?
       while let digit = rest.first, digit.isDecimalDigit {
-        number = min((number ?? 0) * 10 + Int(digit.value - 0x30), Limit.work)
+        number = min((number ?? 0) * 10 + Int(digit.value - 0x30), Limit.work + 1)
         rest.removeFirst()
       }
       return number

@@ -48,7 +48,7 @@ extension Renderer {
 
   private func call(_ macro: Macro, _ arguments: Arguments) throws(TemplateError) -> String {
     let definition = macro.definition
-    try spend(64)
+    try spend(Limit.turn)
     try enter(levels: template.levels)
     let (outer, callLine) = (scope, line)
     scope = Scope(parent: macro.scope)

@@ -165,7 +165,6 @@ extension Parser {
     try expect(.rightParenthesis)
     let start = position
     let body = try outsideLoop(until: "endmacro")
-    if uses("caller", since: start) { throw unsupported("'caller' in a macro", line: line) }
     func rest(_ name: String) -> Bool { uses(name, since: start) && !parameters.contains { $0.name == name } }
     return MacroDefinition(
       name: name, symbol: symbol(name), parameters: parameters,

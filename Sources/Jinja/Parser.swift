@@ -18,9 +18,9 @@ struct Parser {
     tokens = try Lexer.tokens(of: source)
   }
 
+  /// The whole template.
   mutating func template() throws(TemplateError) -> Body {
-    let body = try self.body(until: [])
-    return body
+    try body(until: [])
   }
 
   // MARK: Tokens
@@ -73,7 +73,7 @@ struct Parser {
     return number
   }
 
-  /// How many symbols there are and whether one is among those seen since: whether a body uses a name.
+  /// Whether a name stands anywhere between a token and the current one, be it a variable or not.
   func uses(_ name: String, since start: Int) -> Bool {
     tokens[start..<position].contains { $0.kind == .name(name) }
   }

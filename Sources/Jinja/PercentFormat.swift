@@ -29,7 +29,7 @@ struct PercentFormat {
       }
       var number: Int?
       while try current().isDecimalDigit {
-        number = min((number ?? 0) * 10 + Int(scalars[position].value - 0x30), Limit.work)
+        number = min((number ?? 0) * 10 + Int(scalars[position].value - 0x30), Limit.work + 1)
         position += 1
       }
       return number

@@ -86,7 +86,7 @@ final class Renderer {
   }
 
   func makeNamespace() throws(TemplateError) -> Namespace {
-    try spend(64)
+    try spend(Limit.turn)
     let namespace = Namespace()
     namespaces.append(namespace)
     return namespace
@@ -122,7 +122,8 @@ final class Renderer {
   func spend(_ amount: Int) throws(TemplateError) {
     let (sum, overflow) = work.addingReportingOverflow(amount)
     guard !overflow, sum <= Limit.work else {
-      throw TemplateError(.limit, "the template works too long: endless loop, or more than a gigabyte of text?")
+      throw TemplateError(
+        .limit, "the template works too long: endless loop, or more text than fits \(Limit.work >> 20) MB?")
     }
     work = sum
   }

@@ -90,7 +90,7 @@ struct For: Statement {
     var hasCompletedTurn = false
     let loop = try Loop(items, if: test.map { test in filter(test, outer, renderer) })
     while let item = try loop.advance() {
-      try renderer.spend(64)
+      try renderer.spend(Limit.turn)
       scope.removeAll()
       if let loopSymbol { scope[loopSymbol] = .loop(loop) }
       try renderer.assign(item, to: target)
@@ -111,7 +111,7 @@ struct For: Statement {
     _ test: any Expression, _ outer: Scope?, _ renderer: Renderer
   ) -> (Value) throws(TemplateError) -> Bool {
     { (item) throws(TemplateError) in
-      try renderer.spend(64)
+      try renderer.spend(Limit.turn)
       let scope = renderer.scope
       renderer.scope = Scope(parent: outer)
       defer { renderer.scope = scope }

@@ -25,7 +25,7 @@ public struct TemplateError: Error, Hashable, Sendable, CustomStringConvertible 
   /// The line in the template, counted from 1; 0 where it is not known.
   public internal(set) var line: Int
 
-  init(_ reason: Reason, _ message: String, line: Int = 0) {
+  package init(_ reason: Reason, _ message: String, line: Int = 0) {
     self.reason = reason
     self.message = message
     self.line = line
@@ -49,6 +49,8 @@ enum Limit {
   static let valueDepth = 768
   /// The longest `range`, as in Jinja's sandbox.
   static let range = 100_000
-  /// Bytes written or copied plus a few for each turn of a loop, over a whole rendering.
-  static let work = 1 << 30
+  /// Bytes written or copied over a whole rendering, loops included at `turn` each: a long conversation needs a hundredth.
+  static let work = 1 << 28
+  /// What a turn of a loop or a call of a macro counts as.
+  static let turn = 128
 }

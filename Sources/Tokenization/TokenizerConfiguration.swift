@@ -9,14 +9,24 @@ public struct TokenizerConfiguration: Sendable {
 
   /// The whole file.
   public let raw: JSON
+  /// The older `special_tokens_map.json`, which counts where `tokenizer_config.json` lists no added tokens.
+  private let tokenMap: JSON?
 
   /// Reads `tokenizer_config.json` from a folder.
   /// - Throws: `TokenizerConfigurationError` when the file is missing or is not a JSON object.
   public init(folder: URL) throws {
-    let file = folder.appendingPathComponent(Self.fileName)
-    guard let data = FileManager.default.contents(atPath: file.path) else {
-      throw TokenizerConfigurationError.missing(file.path)
+    guard let raw = try Self.object(folder.appendingPathComponent(Self.fileName)) else {
+      throw TokenizerConfigurationError.missing(folder.appendingPathComponent(Self.fileName).path)
     }
+    self.raw = raw
+    tokenMap =
+      raw["added_tokens_decoder"] == nil
+      ? try Self.object(folder.appendingPathComponent("special_tokens_map.json")) : nil
+  }
+
+  /// The object in a file; nil where there is no file.
+  private static func object(_ file: URL) throws -> JSON? {
+    guard let data = FileManager.default.contents(atPath: file.path) else { return nil }
     let json: JSON
     do {
       json = try JSON(parsing: data)
@@ -26,11 +36,14 @@ public struct TokenizerConfiguration: Sendable {
     guard json.object != nil else {
       throw TokenizerConfigurationError.malformed(file.path, "expected an object at the top")
     }
-    raw = json
+    return json
   }
 
   /// Takes a configuration that is already read.
-  public init(raw: JSON) { self.raw = raw }
+  public init(raw: JSON) {
+    self.raw = raw
+    tokenMap = nil
+  }
 
   /// The token that starts a text, such as `<|im_start|>`.
   public var bosToken: String? { token("bos_token") }
@@ -72,7 +85,10 @@ public struct TokenizerConfiguration: Sendable {
   ]
 
   /// A token is written as a string or as an object with its properties.
-  private func token(_ name: String) -> String? { raw[name]?.string ?? raw[name]?["content"]?.string }
+  private func token(_ name: String) -> String? {
+    let token = tokenMap?[name] ?? raw[name]
+    return token?.string ?? token?["content"]?.string
+  }
 }
 
 /// Why a folder's `tokenizer_config.json` could not be read.

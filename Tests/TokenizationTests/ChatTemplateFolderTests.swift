@@ -32,6 +32,19 @@ import Tokenization
     }
   }
 
+  @Test func `the older map of special tokens counts where no added tokens are listed`() throws {
+    let map = #"{"bos_token": {"content": "<map>"}}"#
+    for (decoder, expected) in [("", "<map>"), (#", "added_tokens_decoder": {}"#, "<config>")] {
+      try withFolder([
+        "tokenizer_config.json": #"{"bos_token": "<config>", "chat_template": "{{ bos_token }}"\#(decoder)}"#,
+        "special_tokens_map.json": map,
+      ]) { folder in
+        let text = try ChatTemplate(folder: folder).render(messages: Self.hi)
+        #expect(text == expected)
+      }
+    }
+  }
+
   @Test func `the configuration's template is used where there is no file`() throws {
     try withFolder(["tokenizer_config.json": #"{"chat_template": "{{ messages[0].role }}"}"#]) { folder in
       let text = try ChatTemplate(folder: folder).render(messages: Self.hi)
