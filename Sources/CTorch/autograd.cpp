@@ -29,8 +29,10 @@ ctorch_status ctorch_grad(ctorch_tensor tensor, ctorch_tensor *out, char **error
 ctorch_status ctorch_set_grad(ctorch_tensor tensor, ctorch_tensor gradient, char **error) {
   return guarded(error, [&] {
     if (gradient) {
-      TORCH_CHECK(gradient->value.sizes() == tensor->value.sizes(), "a gradient of shape ", gradient->value.sizes(),
-                  " was given to a tensor of shape ", tensor->value.sizes());
+      const at::Tensor &x = tensor->value, &g = gradient->value;
+      TORCH_CHECK(g.sizes() == x.sizes() && g.dtype() == x.dtype() && g.device() == x.device(), "a gradient ",
+                  g.sizes(), " ", g.dtype(), " ", g.device(), " was given to a tensor ", x.sizes(), " ", x.dtype(), " ",
+                  x.device());
     }
     tensor->value.mutable_grad() = gradient ? gradient->value : at::Tensor();
   });

@@ -11,6 +11,7 @@
 
 #include <cstring>
 #include <exception>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,13 @@ namespace ctorch {
 
 inline char *text(const char *message) { return ::strdup(message); }
 
-// The CPU allocator reports exhaustion as a plain c10::Error; its wording is the only sign.
+// The CPU allocator reports exhaustion as a plain c10::Error; its wording is the only sign. So it is with a size that
+// no 64-bit number holds.
 inline bool names_exhausted_memory(const char *message) {
-  return std::strstr(message, "not enough memory") || std::strstr(message, "can't allocate memory");
+  for (const char *sign : {"not enough memory", "can't allocate memory", "Storage size calculation overflowed"}) {
+    if (std::strstr(message, sign)) return true;
+  }
+  return false;
 }
 
 // Runs `body`; what it throws becomes a status and a text.
@@ -64,8 +69,10 @@ template <typename Body> ctorch_status produce(ctorch_tensor *out, char **error,
 inline c10::IntArrayRef shape_of(const int64_t *shape, size_t rank) { return c10::IntArrayRef(shape, rank); }
 inline c10::ScalarType dtype_of(ctorch_dtype dtype) { return static_cast<c10::ScalarType>(dtype); }
 inline c10::Device device_of(ctorch_device device) {
-  return c10::Device(device.type == CTORCH_CUDA ? c10::DeviceType::CUDA : c10::DeviceType::CPU,
-                     static_cast<c10::DeviceIndex>(device.type == CTORCH_CUDA ? device.index : -1));
+  if (device.type == CTORCH_CPU) return c10::Device(c10::DeviceType::CPU);
+  TORCH_CHECK(device.index >= -1 && device.index <= std::numeric_limits<c10::DeviceIndex>::max(),
+              "there is no CUDA device ", device.index);
+  return c10::Device(c10::DeviceType::CUDA, static_cast<c10::DeviceIndex>(device.index));
 }
 inline std::vector<at::Tensor> list_of(const ctorch_tensor *tensors, size_t count) {
   std::vector<at::Tensor> list;

@@ -5,13 +5,12 @@
 
 using namespace ctorch;
 
-ctorch_status ctorch_adamw(const ctorch_tensor *parameters, const ctorch_tensor *gradients,
-                           const ctorch_tensor *first_moments, const ctorch_tensor *second_moments,
-                           const ctorch_tensor *steps, size_t count, double learning_rate, double beta1, double beta2,
-                           double weight_decay, double epsilon, char **error) {
+ctorch_status ctorch_adamw(ctorch_tensor parameters, ctorch_tensor gradients, ctorch_tensor first_moments,
+                           ctorch_tensor second_moments, ctorch_tensor step, double learning_rate, double beta1,
+                           double beta2, double weight_decay, double epsilon, char **error) {
   return guarded(error, [&] {
-    at::_fused_adamw_(list_of(parameters, count), list_of(gradients, count), list_of(first_moments, count),
-                      list_of(second_moments, count), /*max_exp_avg_sqs=*/{}, list_of(steps, count), learning_rate,
-                      beta1, beta2, weight_decay, epsilon, /*amsgrad=*/false, /*maximize=*/false);
+    at::_fused_adamw_(parameters->value, gradients->value, first_moments->value, second_moments->value,
+                      /*max_exp_avg_sqs=*/{}, step->value, learning_rate, beta1, beta2, weight_decay, epsilon,
+                      /*amsgrad=*/false, /*maximize=*/false);
   });
 }

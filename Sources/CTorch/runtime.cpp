@@ -6,6 +6,8 @@
 #include <ATen/Version.h>
 #include <torch/version.h>
 
+#include <algorithm>
+
 #if TORCH_VERSION_MAJOR != 2 || TORCH_VERSION_MINOR < 11
 #error "This LibTorch is too old or of another generation: 2.11 to 2.13 are known to work. Run `make libtorch`, or point LIBTORCH to another one."
 #endif
@@ -20,7 +22,7 @@ ctorch_status ctorch_cpu_capability(char **out, char **error) {
 
 int ctorch_thread_count(void) { return at::get_num_threads(); }
 
-void ctorch_set_thread_count(int count) { at::set_num_threads(count); }
+void ctorch_set_thread_count(int count) { at::set_num_threads(std::max(count, 1)); }
 
 int ctorch_cuda_device_count(void) {
   try {

@@ -8,15 +8,13 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/stack.h>
 
+#include <memory>
+
 using namespace ctorch;
 
 void ctorch_free_text(char *text) { ::free(text); }
 
 void ctorch_tensor_free(ctorch_tensor tensor) { delete tensor; }
-
-ctorch_status ctorch_tensor_retain(ctorch_tensor tensor, ctorch_tensor *out, char **error) {
-  return produce(out, error, [&] { return tensor->value; });
-}
 
 static at::TensorOptions options(ctorch_dtype dtype, ctorch_device device) {
   return at::TensorOptions().dtype(dtype_of(dtype)).device(device_of(device));
@@ -37,12 +35,23 @@ ctorch_status ctorch_arange(int64_t start, int64_t end, ctorch_dtype dtype, ctor
   return produce(out, error, [&] { return at::arange(start, end, options(dtype, device)); });
 }
 
+ctorch_status ctorch_from_bytes(const void *bytes, size_t count, const int64_t *shape, size_t rank, ctorch_dtype dtype,
+                                ctorch_tensor *out, char **error) {
+  return produce(out, error, [&] {
+    at::Tensor tensor = at::empty(shape_of(shape, rank), at::TensorOptions().dtype(dtype_of(dtype)));
+    TORCH_CHECK(tensor.nbytes() == count, "shape ", tensor.sizes(), " takes ", tensor.nbytes(), " bytes, not ", count);
+    if (count > 0) std::memcpy(tensor.data_ptr(), bytes, count);
+    return tensor;
+  });
+}
+
 ctorch_status ctorch_from_memory(void *bytes, const int64_t *shape, size_t rank, ctorch_dtype dtype, void *context,
                                  void (*release)(void *context), ctorch_tensor *out, char **error) {
   return produce(out, error, [&] {
+    // Owned from here on: released with the storage, or on the way out of an exception.
+    std::shared_ptr<void> owner(context, release);
     return at::from_blob(
-        bytes, shape_of(shape, rank), [context, release](void *) { release(context); },
-        at::TensorOptions().dtype(dtype_of(dtype)));
+        bytes, shape_of(shape, rank), [owner](void *) {}, at::TensorOptions().dtype(dtype_of(dtype)));
   });
 }
 

@@ -28,7 +28,7 @@ public final class AdamW {
   public let firstMoments: FlatBuffer
   /// The second moments, in the layout of the parameters.
   public let secondMoments: FlatBuffer
-  /// The number of steps taken.
+  /// The number of steps taken; a resumed run sets it to that of its checkpoint.
   public var stepCount: Int
 
   private let parameters: FlatBuffer
@@ -36,12 +36,16 @@ public final class AdamW {
 
   /// An optimizer that updates `parameters` by `gradients`, both in one layout.
   ///
-  /// - Throws: `TorchError` when there is no memory for the moments.
+  /// - Throws: `TorchError` when the layouts differ, or there is no memory for the moments.
   public init(parameters: FlatBuffer, gradients: FlatBuffer, options: Options = Options()) throws(TorchError) {
+    let shapes = parameters.views.map(\.shape)
+    guard gradients.views.map(\.shape) == shapes else {
+      throw TorchError(
+        kind: .failed, operatorName: "AdamW", reason: "parameters and gradients are laid out differently")
+    }
     self.parameters = parameters
     self.gradients = gradients
     self.options = options
-    let shapes = parameters.views.map(\.shape)
     firstMoments = try FlatBuffer(shapes: shapes, device: parameters.storage.device)
     secondMoments = try FlatBuffer(shapes: shapes, device: parameters.storage.device)
     stepCount = 0
@@ -51,23 +55,16 @@ public final class AdamW {
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func step(learningRate: Double) throws(TorchError) {
-    stepCount += 1
-    let steps = try Tensor.full([], Double(stepCount), device: parameters.storage.device)
-    try withHandles([parameters.storage]) { parameters, count throws(TorchError) in
-      try withHandles([gradients.storage]) { gradients, _ throws(TorchError) in
-        try withHandles([firstMoments.storage]) { first, _ throws(TorchError) in
-          try withHandles([secondMoments.storage]) { second, _ throws(TorchError) in
-            try withHandles([steps]) { steps, _ throws(TorchError) in
-              try checked("AdamW.step") {
-                ctorch_adamw(
-                  parameters, gradients, first, second, steps, count, learningRate, options.beta1, options.beta2,
-                  options.weightDecay, options.epsilon, &$0)
-              }
-            }
-          }
-        }
+    let steps = try Tensor.full([], Double(stepCount + 1), device: parameters.storage.device)
+    try withExtendedLifetime((self, steps)) { () throws(TorchError) in
+      try checked("AdamW.step") {
+        ctorch_adamw(
+          parameters.storage.handle, gradients.storage.handle, firstMoments.storage.handle,
+          secondMoments.storage.handle, steps.handle, learningRate, options.beta1, options.beta2, options.weightDecay,
+          options.epsilon, &$0)
       }
     }
+    stepCount += 1
   }
 }
 

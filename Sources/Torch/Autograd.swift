@@ -5,33 +5,44 @@ extension Tensor {
   public var requiresGrad: Bool { withExtendedLifetime(self) { ctorch_requires_grad(handle) } }
 
   /// Marks a leaf as a variable to differentiate by, or takes the mark away.
+  ///
+  /// - Throws: `TorchError` when the type is not floating-point, or the tensor was computed from variables.
   public func setRequiresGrad(_ flag: Bool) throws(TorchError) {
-    try checked("setRequiresGrad") { ctorch_set_requires_grad(handle, flag, &$0) }
+    try perform("setRequiresGrad") { ctorch_set_requires_grad(handle, flag, &$0) }
   }
 
   /// The same elements, cut off from the graph.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
   public func detached() throws(TorchError) -> Tensor {
-    try produce("detached") { ctorch_detach(handle, &$0, &$1) }
+    try derive("detached") { ctorch_detach(handle, &$0, &$1) }
   }
 
   /// The gradient that has been accumulated, if any.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
   public func gradient() throws(TorchError) -> Tensor? {
     var gradient: ctorch_tensor?
-    try checked("gradient") { ctorch_grad(handle, &gradient, &$0) }
+    try perform("gradient") { ctorch_grad(handle, &gradient, &$0) }
     return gradient.map { Tensor(owning: $0) }
   }
 
   /// Gives the tensor to accumulate gradients into (backward adds to it in place), or takes it away.
+  ///
+  /// - Throws: `TorchError` when shape, type or device of the two differ.
   public func setGradient(_ gradient: Tensor?) throws(TorchError) {
     try withExtendedLifetime(gradient) { () throws(TorchError) in
-      try checked("setGradient") { ctorch_set_grad(handle, gradient?.handle, &$0) }
+      try perform("setGradient") { ctorch_set_grad(handle, gradient?.handle, &$0) }
     }
   }
 
   /// Adds to each variable's gradient that of this tensor, weighted by `gradient` (1 for a scalar).
+  ///
+  /// - Throws: `TorchError` when nothing here requires a gradient, when `gradient` has another shape or is missing for
+  ///   more than one element, or when an earlier call has used the graph up.
   public func backward(_ gradient: Tensor? = nil) throws(TorchError) {
     try withExtendedLifetime(gradient) { () throws(TorchError) in
-      try checked("backward") { ctorch_backward(handle, gradient?.handle, &$0) }
+      try perform("backward") { ctorch_backward(handle, gradient?.handle, &$0) }
     }
   }
 }
@@ -40,6 +51,8 @@ extension Tensor {
 public var isGradEnabled: Bool { ctorch_grad_enabled() }
 
 /// Runs the body with recording off on this thread, and restores what was before.
+///
+/// - Throws: what the body throws, after the mode is restored.
 public func withoutGrad<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
   let before = ctorch_grad_enabled()
   ctorch_set_grad_enabled(false)

@@ -18,7 +18,7 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
   var code: ctorch_device {
     switch self {
     case .cpu: ctorch_device(type: CTORCH_CPU, index: -1)
-    case .cuda(let index): ctorch_device(type: CTORCH_CUDA, index: Int32(index))
+    case .cuda(let index): ctorch_device(type: CTORCH_CUDA, index: Int32(clamping: index))
     }
   }
 }
@@ -38,10 +38,10 @@ public enum Runtime {
     return text.map { String(cString: $0) } ?? ""
   }
 
-  /// How many threads an operator may use on the calling thread's behalf.
+  /// How many threads an operator may use on the calling thread's behalf; a number below 1 is taken as 1.
   public static var threadCount: Int {
     get { Int(ctorch_thread_count()) }
-    set { ctorch_set_thread_count(Int32(newValue)) }
+    set { ctorch_set_thread_count(Int32(clamping: newValue)) }
   }
 
   /// How many CUDA devices this build and this machine offer together.

@@ -8,7 +8,7 @@ public struct FlatBuffer {
   /// A view for each parameter, with its shape.
   public let views: [Tensor]
 
-  /// A buffer of zeros with slices of these shapes.
+  /// A buffer of zeros with slices of these shapes, which are those of existing tensors.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public init(shapes: [[Int]], dtype: DType = .float32, device: Device = .cpu) throws(TorchError) {
@@ -17,8 +17,7 @@ public struct FlatBuffer {
     var end = 0
     for shape in shapes {
       offsets.append(end)
-      let count = shape.reduce(1, *)
-      end += (count + alignment - 1) / alignment * alignment
+      end += (shape.reduce(1, *) + alignment - 1) / alignment * alignment
     }
     storage = try .zeros([end], dtype: dtype, device: device)
     var views: [Tensor] = []
@@ -38,6 +37,8 @@ public struct FlatBuffer {
   }
 
   /// Moves parameters into one buffer: their values are copied and from then on are views of it.
+  ///
+  /// Whoever marked the old values as variables marks the new ones again.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public init(moving parameters: [NamedParameter]) throws(TorchError) {

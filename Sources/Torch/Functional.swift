@@ -3,6 +3,8 @@ import CTorch
 // Operators of neural networks as functions, for the layers that models are built of.
 
 /// x Wᵀ (+ b): `[…, in] → […, out]` for a weight `[out, in]`.
+///
+/// - Throws: `TorchError` when the last length of the input is not the weight's, or the types differ.
 public func linear(_ input: Tensor, weight: Tensor, bias: Tensor? = nil) throws(TorchError) -> Tensor {
   try withExtendedLifetime((input, weight, bias)) { () throws(TorchError) in
     try produce("linear") { ctorch_linear(input.handle, weight.handle, bias?.handle, &$0, &$1) }
@@ -10,6 +12,8 @@ public func linear(_ input: Tensor, weight: Tensor, bias: Tensor? = nil) throws(
 }
 
 /// Rows of a table `[entries, size]` picked by whole numbers of any shape.
+///
+/// - Throws: `TorchError` when the index is not `int64` or `int32`, or names a row that does not exist.
 public func embedding(_ index: Tensor, weight: Tensor) throws(TorchError) -> Tensor {
   try withExtendedLifetime((index, weight)) { () throws(TorchError) in
     try produce("embedding") { ctorch_embedding(weight.handle, index.handle, &$0, &$1) }
@@ -17,6 +21,8 @@ public func embedding(_ index: Tensor, weight: Tensor) throws(TorchError) -> Ten
 }
 
 /// x / √(mean x² + ε) · w over the last dimension (Zhang & Sennrich, 2019, "Root Mean Square Layer Normalization").
+///
+/// - Throws: `TorchError` when the weight's length is not that of the last dimension.
 public func rmsNorm(_ input: Tensor, weight: Tensor, epsilon: Double) throws(TorchError) -> Tensor {
   try withExtendedLifetime((input, weight)) { () throws(TorchError) in
     try produce("rmsNorm") { ctorch_rms_norm(input.handle, weight.handle, epsilon, &$0, &$1) }
@@ -32,6 +38,7 @@ public func rmsNorm(_ input: Tensor, weight: Tensor, epsilon: Double) throws(Tor
 ///   - mask: `[queries, keys]` or broadcastable: boolean (true: attend) or added to the scores.
 ///   - causal: query i attends to keys 0 … i; not together with a mask.
 /// - Returns: `[batch, heads, queries, size]`
+/// - Throws: `TorchError` when shapes or types do not fit each other, or both a mask and `causal` are given.
 public func scaledDotProductAttention(
   query: Tensor, key: Tensor, value: Tensor, mask: Tensor? = nil, causal: Bool = false, scale: Double
 ) throws(TorchError) -> Tensor {

@@ -4,14 +4,11 @@ import CTorch
 public final class Generator {
   let handle: ctorch_generator
 
+  /// A generator as PyTorch's with the same seed: it gives the same numbers.
+  ///
   /// - Throws: `TorchError` when the device does not exist.
   public init(seed: UInt64, device: Device = .cpu) throws(TorchError) {
-    var handle: ctorch_generator?
-    try checked("Generator") { ctorch_generator_new(device.code, seed, &handle, &$0) }
-    guard let handle else {
-      throw TorchError(kind: .failed, operatorName: "Generator", reason: "no generator was returned")
-    }
-    self.handle = handle
+    handle = try newHandle("Generator") { ctorch_generator_new(device.code, seed, &$0, &$1) }
   }
 
   deinit {
@@ -19,13 +16,19 @@ public final class Generator {
   }
 
   /// All that determines the numbers to come, as bytes.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
   public func state() throws(TorchError) -> Tensor {
-    try produce("Generator.state") { ctorch_generator_state(handle, &$0, &$1) }
+    try withExtendedLifetime(self) { () throws(TorchError) in
+      try produce("Generator.state") { ctorch_generator_state(handle, &$0, &$1) }
+    }
   }
 
   /// Continues from a state that `state()` gave.
+  ///
+  /// - Throws: `TorchError` when the bytes are not a state of such a generator.
   public func restore(_ state: Tensor) throws(TorchError) {
-    try withExtendedLifetime(state) { () throws(TorchError) in
+    try withExtendedLifetime((self, state)) { () throws(TorchError) in
       try checked("Generator.restore") { ctorch_generator_set_state(handle, state.handle, &$0) }
     }
   }
@@ -33,27 +36,33 @@ public final class Generator {
 
 extension Tensor {
   /// Every element drawn from a normal distribution.
+  ///
+  /// - Throws: `TorchError` when the type is not floating-point, the deviation is negative, or the generator is of another device.
   public func fillNormal(
     mean: Double = 0, deviation: Double = 1, from generator: Generator
   ) throws(TorchError) {
     try withExtendedLifetime(generator) { () throws(TorchError) in
-      try checked("fillNormal") { ctorch_normal_in_place(handle, mean, deviation, generator.handle, &$0) }
+      try perform("fillNormal") { ctorch_normal_in_place(handle, mean, deviation, generator.handle, &$0) }
     }
   }
 
   /// Every element drawn from `low ..< high`.
+  ///
+  /// - Throws: `TorchError` when the type is not floating-point, the range is empty, or the generator is of another device.
   public func fillUniform(
     low: Double = 0, high: Double = 1, from generator: Generator
   ) throws(TorchError) {
     try withExtendedLifetime(generator) { () throws(TorchError) in
-      try checked("fillUniform") { ctorch_uniform_in_place(handle, low, high, generator.handle, &$0) }
+      try perform("fillUniform") { ctorch_uniform_in_place(handle, low, high, generator.handle, &$0) }
     }
   }
 
   /// Places (`int64`) drawn by the probabilities in the last dimension, without repetition.
+  ///
+  /// - Throws: `TorchError` when probabilities are negative or not finite, or fewer than `count` are above 0.
   public func sample(_ count: Int, from generator: Generator) throws(TorchError) -> Tensor {
     try withExtendedLifetime(generator) { () throws(TorchError) in
-      try produce("sample") { ctorch_multinomial(handle, Int64(count), generator.handle, &$0, &$1) }
+      try derive("sample") { ctorch_multinomial(handle, Int64(count), generator.handle, &$0, &$1) }
     }
   }
 }

@@ -58,21 +58,12 @@ extension Tensor {
   public convenience init<Element: TensorElement>(
     _ elements: [Element], shape: [Int]? = nil
   ) throws(TorchError) {
-    let shape = shape ?? [elements.count]
-    var failure: TorchError?
-    var handle: ctorch_tensor?
-    elements.withUnsafeBytes { bytes in
-      do throws(TorchError) {
-        handle = try copy(bytes, shape: shape, dtype: Element.dtype)
-      } catch {
-        failure = error
+    let made = elements.withUnsafeBytes { bytes in
+      Result { () throws(TorchError) in
+        try copy(bytes, shape: shape ?? [elements.count], dtype: Element.dtype)
       }
     }
-    if let failure { throw failure }
-    guard let handle else {
-      throw TorchError(kind: .failed, operatorName: "Tensor", reason: "no tensor was returned")
-    }
-    self.init(owning: handle)
+    self.init(owning: try made.get())
   }
 
   /// A copy of bytes that hold elements of `dtype`, row by row, in the machine's byte order.
@@ -84,29 +75,22 @@ extension Tensor {
 
   /// A tensor over memory that `owner` keeps alive; nothing is copied, and the memory must not be written by others.
   ///
+  /// The owner is let go with the last tensor that shares the memory.
+  ///
   /// - Parameter pointer: the first element, aligned for `dtype`; the caller has checked that the shape fits.
   /// - Throws: `TorchError` when LibTorch refuses the shape.
   public convenience init(
     mapping pointer: UnsafeMutableRawPointer, shape: [Int], dtype: DType, keepingAlive owner: AnyObject
   ) throws(TorchError) {
-    let context = Unmanaged.passRetained(owner)
-    var handle: ctorch_tensor?
-    do throws(TorchError) {
-      try checked("Tensor(mapping:)") { error in
+    let context = Unmanaged.passRetained(owner).toOpaque()
+    self.init(
+      owning: try newHandle("Tensor(mapping:)") { out, error in
         withSizes(shape) {
           ctorch_from_memory(
-            pointer, $0, $1, dtype.code, context.toOpaque(),
-            { context in context.map { Unmanaged<AnyObject>.fromOpaque($0).release() } }, &handle, &error)
+            pointer, $0, $1, dtype.code, context,
+            { context in context.map { Unmanaged<AnyObject>.fromOpaque($0).release() } }, &out, &error)
         }
-      }
-    } catch {
-      context.release()
-      throw error
-    }
-    guard let handle else {
-      throw TorchError(kind: .failed, operatorName: "Tensor(mapping:)", reason: "no tensor was returned")
-    }
-    self.init(owning: handle)
+      })
   }
 
   /// The elements as an array, row by row, from whatever device.
@@ -114,64 +98,70 @@ extension Tensor {
   /// - Throws: `TorchError` when the tensor's type is not `Element`'s.
   public func array<Element: TensorElement>(_ type: Element.Type = Element.self) throws(TorchError) -> [Element] {
     guard dtype == Element.dtype else {
+      let wanted = Element.dtype.rawValue
       throw TorchError(
         kind: .failed, operatorName: "array",
-        reason:
-          "the tensor holds \(dtype.rawValue), not \(Element.dtype.rawValue): convert it with to(.\(Element.dtype.rawValue))"
-      )
+        reason: "the tensor holds \(dtype.rawValue), not \(wanted): convert it with to(.\(wanted))")
     }
-    return try withUnsafeBytes { Array($0.bindMemory(to: Element.self)) }
+    return try withUnsafeBytes { bytes in
+      let count = bytes.count / MemoryLayout<Element>.stride
+      return [Element](unsafeUninitializedCapacity: count) { elements, initialized in
+        // Bytes, because memory that a file was mapped to need not be aligned for its elements.
+        UnsafeMutableRawBufferPointer(elements).copyMemory(from: bytes)
+        initialized = count
+      }
+    }
   }
 
   /// Lends the elements' bytes, row by row; a tensor on another device or with gaps is copied first.
   ///
   /// - Throws: `TorchError` when the copy fails.
   public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) throws(TorchError) -> Result {
-    let source = try device == .cpu ? self.contiguous() : self.to(device: .cpu).contiguous()
-    var pointer: UnsafeMutableRawPointer?
-    try checked("withUnsafeBytes") { ctorch_data(source.handle, &pointer, &$0) }
-    return withExtendedLifetime(source) {
-      body(UnsafeRawBufferPointer(start: pointer, count: source.count * source.dtype.byteCount))
+    let source = try device == .cpu ? contiguous() : to(device: .cpu).contiguous()
+    return try withExtendedLifetime(source) { () throws(TorchError) in
+      var pointer: UnsafeMutableRawPointer?
+      try checked("withUnsafeBytes") { ctorch_data(source.handle, &pointer, &$0) }
+      return body(UnsafeRawBufferPointer(start: pointer, count: source.count * source.dtype.byteCount))
     }
   }
 
   /// The one element of a tensor, as a number.
   ///
-  /// - Throws: `TorchError` when there is more than one element.
+  /// - Throws: `TorchError` when there is more than one element, or none.
   public func item() throws(TorchError) -> Double {
     var value = 0.0
-    try checked("item") { ctorch_item_double(handle, &value, &$0) }
+    try perform("item") { ctorch_item_double(handle, &value, &$0) }
     return value
   }
 
-  /// The one element of a tensor, as a whole number.
+  /// The one element of a tensor, as a whole number; a fraction is cut off.
   ///
-  /// - Throws: `TorchError` when there is more than one element.
+  /// - Throws: `TorchError` when there is more than one element, or none, or it is not a number that `Int` can hold.
   public func intItem() throws(TorchError) -> Int {
     var value: Int64 = 0
-    try checked("intItem") { ctorch_item_int(handle, &value, &$0) }
+    try perform("intItem") { ctorch_item_int(handle, &value, &$0) }
     return Int(value)
   }
 }
 
 private func copy(_ bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType) throws(TorchError) -> ctorch_tensor {
-  let needed = shape.reduce(dtype.byteCount) { $0.multipliedReportingOverflow(by: max($1, 0)).partialValue }
-  guard needed == bytes.count, shape.allSatisfy({ $0 >= 0 }) else {
+  guard byteCount(of: shape, dtype) == bytes.count else {
     throw TorchError(
       kind: .failed, operatorName: "Tensor",
       reason: "shape \(shape) of \(dtype.rawValue) does not take \(bytes.count) bytes")
   }
-  var handle: ctorch_tensor?
-  try checked("Tensor") { error in
-    withSizes(shape) { ctorch_empty($0, $1, dtype.code, Device.cpu.code, &handle, &error) }
+  return try newHandle("Tensor") { out, error in
+    withSizes(shape) { ctorch_from_bytes(bytes.baseAddress, bytes.count, $0, $1, dtype.code, &out, &error) }
   }
-  var destination: UnsafeMutableRawPointer?
-  try checked("Tensor") { ctorch_data(handle, &destination, &$0) }
-  guard let handle else {
-    throw TorchError(kind: .failed, operatorName: "Tensor", reason: "no tensor was returned")
+}
+
+/// The bytes that a shape takes; nil for a negative length or a number beyond `Int`.
+private func byteCount(of shape: [Int], _ dtype: DType) -> Int? {
+  var total = dtype.byteCount
+  for length in shape {
+    let (product, overflow) = total.multipliedReportingOverflow(by: length)
+    guard length >= 0, !overflow else { return nil }
+    total = product
   }
-  if let destination, let source = bytes.baseAddress, !bytes.isEmpty {
-    destination.copyMemory(from: source, byteCount: bytes.count)
-  }
-  return handle
+  return total
 }

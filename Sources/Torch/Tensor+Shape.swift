@@ -2,46 +2,60 @@ import CTorch
 
 extension Tensor {
   /// The same elements in row-major order without gaps; itself where it is so already.
+  ///
+  /// - Throws: `TorchError` when memory runs out.
   public func contiguous() throws(TorchError) -> Tensor {
-    try produce("contiguous") { ctorch_contiguous(handle, &$0, &$1) }
+    try derive("contiguous") { ctorch_contiguous(handle, &$0, &$1) }
   }
 
   /// A copy with storage of its own.
+  ///
+  /// - Throws: `TorchError` when memory runs out.
   public func clone() throws(TorchError) -> Tensor {
-    try produce("clone") { ctorch_clone(handle, &$0, &$1) }
+    try derive("clone") { ctorch_clone(handle, &$0, &$1) }
   }
 
   /// The elements as another type or on another device; itself where nothing changes.
+  ///
+  /// - Throws: `TorchError` when the device does not exist, or its memory runs out.
   public func to(
     _ dtype: DType? = nil, device: Device? = nil, nonBlocking: Bool = false
   ) throws(TorchError) -> Tensor {
-    try produce("to") {
+    try derive("to") {
       ctorch_to(handle, (dtype ?? self.dtype).code, (device ?? self.device).code, nonBlocking, &$0, &$1)
     }
   }
 
   /// The same elements under another shape; one length may be -1 and is then computed. Copies where it must.
+  ///
+  /// - Throws: `TorchError` when the shape takes another number of elements.
   public func reshape(_ shape: [Int]) throws(TorchError) -> Tensor {
-    try produce("reshape") { out, error in withSizes(shape) { ctorch_reshape(handle, $0, $1, &out, &error) } }
+    try derive("reshape") { out, error in withSizes(shape) { ctorch_reshape(handle, $0, $1, &out, &error) } }
   }
 
   /// As `reshape`, sharing storage; an error where it would have to copy.
+  ///
+  /// - Throws: `TorchError` when the shape takes another number of elements, or would need a copy.
   public func view(_ shape: [Int]) throws(TorchError) -> Tensor {
-    try produce("view") { out, error in withSizes(shape) { ctorch_view(handle, $0, $1, &out, &error) } }
+    try derive("view") { out, error in withSizes(shape) { ctorch_view(handle, $0, $1, &out, &error) } }
   }
 
   /// Dimensions of length 1 repeated to the given lengths without copying; -1 keeps a length.
+  ///
+  /// - Throws: `TorchError` when a length other than 1 would have to change.
   public func expand(_ shape: [Int]) throws(TorchError) -> Tensor {
-    try produce("expand") { out, error in withSizes(shape) { ctorch_expand(handle, $0, $1, &out, &error) } }
+    try derive("expand") { out, error in withSizes(shape) { ctorch_expand(handle, $0, $1, &out, &error) } }
   }
 
   /// A view of the storage with explicit strides and offset, in elements.
+  ///
+  /// - Throws: `TorchError` when the view would reach outside the storage.
   public func asStrided(_ shape: [Int], strides: [Int], offset: Int) throws(TorchError) -> Tensor {
     guard shape.count == strides.count else {
       throw TorchError(
         kind: .failed, operatorName: "asStrided", reason: "shape \(shape) and strides \(strides) differ in length")
     }
-    return try produce("asStrided") { out, error in
+    return try derive("asStrided") { out, error in
       withSizes(shape) { sizes, rank in
         withSizes(strides) { steps, _ in
           ctorch_as_strided(handle, sizes, steps, rank, Int64(offset), &out, &error)
@@ -51,45 +65,61 @@ extension Tensor {
   }
 
   /// Two dimensions exchanged; a view.
+  ///
+  /// - Throws: `TorchError` when there is no such dimension.
   public func transpose(_ first: Int, _ second: Int) throws(TorchError) -> Tensor {
-    try produce("transpose") { ctorch_transpose(handle, Int64(first), Int64(second), &$0, &$1) }
+    try derive("transpose") { ctorch_transpose(handle, Int64(first), Int64(second), &$0, &$1) }
   }
 
   /// The dimensions in another order; a view.
+  ///
+  /// - Throws: `TorchError` when the order does not name every dimension once.
   public func permute(_ order: [Int]) throws(TorchError) -> Tensor {
-    try produce("permute") { out, error in withSizes(order) { ctorch_permute(handle, $0, $1, &out, &error) } }
+    try derive("permute") { out, error in withSizes(order) { ctorch_permute(handle, $0, $1, &out, &error) } }
   }
 
   /// The part `start ..< start + length` of a dimension; a view.
+  ///
+  /// - Throws: `TorchError` when the part lies outside the dimension.
   public func narrow(_ dim: Int, _ start: Int, _ length: Int) throws(TorchError) -> Tensor {
-    try produce("narrow") { ctorch_narrow(handle, Int64(dim), Int64(start), Int64(length), &$0, &$1) }
+    try derive("narrow") { ctorch_narrow(handle, Int64(dim), Int64(start), Int64(length), &$0, &$1) }
   }
 
   /// One index of a dimension, which disappears; a view.
+  ///
+  /// - Throws: `TorchError` when there is no such dimension or index.
   public func select(_ dim: Int, _ index: Int) throws(TorchError) -> Tensor {
-    try produce("select") { ctorch_select(handle, Int64(dim), Int64(index), &$0, &$1) }
+    try derive("select") { ctorch_select(handle, Int64(dim), Int64(index), &$0, &$1) }
   }
 
   /// A dimension of length 1 inserted; a view.
+  ///
+  /// - Throws: `TorchError` when there is no such dimension.
   public func unsqueeze(_ dim: Int) throws(TorchError) -> Tensor {
-    try produce("unsqueeze") { ctorch_unsqueeze(handle, Int64(dim), &$0, &$1) }
+    try derive("unsqueeze") { ctorch_unsqueeze(handle, Int64(dim), &$0, &$1) }
   }
 
   /// A dimension of length 1 taken away; a view.
+  ///
+  /// - Throws: `TorchError` when there is no such dimension.
   public func squeeze(_ dim: Int) throws(TorchError) -> Tensor {
-    try produce("squeeze") { ctorch_squeeze(handle, Int64(dim), &$0, &$1) }
+    try derive("squeeze") { ctorch_squeeze(handle, Int64(dim), &$0, &$1) }
   }
 
   /// The parts of a dimension, one behind the other, with lengths that add up to its own; views.
+  ///
+  /// - Throws: `TorchError` when the lengths do not add up.
   public func split(_ lengths: [Int], dim: Int = 0) throws(TorchError) -> [Tensor] {
     var handles = [ctorch_tensor?](repeating: nil, count: lengths.count)
-    try checked("split") { error in
+    try perform("split") { error in
       withSizes(lengths) { ctorch_split(handle, $0, $1, Int64(dim), &handles, &error) }
     }
     return handles.compactMap { $0.map { Tensor(owning: $0) } }
   }
 
   /// Tensors joined along an existing dimension.
+  ///
+  /// - Throws: `TorchError` when another dimension differs in length, or there are no tensors.
   public static func concatenate(_ tensors: [Tensor], dim: Int = 0) throws(TorchError) -> Tensor {
     try produce("concatenate") { out, error in
       withHandles(tensors) { ctorch_cat($0, $1, Int64(dim), &out, &error) }
@@ -97,6 +127,8 @@ extension Tensor {
   }
 
   /// Tensors of one shape joined along a new dimension.
+  ///
+  /// - Throws: `TorchError` when the shapes differ, or there are no tensors.
   public static func stack(_ tensors: [Tensor], dim: Int = 0) throws(TorchError) -> Tensor {
     try produce("stack") { out, error in
       withHandles(tensors) { ctorch_stack($0, $1, Int64(dim), &out, &error) }

@@ -81,6 +81,23 @@ extension Tensor: CustomStringConvertible {
   public var description: String { "\(shape) \(dtype.rawValue) \(device)" }
 }
 
+extension Tensor {
+  /// Calls a function of the C ABI on this tensor, which stays alive meanwhile, and turns its status into an error.
+  func perform(
+    _ operatorName: String, _ call: (inout UnsafeMutablePointer<CChar>?) -> ctorch_status
+  ) throws(TorchError) {
+    try withExtendedLifetime(self) { () throws(TorchError) in try checked(operatorName, call) }
+  }
+
+  /// Calls a function of the C ABI that makes a tensor of this one, which stays alive meanwhile.
+  func derive(
+    _ operatorName: String,
+    _ call: (inout ctorch_tensor?, inout UnsafeMutablePointer<CChar>?) -> ctorch_status
+  ) throws(TorchError) -> Tensor {
+    try withExtendedLifetime(self) { () throws(TorchError) in try produce(operatorName, call) }
+  }
+}
+
 /// Lends the shape to a C function as 64-bit sizes.
 func withSizes<Result>(_ sizes: [Int], _ body: (UnsafePointer<Int64>?, Int) -> Result) -> Result {
   sizes.withUnsafeBufferPointer { buffer in

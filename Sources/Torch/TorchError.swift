@@ -1,6 +1,6 @@
 import CTorch
 
-/// A failure that LibTorch reported: which operator, and why.
+/// A failure of an operator: which one, and why.
 public struct TorchError: Error, CustomStringConvertible {
   /// What kind of failure it was.
   public enum Kind: Sendable {
@@ -14,7 +14,7 @@ public struct TorchError: Error, CustomStringConvertible {
   public let kind: Kind
   /// The name of the operator that failed, as this module spells it.
   public let operatorName: String
-  /// LibTorch's own words.
+  /// Why, mostly in LibTorch's own words.
   public let reason: String
 
   package init(kind: Kind, operatorName: String, reason: String) {
@@ -23,7 +23,7 @@ public struct TorchError: Error, CustomStringConvertible {
     self.reason = reason
   }
 
-  /// The operator and the first paragraph of the reason.
+  /// The operator and the reason.
   public var description: String { "\(operatorName): \(reason)" }
 }
 
@@ -43,15 +43,23 @@ func checked(
     reason: text.map { String(cString: $0) } ?? "no reason was given")
 }
 
+/// Calls a function of the C ABI that makes one handle, which the caller then owns.
+func newHandle(
+  _ operatorName: String,
+  _ call: (inout OpaquePointer?, inout UnsafeMutablePointer<CChar>?) -> ctorch_status
+) throws(TorchError) -> OpaquePointer {
+  var handle: OpaquePointer?
+  try checked(operatorName) { call(&handle, &$0) }
+  guard let handle else {
+    throw TorchError(kind: .failed, operatorName: operatorName, reason: "nothing was returned")
+  }
+  return handle
+}
+
 /// Calls a function of the C ABI that makes one tensor.
 func produce(
   _ operatorName: String,
   _ call: (inout ctorch_tensor?, inout UnsafeMutablePointer<CChar>?) -> ctorch_status
 ) throws(TorchError) -> Tensor {
-  var handle: ctorch_tensor?
-  try checked(operatorName) { call(&handle, &$0) }
-  guard let handle else {
-    throw TorchError(kind: .failed, operatorName: operatorName, reason: "no tensor was returned")
-  }
-  return Tensor(owning: handle)
+  Tensor(owning: try newHandle(operatorName, call))
 }

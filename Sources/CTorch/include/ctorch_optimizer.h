@@ -7,12 +7,12 @@
 extern "C" {
 #endif
 
-// One step of AdamW (Loshchilov & Hutter, 2019) on each of `count` parameters, in place. `steps` are float32 scalars,
-// already counting this step.
-CTORCH_CHECKED ctorch_status ctorch_adamw(const ctorch_tensor *parameters, const ctorch_tensor *gradients,
-                                          const ctorch_tensor *first_moments, const ctorch_tensor *second_moments,
-                                          const ctorch_tensor *steps, size_t count, double learning_rate, double beta1,
-                                          double beta2, double weight_decay, double epsilon, char **error);
+// One step of AdamW (Loshchilov & Hutter, 2019) on a tensor of parameters and its moments, in place. `step` is a
+// float32 scalar that already counts this step.
+CTORCH_CHECKED ctorch_status ctorch_adamw(ctorch_tensor parameters, ctorch_tensor gradients,
+                                          ctorch_tensor first_moments, ctorch_tensor second_moments,
+                                          ctorch_tensor step, double learning_rate, double beta1, double beta2,
+                                          double weight_decay, double epsilon, char **error);
 
 #ifdef __cplusplus
 }

@@ -12,7 +12,7 @@ const char *ctorch_version(void);
 // "AVX512", "AVX2", "DEFAULT", … : the CPU kernels in use.
 CTORCH_CHECKED ctorch_status ctorch_cpu_capability(char **out, char **error);
 int ctorch_thread_count(void);
-void ctorch_set_thread_count(int count);
+void ctorch_set_thread_count(int count); // below 1: 1
 // Number of CUDA devices that this build and this machine offer; 0 without CUDA.
 int ctorch_cuda_device_count(void);
 

@@ -9,8 +9,6 @@ extern "C" {
 
 // The handle given up; the storage goes with its last tensor.
 void ctorch_tensor_free(ctorch_tensor tensor);
-// Another handle to the same tensor.
-CTORCH_CHECKED ctorch_status ctorch_tensor_retain(ctorch_tensor tensor, ctorch_tensor *out, char **error);
 
 CTORCH_CHECKED ctorch_status ctorch_empty(const int64_t *shape, size_t rank, ctorch_dtype dtype, ctorch_device device,
                                           ctorch_tensor *out, char **error);
@@ -18,7 +16,11 @@ CTORCH_CHECKED ctorch_status ctorch_full(const int64_t *shape, size_t rank, doub
                                          ctorch_device device, ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_arange(int64_t start, int64_t end, ctorch_dtype dtype, ctorch_device device,
                                            ctorch_tensor *out, char **error);
-// A CPU tensor over memory that the caller owns; `release(context)` is called when the last tensor over it is gone.
+// A CPU tensor with a copy of `count` bytes, as many as the shape takes.
+CTORCH_CHECKED ctorch_status ctorch_from_bytes(const void *bytes, size_t count, const int64_t *shape, size_t rank,
+                                               ctorch_dtype dtype, ctorch_tensor *out, char **error);
+// A CPU tensor over memory that the caller lends; `release(context)` is called once, when the last tensor over it is
+// gone, or before the return of a call that fails.
 CTORCH_CHECKED ctorch_status ctorch_from_memory(void *bytes, const int64_t *shape, size_t rank, ctorch_dtype dtype,
                                                 void *context, void (*release)(void *context), ctorch_tensor *out,
                                                 char **error);
