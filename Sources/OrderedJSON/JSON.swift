@@ -22,6 +22,22 @@ public enum JSON: Hashable, Sendable {
 }
 
 extension JSON {
+  /// Whether two values are the same text: keys in the same order, and strings with the same bytes. Swift's own `==`
+  /// takes canonically equivalent strings for equal, but they have different tokens. (Keys of one object are still
+  /// told apart by Swift's `==`.) Integers and doubles are different, and NaN equals nothing.
+  public static func == (left: JSON, right: JSON) -> Bool {
+    switch (left, right) {
+    case (.null, .null): true
+    case (.bool(let a), .bool(let b)): a == b
+    case (.integer(let a), .integer(let b)): a == b
+    case (.number(let a), .number(let b)): a == b
+    case (.string(let a), .string(let b)): a == b && a.utf8.elementsEqual(b.utf8)
+    case (.array(let a), .array(let b)): a == b
+    case (.object(let a), .object(let b)): a == b
+    default: false
+    }
+  }
+
   /// The text of a string; nil for anything else.
   public var string: String? {
     if case .string(let value) = self { value } else { nil }

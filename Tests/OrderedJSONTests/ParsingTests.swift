@@ -12,6 +12,14 @@ import Testing
     #expect(json["b"] == nil)
   }
 
+  @Test func `values are equal when their texts are`() {
+    #expect(JSON.string("e\u{301}") != JSON.string("é"))
+    #expect(JSON.string("é") == JSON.string("é"))
+    #expect(JSON.integer(1) != JSON.number(1))
+    #expect(["a": 1, "b": 2] as JSON != ["b": 2, "a": 1] as JSON)
+    #expect(Set<JSON>([1, 1, "a", "a", [1], [1]]).count == 3)
+  }
+
   @Test func `of duplicate keys the last value wins at the place of the first, as in Python`() throws {
     #expect(try JSON(parsing: #"{"a":1,"b":2,"a":3}"#).serialized() == #"{"a":3,"b":2}"#)
   }
