@@ -17,6 +17,8 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   public var chosenLogProbabilities = 0.0
   /// Σ log π of the rejected sides
   public var rejectedLogProbabilities = 0.0
+  /// Pairs whose chosen side is the more probable one, whatever the reference
+  public var logProbabilityAccuracies = 0.0
   /// Input tokens run
   public var tokens = 0.0
 
@@ -39,6 +41,7 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
       accuracies += chosen > rejected ? 1 : 0
       chosenLogProbabilities += Double(logProbabilities[pair])
       rejectedLogProbabilities += Double(logProbabilities[pairCount + pair])
+      logProbabilityAccuracies += logProbabilities[pair] > logProbabilities[pairCount + pair] ? 1 : 0
     }
     pairs = Double(pairCount)
     tokens = Double(tokenCount)
@@ -53,6 +56,7 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
     sum.accuracies += other.accuracies
     sum.chosenLogProbabilities += other.chosenLogProbabilities
     sum.rejectedLogProbabilities += other.rejectedLogProbabilities
+    sum.logProbabilityAccuracies += other.logProbabilityAccuracies
     sum.tokens += other.tokens
   }
 

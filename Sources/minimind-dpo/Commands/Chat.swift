@@ -1,0 +1,44 @@
+import ArgumentParser
+import Foundation
+import MiniMind
+import OrderedJSON
+
+/// `chat`: a conversation at the terminal.
+struct Chat: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Talks with a model at the terminal.",
+    discussion: "An empty line is ignored; /new starts a new conversation, /quit or Ctrl-D ends.")
+
+  @OptionGroup(title: "Model") var model: ModelArguments
+  @Option(help: ArgumentHelp("A system message in front of the conversation.", valueName: "text"))
+  var system: String?
+  @OptionGroup(title: "Generation") var generation: GenerationArguments
+  @OptionGroup(title: "Machine") var device: DeviceArguments
+
+  func run() throws {
+    try device.prepare()
+    let speaker = try Speaker(model.loadModel(), tokenizerFolder: model.tokenizerFolder)
+    let opening = system.map { [Message.make("system", $0)] } ?? []
+    var messages = opening
+    let isTerminal = isatty(STDIN_FILENO) == 1
+    while true {
+      if isTerminal { print("> ", terminator: "") }
+      fflush(stdout)
+      guard let line = readLine() else { break }
+      let text = line.trimmingCharacters(in: .whitespaces)
+      switch text {
+      case "": continue
+      case "/quit": return
+      case "/new": messages = opening
+      default:
+        messages.append(Message.make("user", text))
+        let answer = try speaker.answer(messages, options: generation) {
+          FileHandle.standardOutput.write(Foundation.Data($0.utf8))
+        }
+        print("\n")
+        messages.append(Message.make("assistant", answer))
+      }
+    }
+    if isTerminal { print() }
+  }
+}

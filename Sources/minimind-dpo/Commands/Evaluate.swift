@@ -1,0 +1,87 @@
+import ArgumentParser
+import DPO
+import Foundation
+import MiniMind
+import Observability
+import OrderedCollections
+import OrderedJSON
+import Preferences
+import Tokenization
+import Training
+
+/// `eval`: how well a model tells chosen from rejected answers.
+struct Evaluate: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval",
+    abstract: "Measures loss, reward accuracy and margins on a preference file.",
+    discussion: """
+      Rewards are β(log π − log π_ref): how much the model moved from the reference, towards the chosen answers it is to be
+      hoped. Without --ref-model there is no movement to measure, and only the log-probabilities themselves are compared.
+      """)
+
+  @OptionGroup(title: "Model") var model: ModelArguments
+  @Option(help: ArgumentHelp("The reference: the model before training.", valueName: "path"))
+  var refModel: String?
+  @Option(
+    name: [.long, .customLong("eval-data"), .customLong("data-path")],
+    help: ArgumentHelp("Preference pairs.", valueName: "file"))
+  var data: String
+  @OptionGroup(title: "Pairs") var pairs: PairArguments
+  @Option(
+    name: [.long, .customLong("batch-size")], help: ArgumentHelp("Pairs that run at once.", valueName: "pairs"))
+  var perDeviceEvalBatchSize = 8
+  @Option(help: ArgumentHelp("β of the rewards and of the loss.", valueName: "β"))
+  var beta = 0.1
+  @Option(help: ArgumentHelp("Label smoothing of the loss, 0 to 0.5.", valueName: "ε"))
+  var labelSmoothing = 0.0
+  @Flag(help: "Print one JSON object instead of a table.")
+  var json = false
+  @OptionGroup(title: "Machine") var device: DeviceArguments
+
+  func validate() throws {
+    guard beta > 0, (0..<0.5).contains(labelSmoothing), perDeviceEvalBatchSize >= 1 else {
+      throw ValidationError("--beta must be above 0, --label-smoothing in 0 ..< 0.5, the batch at least 1 pair.")
+    }
+  }
+
+  func run() throws {
+    try device.prepare()
+    let folder = try model.tokenizerFolder
+    let prepared = try PreparedPairs(
+      contentsOf: data, tokenizer: Tokenizer(folder: folder), folder: folder, options: pairs.options(seed: 42))
+    Console.standardError.print(prepared.describe(as: "evaluation data", path: data))
+    let policy = try model.loadModel()
+    if let largest = prepared.tokenized.largestID, Int(largest) >= policy.configuration.vocabularySize {
+      throw TrainingError.vocabularyTooSmall(
+        largestID: Int(largest), vocabulary: policy.configuration.vocabularySize)
+    }
+    var options = TrainingOptions()
+    options.loss = PreferenceLoss(beta: beta, labelSmoothing: labelSmoothing)
+    options.perDeviceBatchSize = perDeviceEvalBatchSize
+    let reference = try refModel.map { try CausalLM.pretrained(URL(fileURLWithPath: $0)) } ?? policy
+    let line = ProgressLine()
+    let usable = try prepared.usable()
+    let sums = try Trainer.evaluate(
+      policy, reference: ReferenceModel(reference), pairs: usable, options: options
+    ) { line.update(Progress(task: "eval", done: $0, total: usable.count, unit: "pair")) }
+    line.finish()
+    report(sums)
+  }
+
+  private func report(_ sums: PreferenceMetrics) {
+    var figures: OrderedDictionary<String, JSON> = ["eval_pairs": .integer(Int(sums.pairs))]
+    let comparesModels = refModel != nil
+    for (name, value) in sums.means where comparesModels || name.hasPrefix("logps/") {
+      figures[MetricName.evaluationPrefix + name] = .number(value)
+    }
+    figures["eval_logps/accuracies"] = .number(sums.logProbabilityAccuracies / max(1, sums.pairs))
+    if json {
+      print(JSON.object(figures).serialized(.python))
+    } else {
+      for (name, value) in figures {
+        print(name.padding(toLength: 28, withPad: " ", startingAt: 0), value.double.map { HumanText.short($0) } ?? "")
+      }
+      if !comparesModels { print("Name --ref-model, the model before training, for loss and rewards.") }
+    }
+  }
+}

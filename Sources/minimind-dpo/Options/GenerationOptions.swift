@@ -1,0 +1,100 @@
+import ArgumentParser
+import Foundation
+import MiniMind
+import OrderedJSON
+import Tokenization
+
+/// How answers are made.
+struct GenerationArguments: ParsableArguments {
+  @Option(help: ArgumentHelp("0 for the most probable token always; higher for more variety.", valueName: "number"))
+  var temperature = 0.0
+  @Option(help: ArgumentHelp("Only the most probable tokens that together reach this probability.", valueName: "part"))
+  var topP = 1.0
+  @Option(help: ArgumentHelp("Only so many of the most probable tokens.", valueName: "count"))
+  var topK: Int?
+  @Option(help: ArgumentHelp("Above 1 makes tokens that occurred less likely.", valueName: "factor"))
+  var repetitionPenalty = 1.0
+  @Option(help: ArgumentHelp("Longest answer in tokens.", valueName: "tokens"))
+  var maxNewTokens = 256
+  @Option(help: ArgumentHelp("Seed of the draws.", valueName: "number"))
+  var seed: UInt64 = 42
+  @Flag(help: "Let the model think first, where its template knows how (enable_thinking, open_thinking).")
+  var think = false
+
+  func validate() throws {
+    guard temperature >= 0, (0...1).contains(topP), topP > 0, topK ?? 1 >= 1, repetitionPenalty > 0, maxNewTokens >= 1
+    else {
+      throw ValidationError(
+        "--temperature must not be negative, --top-p lie in 0 to 1, --top-k, --repetition-penalty and "
+          + "--max-new-tokens be above 0.")
+    }
+  }
+
+  var sampling: SamplingOptions {
+    var options = SamplingOptions()
+    options.temperature = temperature
+    options.topP = topP
+    options.topK = topK
+    options.repetitionPenalty = repetitionPenalty
+    options.maxNewTokens = maxNewTokens
+    options.seed = seed
+    return options
+  }
+}
+
+/// A model with its tokenizer and template, ready to answer.
+struct Speaker {
+  private let model: CausalLM
+  private let tokenizer: Tokenizer
+  private let template: ChatTemplate?
+  private let endTokens: Set<Int32>
+
+  init(_ model: CausalLM, tokenizerFolder: URL) throws {
+    self.model = model
+    tokenizer = try Tokenizer(folder: tokenizerFolder)
+    do {
+      template = try ChatTemplate(folder: tokenizerFolder)
+    } catch ChatTemplateError.missing {
+      template = nil
+    }
+    let endOfTurn = (try? TokenizerConfiguration(folder: tokenizerFolder))?.eosToken.flatMap(tokenizer.id)
+    endTokens = Set(model.configuration.endTokenIDs.map(Int32.init)).union([endOfTurn].compactMap(\.self))
+  }
+
+  /// The answer to a conversation, handed out piece by piece as it comes.
+  func answer(_ messages: [JSON], options: GenerationArguments, onText: (String) -> Void = { _ in }) throws -> String {
+    guard let template else {
+      throw Failure(.missingInput, "the tokenizer has no chat template; use a plain prompt (--prompt with --plain).")
+    }
+    let thinking: JSON = .bool(options.think)
+    let text = try template.render(
+      messages: messages, addGenerationPrompt: true,
+      variables: ["enable_thinking": thinking, "open_thinking": thinking])
+    return try complete(text, options: options, onText: onText)
+  }
+
+  /// The continuation of a text as it stands.
+  func complete(_ text: String, options: GenerationArguments, onText: (String) -> Void = { _ in }) throws -> String {
+    let prompt = tokenizer.encode(text)
+    guard !prompt.isEmpty else { throw Failure(.badData, "the prompt is empty.") }
+    if let largest = prompt.max(), Int(largest) >= model.configuration.vocabularySize {
+      throw Failure(
+        .badData,
+        "the tokenizer makes the id \(largest), but the model's vocabulary has \(model.configuration.vocabularySize) "
+          + "entries: they do not belong together. Name the model's own tokenizer with --tokenizer.")
+    }
+    var decoder = tokenizer.streamingDecoder(skipSpecialTokens: true)
+    var answer = ""
+    func emit(_ piece: String) {
+      guard !piece.isEmpty else { return }
+      answer += piece
+      onText(piece)
+    }
+    _ = try model.generate(prompt, options: options.sampling, endTokens: endTokens) { token in
+      emit(decoder.append(token))
+      return true
+    }
+    emit(decoder.finish())
+    return answer
+  }
+}

@@ -1,0 +1,38 @@
+import Dispatch
+import Foundation
+import Observability
+import Synchronization
+import Training
+
+/// Turns SIGTERM and SIGINT into a wish to stop: the first ends the run behind a checkpoint, the second at once.
+final class Interruption: Sendable {
+  private let sources: Mutex<[DispatchSourceSignal]>
+
+  init(_ stop: StopRequest) {
+    let queue = DispatchQueue(label: "signals")
+    sources = Mutex(
+      [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
+        // The default would end the process before the handler below hears of it.
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+        source.setEventHandler {
+          if stop.requestedBy != nil {
+            Console.standardError.print("\(name) again: stopping at once. Finished checkpoints stay as they are.")
+            Foundation._exit(128 + number)
+          }
+          stop.request(by: name)
+          Console.standardError.print(
+            "\(name): finishing this step, then saving a checkpoint. Once more stops at once.")
+        }
+        source.activate()
+        return source
+      })
+  }
+
+  /// Gives the signals back to the system.
+  func end() {
+    sources.withLock { $0.forEach { $0.cancel() } }
+    signal(SIGTERM, SIG_DFL)
+    signal(SIGINT, SIG_DFL)
+  }
+}

@@ -1,0 +1,47 @@
+import Checkpoints
+import Foundation
+import Training
+import Yams
+
+/// `config.yaml`: every option with the value it had, in a form that `--config` takes again.
+enum RunConfiguration {
+  static func write(_ command: Train, to folder: RunFolder) throws {
+    let pairs = options(of: command).compactMap { name, value in value.map { (Node(name), node($0)) } }
+    let text = try Yams.serialize(node: .mapping(Node.Mapping(pairs)))
+    try writeAtomically(Foundation.Data(text.utf8), to: folder.file("config.yaml"))
+  }
+
+  private static func node(_ value: any CustomStringConvertible) -> Node {
+    if let text = value as? String { return Node(text, Tag(.str), Double(text) == nil ? .any : .singleQuoted) }
+    return Node(value.description)
+  }
+
+  /// nil for what was not given; flags appear only where they are set.
+  private static func options(of command: Train) -> [(String, (any CustomStringConvertible)?)] {
+    func flag(_ value: Bool) -> Bool? { value ? true : nil }
+    let (model, pairs, optimization, output) = (command.model, command.pairs, command.optimization, command.output)
+    return [
+      ("model", model.model), ("tokenizer", model.tokenizer), ("ref-model", command.refModel),
+      ("train-data", command.trainData), ("eval-data", command.evalData),
+      ("max-length", pairs.maxLength), ("truncation-mode", pairs.truncationMode.rawValue),
+      ("empty-think", pairs.emptyThink.rawValue), ("completion-mask", pairs.completionMask.rawValue),
+      ("skip-bad-lines", flag(pairs.skipBadLines)),
+      ("per-device-train-batch-size", optimization.perDeviceTrainBatchSize),
+      ("gradient-accumulation-steps", optimization.gradientAccumulationSteps),
+      ("micro-batch-tokens", optimization.microBatchTokens),
+      ("num-train-epochs", optimization.numTrainEpochs), ("max-steps", optimization.maxSteps),
+      ("learning-rate", optimization.learningRate), ("lr-scheduler-type", optimization.lrSchedulerType.rawValue),
+      ("warmup-steps", optimization.warmupSteps), ("warmup-ratio", optimization.warmupRatio),
+      ("min-lr-rate", optimization.minLrRate), ("weight-decay", optimization.weightDecay),
+      ("adam-beta1", optimization.adamBeta1), ("adam-beta2", optimization.adamBeta2),
+      ("adam-epsilon", optimization.adamEpsilon), ("max-grad-norm", optimization.maxGradNorm),
+      ("beta", optimization.beta), ("loss-type", optimization.lossType.rawValue),
+      ("label-smoothing", optimization.labelSmoothing), ("ref-logps", optimization.refLogps.rawValue),
+      ("no-shuffle", flag(optimization.noShuffle)), ("no-prefix-sharing", flag(optimization.noPrefixSharing)),
+      ("seed", optimization.seed), ("output-dir", output.outputDir), ("logging-steps", output.loggingSteps),
+      ("eval-steps", output.evalSteps), ("save-steps", output.saveSteps),
+      ("save-total-limit", output.saveTotalLimit), ("save-dtype", output.saveDtype.rawValue),
+      ("device", command.device.device.rawValue), ("threads", command.device.threads),
+    ]
+  }
+}

@@ -1,0 +1,42 @@
+import Foundation
+import Observability
+import OrderedJSON
+import Torch
+
+/// `environment.json`: what a run ran on, for the report and for whoever has to reproduce it.
+enum RunEnvironment {
+  static func json(worldSize: Int) throws -> JSON {
+    let system = SystemInfo()
+    return [
+      "program": .string(Version.number),
+      "revision": revision.map(JSON.string) ?? .null,
+      "libtorch": .string(Runtime.version),
+      "cpu_capability": .string(try Runtime.cpuCapability()),
+      "threads": .integer(Runtime.threadCount),
+      "device": "cpu",
+      "world_size": .integer(worldSize),
+      "host": .string(system.hostName),
+      "operating_system": .string(system.operatingSystem),
+      "kernel": .string(system.kernel),
+      "processor": .string(system.processor),
+      "cores": .integer(system.availableCores),
+      "memory_bytes": system.memoryBytes.map(JSON.integer) ?? .null,
+      "started": .string(ISO8601DateFormatter().string(from: Date())),
+    ]
+  }
+
+  /// The commit of the checkout that the program was built in, where it still lies in one.
+  private static var revision: String? {
+    var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+    while folder.path != "/" {
+      folder.deleteLastPathComponent()
+      let git = folder.appendingPathComponent(".git")
+      guard let head = try? String(contentsOf: git.appendingPathComponent("HEAD"), encoding: .utf8) else { continue }
+      guard head.hasPrefix("ref: ") else { return head.trimmingCharacters(in: .whitespacesAndNewlines) }
+      let name = head.dropFirst(5).trimmingCharacters(in: .whitespacesAndNewlines)
+      return (try? String(contentsOf: git.appendingPathComponent(name), encoding: .utf8))?
+        .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+    return nil
+  }
+}

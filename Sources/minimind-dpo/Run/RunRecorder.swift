@@ -1,0 +1,139 @@
+import DPO
+import Foundation
+import Logging
+import MiniMind
+import Observability
+import OrderedCollections
+import OrderedJSON
+import Preferences
+import Torch
+import Training
+
+/// Listens to a run: writes metrics.jsonl and TensorBoard's events, moves the progress line, evaluates, saves.
+final class RunRecorder: TrainingObserver {
+  /// The totals so far; of this start of the run where it was resumed.
+  private(set) var totals = RunTotals(steps: 0)
+  private let folder: RunFolder
+  private let metrics: MetricsFile
+  private let events: TensorBoardWriter
+  private let progress = ProgressLine()
+  private let logger = Logger(label: "train")
+  private let evaluationPairs: [TokenizedPair]
+  private let evaluationReference: ReferenceModel
+  private let saveCheckpoint: (Trainer, IntervalReport) throws -> Void
+  private let started = ContinuousClock.now
+  private var firstStep = 0
+  private var latest: IntervalReport?
+
+  /// - Parameters:
+  ///   - resumedStep: the step behind which the run continues; 0 for a new one
+  ///   - saveCheckpoint: writes a checkpoint of the trainer's state
+  init(
+    folder: RunFolder, resumedStep: Int, evaluationPairs: [TokenizedPair], evaluationReference: ReferenceModel,
+    saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
+  ) throws {
+    self.folder = folder
+    self.evaluationPairs = evaluationPairs
+    self.evaluationReference = evaluationReference
+    self.saveCheckpoint = saveCheckpoint
+    firstStep = resumedStep
+    let file = folder.file("metrics.jsonl")
+    let resumes = resumedStep > 0 && FileManager.default.fileExists(atPath: file.path)
+    metrics = resumes ? try MetricsFile(resuming: file, afterStep: resumedStep) : try MetricsFile(creating: file)
+    events = try TensorBoardWriter(folder: folder.location, resumingAfter: resumedStep > 0 ? resumedStep : nil)
+  }
+
+  func trainer(_ trainer: Trainer, didStep report: StepReport) {
+    totals.steps = report.step
+    totals.epochs = report.epoch
+    totals.pairs += Int(report.metrics.pairs)
+    totals.tokens += Int(report.metrics.tokens)
+    totals.seconds = (ContinuousClock.now - started) / .seconds(1)
+    if report.step == 1 {
+      let loss = HumanText.fixed(report.metrics.loss / report.metrics.pairs, 4)
+      logger.info("step 1: loss \(loss); DPO starts at log 2 = 0.6931, where policy and reference are equal")
+    }
+    if report.isSkipped {
+      logger.warning("step \(report.step): the gradient is not a finite number; this update was left out")
+    }
+    progress.update(state(trainer, report.metrics, latest, step: report.step))
+  }
+
+  func trainer(_ trainer: Trainer, didFinish interval: IntervalReport) throws {
+    latest = interval
+    var record = MetricsRecord(step: interval.step)
+    record[MetricName.epoch] = interval.epoch
+    for (name, value) in interval.metrics.means {
+      record[name] = value
+      if name == MetricName.loss {
+        record[MetricName.gradientNorm] = interval.gradientNorm
+        record[MetricName.learningRate] = interval.learningRate
+      }
+    }
+    record.set(MetricName.tokens, to: totals.tokens)
+    record.set(MetricName.pairs, to: totals.pairs)
+    record[MetricName.tokensPerSecond] = interval.metrics.tokens / interval.seconds
+    record[MetricName.pairsPerSecond] = interval.metrics.pairs / interval.seconds
+    record[MetricName.stepTime] = interval.seconds / Double(interval.steps)
+    record[MetricName.dataWaitTime] = interval.dataWait / Double(interval.steps)
+    if let memory = ProcessMemory.current() { record.set(MetricName.peakMemory, to: memory.peak) }
+    try append(record)
+    var state = self.state(trainer, interval.metrics, interval, step: interval.step)
+    state.learningRate = interval.learningRate
+    state.gradientNorm = interval.gradientNorm
+    progress.report(state)
+  }
+
+  /// Measures the held-out pairs; nothing happens where there are none.
+  func evaluate(_ trainer: Trainer) throws {
+    guard !evaluationPairs.isEmpty else { return }
+    let total = evaluationPairs.count
+    let sums = try Trainer.evaluate(
+      trainer.policy, reference: evaluationReference, pairs: evaluationPairs, options: trainer.options
+    ) { progress.update(Progress(task: "eval", done: $0, total: total, unit: "pair")) }
+    var record = MetricsRecord(step: trainer.completedSteps)
+    record[MetricName.epoch] = trainer.plan.epoch(afterStep: trainer.completedSteps)
+    for (name, value) in sums.means { record[MetricName.evaluationPrefix + name] = value }
+    // Rewards are all 0 before the first step; this tells even then what the model itself prefers.
+    record[MetricName.evaluationPrefix + "logps/accuracies"] = sums.logProbabilityAccuracies / max(1, sums.pairs)
+    try append(record)
+    let means = Dictionary(uniqueKeysWithValues: sums.means.map { ($0.name, $0.value) })
+    logger.info(
+      """
+      evaluation after step \(trainer.completedSteps): loss \(HumanText.fixed(means["loss"] ?? .nan, 4)), \
+      margin \(HumanText.fixed(means["rewards/margins"] ?? .nan, 3)), \
+      accuracy \(HumanText.percent(means["rewards/accuracies"] ?? .nan)) of \(total) pairs
+      """)
+  }
+
+  func save(_ trainer: Trainer, interval: IntervalReport) throws { try saveCheckpoint(trainer, interval) }
+
+  /// Closes the files of the run.
+  func finish(_ totals: RunTotals) throws {
+    progress.finish()
+    try metrics.finish(totals)
+  }
+
+  private func append(_ record: MetricsRecord) throws {
+    try metrics.append(record)
+    try events.append(record)
+  }
+
+  private func state(
+    _ trainer: Trainer, _ sums: PreferenceMetrics, _ interval: IntervalReport?, step: Int
+  ) -> Progress {
+    let means = Dictionary(uniqueKeysWithValues: sums.means.map { ($0.name, $0.value) })
+    var state = Progress(done: step, total: trainer.plan.totalSteps)
+    state.loss = means["loss"]
+    state.margin = means["rewards/margins"]
+    state.accuracy = means["rewards/accuracies"]
+    if let interval, interval.seconds > 0 {
+      state.pairsPerSecond = interval.metrics.pairs / interval.seconds
+      state.tokensPerSecond = interval.metrics.tokens / interval.seconds
+    }
+    let perStep = totals.seconds / Double(max(1, step - firstStep))
+    state.secondsLeft = perStep * Double(trainer.plan.totalSteps - step)
+    state.memoryBytes = ProcessMemory.current()?.resident
+    return state
+  }
+}
