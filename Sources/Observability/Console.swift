@@ -20,8 +20,10 @@ public final class Console: Sendable {
 
   /// A console on an open descriptor, which it does not close. What is nil is found out from the terminal and the
   /// environment; tests set it.
-  public init(descriptor: CInt, isInteractive: Bool? = nil, usesColor: Bool? = nil, width: Int? = nil) {
-    let environment = ProcessInfo.processInfo.environment
+  public init(
+    descriptor: CInt, isInteractive: Bool? = nil, usesColor: Bool? = nil, width: Int? = nil,
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) {
     let interactive = isInteractive ?? (isatty(descriptor) == 1 && environment["TERM"] != "dumb")
     self.descriptor = descriptor
     self.isInteractive = interactive

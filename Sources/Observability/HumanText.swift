@@ -80,6 +80,22 @@ public enum HumanText {
     return String(parts[0]).trimmingSuffix("0").trimmingSuffix(".") + "e\(exponent)"
   }
 
+  /// Prose broken at spaces into lines of at most `width` characters; a longer word gets a line of its own.
+  public static func wrapped(_ text: String, width: Int) -> String {
+    var lines = [""]
+    for word in text.split(separator: " ") {
+      let line = lines[lines.count - 1]
+      if line.isEmpty {
+        lines[lines.count - 1] = String(word)
+      } else if line.count + 1 + word.count <= width {
+        lines[lines.count - 1] += " " + word
+      } else {
+        lines.append(String(word))
+      }
+    }
+    return lines.joined(separator: "\n")
+  }
+
   private static func twoDigits(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }
 

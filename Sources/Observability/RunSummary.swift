@@ -97,12 +97,13 @@ public struct RunSummary: Sendable {
     after = chosen.last
   }
 
-  /// The words, several lines without escape sequences.
+  /// The words, several paragraphs without escape sequences, in lines of at most 88 columns (paths may be longer).
   public var text: String {
-    [headline, table, explanation, droppedLine]
-      .compactMap(\.self).joined(separator: "\n\n")
-      + (warnings + notes).map { "\n\n" + $0 }.joined()
-      + (outputs.isEmpty && files.isEmpty ? "" : "\n\n" + whereabouts)
+    let prose = [explanation, droppedLine].compactMap(\.self) + warnings + notes
+    let paragraphs =
+      [headline, table].compactMap(\.self) + prose.map { HumanText.wrapped($0, width: 88) }
+      + (outputs.isEmpty && files.isEmpty ? [] : [whereabouts])
+    return paragraphs.joined(separator: "\n\n")
   }
 }
 
@@ -148,10 +149,10 @@ extension RunSummary {
     let start =
       lossType == "sigmoid"
       ? "A loss of 0.693 (= log 2) is where DPO starts: the model does not yet differ from its reference. It sinks slowly "
-        + "and says little.\n"
+        + "and says little. "
       : ""
     return start
-      + "Watch the accuracy (how often the chosen answer gained more than the rejected one; 50 % is chance) and the margin\n"
+      + "Watch the accuracy (how often the chosen answer gained more than the rejected one; 50 % is chance) and the margin "
       + "(by how much, times beta)."
   }
 
@@ -166,7 +167,7 @@ extension RunSummary {
           + dropped.map { "\(HumanText.grouped($0.value)) \($0.key)" }.joined(separator: ", ") + ".")
     }
     if totals.truncated > 0 { sentences.append("Cut to the maximum length: \(counted(totals.truncated, "pair")).") }
-    return sentences.isEmpty ? nil : sentences.joined(separator: "\n")
+    return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
 
   private var whereabouts: String {

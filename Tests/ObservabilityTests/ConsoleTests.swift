@@ -130,6 +130,17 @@ struct ConsoleTests {
     #expect(lines.allSatisfy { $0.hasPrefix("line ") && $0.hasSuffix(" ends") })
   }
 
+  @Test("Colours are for terminals, unless NO_COLOR is set and not empty")
+  func noColor() {
+    func usesColor(interactive: Bool, _ environment: [String: String]) -> Bool {
+      Console(descriptor: -1, isInteractive: interactive, environment: environment).usesColor
+    }
+    #expect(usesColor(interactive: true, [:]))
+    #expect(usesColor(interactive: true, ["NO_COLOR": ""]))
+    #expect(!usesColor(interactive: true, ["NO_COLOR": "1"]))
+    #expect(!usesColor(interactive: false, [:]))
+  }
+
   @Test("A pipe is no terminal")
   func pipeIsPlain() {
     let pipe = Pipe()

@@ -40,6 +40,13 @@ struct HumanTextTests {
     for (value, text) in examples { #expect(HumanText.short(value) == text) }
   }
 
+  @Test("Prose is broken at spaces")
+  func wrapped() {
+    #expect(HumanText.wrapped("one two three four", width: 9) == "one two\nthree\nfour")
+    #expect(HumanText.wrapped("a incomprehensibilities b", width: 5) == "a\nincomprehensibilities\nb")
+    #expect(HumanText.wrapped("", width: 5) == "")
+  }
+
   @Test("Groups, shares, and numbers that are none")
   func others() {
     #expect(HumanText.grouped(1_234_567) == "1,234,567")

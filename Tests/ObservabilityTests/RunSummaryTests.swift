@@ -34,12 +34,13 @@ struct RunSummaryTests {
           margin    0.000 → 0.521
           loss     0.6931 → 0.5012
 
-        A loss of 0.693 (= log 2) is where DPO starts: the model does not yet differ from its reference. It sinks slowly and says little.
-        Watch the accuracy (how often the chosen answer gained more than the rejected one; 50 % is chance) and the margin
-        (by how much, times beta).
+        A loss of 0.693 (= log 2) is where DPO starts: the model does not yet differ from its
+        reference. It sinks slowly and says little. Watch the accuracy (how often the chosen
+        answer gained more than the rejected one; 50 % is chance) and the margin (by how much,
+        times beta).
 
-        Dropped 81 of 600 pairs: 81 with nothing to learn from within 1024 tokens.
-        Cut to the maximum length: 12 pairs.
+        Dropped 81 of 600 pairs: 81 with nothing to learn from within 1024 tokens. Cut to the
+        maximum length: 12 pairs.
 
         The model is in out/dpo. In Python:
           AutoModelForCausalLM.from_pretrained("out/dpo")
