@@ -46,9 +46,10 @@ enum PickleGlobal {
 
   /// The error for a global that is not on the list.
   static func refusal(module: String, name: String, file: String) -> CheckpointError {
-    if module == "torch", name.hasSuffix("Storage") {
+    let otherTypes = ["uint", "int", "complex", "float", "bits", "qint", "quint"]
+    if module == "torch", name.hasSuffix("Storage") || otherTypes.contains(where: name.hasPrefix) {
       return CheckpointError(
-        .unsupported, file: file, "holds a tensor on a torch.\(name), whose type is not supported",
+        .unsupported, file: file, "holds elements of a type that is not supported, torch.\(name)",
         remedy: "convert it to one of " + DTypeName.all.map { "torch.\($0.torch)" }.joined(separator: ", "))
     }
     return CheckpointError(

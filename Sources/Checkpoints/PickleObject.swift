@@ -55,7 +55,8 @@ struct PickleTree {
     guard depth < Self.deepest else {
       throw CheckpointError(
         .unsupported, file: file,
-        "nests values more than \(Self.deepest) deep, or holds a container that contains itself")
+        "nests values more than \(Self.deepest) deep, or holds a container that contains itself",
+        remedy: "save plain dictionaries of tensors and numbers")
     }
     switch object {
     case .none: return (.none, 1)

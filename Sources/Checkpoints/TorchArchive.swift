@@ -34,14 +34,15 @@ public enum TorchArchive {
       guard let entry = archive[folder + "data/" + key] else {
         throw CheckpointError.damaged(file.path, "the archive holds no storage \(key), which a tensor needs")
       }
+      let storage =
+        try storages[key]
+        ?? StoredTensor.Storage(
+          .mapped(try archive.contents(entry, verifying: verifyingChecksums), owner: file), name: file.path)
+      storages[key] = storage
       guard entry.bytes.count == byteCount else {
         throw CheckpointError.damaged(
           file.path, "storage \(key) holds \(entry.bytes.count) bytes, and \(byteCount) were expected")
       }
-      if let known = storages[key] { return known }
-      let bytes = try archive.contents(entry, verifying: verifyingChecksums)
-      let storage = StoredTensor.Storage(.mapped(bytes, owner: file), name: file.path)
-      storages[key] = storage
       return storage
     }
     return try unpickler.value()

@@ -55,6 +55,13 @@ public enum TorchKey: Hashable, Sendable {
   case tuple([TorchKey])
 }
 
+extension TorchKey: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral {
+  /// A `str`.
+  public init(stringLiteral value: String) { self = .string(value) }
+  /// An `int`.
+  public init(integerLiteral value: Int) { self = .integer(value) }
+}
+
 extension TorchValue {
   /// A tensor, ready to be written; it must not be changed before it is.
   public init(_ tensor: Tensor) throws { self = .tensor(try StoredTensor(tensor)) }

@@ -8,6 +8,8 @@ struct ZipArchive {
     /// Where its bytes lie in the file.
     let bytes: Range<Int>
     let checksum: UInt32
+    /// Whether the bytes are the contents, neither compressed nor encrypted.
+    let isPlain: Bool
   }
 
   let file: MappedFile
@@ -30,8 +32,13 @@ struct ZipArchive {
   subscript(name: String) -> Entry? { places[name].map { entries[$0] } }
 
   /// The bytes of an entry.
-  /// - Throws: `CheckpointError` when they do not go with the checksum, unless that check is waived.
+  /// - Throws: `CheckpointError` when they are compressed, or do not go with the checksum, unless that check is waived.
   func contents(_ entry: Entry, verifying: Bool) throws -> UnsafeMutableRawBufferPointer {
+    guard entry.isPlain else {
+      throw CheckpointError(
+        .unsupported, file: file.path, "\(entry.name) is compressed or encrypted, which torch.save never does",
+        remedy: "unpack the archive and pack it again with `zip -0`, or load it in Python and torch.save it again")
+    }
     let bytes = UnsafeMutableRawBufferPointer(rebasing: file.bytes[entry.bytes])
     if verifying, CRC32.of(UnsafeRawBufferPointer(bytes)) != entry.checksum {
       throw CheckpointError.damaged(

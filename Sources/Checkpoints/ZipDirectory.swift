@@ -77,13 +77,6 @@ struct ZipDirectory {
   }
 
   private func entry(_ name: String, at place: Int, extra: Range<Int>) throws -> ZipArchive.Entry {
-    let method = file.integer(at: place + 10, as: UInt16.self)
-    guard file.integer(at: place + 8, as: UInt16.self) & 1 == 0, method == 0 else {
-      throw CheckpointError(
-        .unsupported, file: file.path,
-        "\(name) in the zip archive is \(method == 0 ? "encrypted" : "compressed"); torch.save writes neither",
-        remedy: "unpack the archive and pack it again with `zip -0`, or load it in Python and torch.save it again")
-    }
     let size32 = file.integer(at: place + 24, as: UInt32.self)
     let stored32 = file.integer(at: place + 20, as: UInt32.self)
     let offset32 = file.integer(at: place + 42, as: UInt32.self)
@@ -92,7 +85,12 @@ struct ZipDirectory {
     let size = size32 == .max ? wide.popLast() : UInt64(size32)
     let stored = stored32 == .max ? wide.popLast() : UInt64(stored32)
     let offset = offset32 == .max ? wide.popLast() : UInt64(offset32)
-    guard let size, let offset, size == stored, let header = Int(exactly: offset), let count = Int(exactly: size) else {
+    // A compressed or encrypted entry is refused when its contents are asked for: some archives hold such beside the rest.
+    let isPlain =
+      file.integer(at: place + 8, as: UInt16.self) & 1 == 0 && file.integer(at: place + 10, as: UInt16.self) == 0
+    guard let size, let stored, let offset, size == stored || !isPlain, let header = Int(exactly: offset),
+      let count = Int(exactly: stored)
+    else {
       throw CheckpointError.damaged(file.path, "the zip directory gives no valid size and place for \(name)")
     }
     guard header <= range.lowerBound - 30, file.integer(at: header, as: UInt32.self) == Signature.localHeader else {
@@ -108,7 +106,8 @@ struct ZipDirectory {
         "\(name) of \(count) bytes at byte \(header) does not fit before the zip directory, or has another name there")
     }
     return ZipArchive.Entry(
-      name: name, bytes: start..<start + count, checksum: file.integer(at: place + 16, as: UInt32.self))
+      name: name, bytes: start..<start + count, checksum: file.integer(at: place + 16, as: UInt32.self),
+      isPlain: isPlain)
   }
 
   /// The values in the 64-bit extra field (id 1), the last first.
