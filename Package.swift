@@ -84,7 +84,7 @@ let package = Package(
       name: "PreferencesTests", dependencies: ["Preferences", "Tokenization", "OrderedJSON"],
       resources: [.copy("Goldens")]),
     .testTarget(name: "ObservabilityTests", dependencies: ["Observability", "OrderedJSON"]),
-    .testTarget(name: "TorchTests", dependencies: ["Torch"]),
+    .testTarget(name: "TorchTests", dependencies: ["Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(

@@ -1,0 +1,86 @@
+import OrderedJSON
+import Testing
+import Torch
+
+/// Tools/reference/torch_operators.py wrote what `torch.optim.AdamW` and `clip_grad_norm_` do.
+@Suite struct `The optimizer against PyTorch` {
+  @Test func `AdamW takes the same five steps, with weight decay`() throws {
+    let golden = try #require(Goldens.load()["adamw"])
+    let start = try #require(golden["start"]).tensors()
+    let parameters = try FlatBuffer(shapes: start.map(\.shape))
+    let gradients = try FlatBuffer(shapes: start.map(\.shape))
+    for (view, value) in zip(parameters.views, start) { try view.copyInPlace(value.tensor()) }
+    let optimizer = try AdamW(
+      parameters: parameters, gradients: gradients,
+      options: .init(
+        beta1: #require(golden["beta1"]?.double), beta2: #require(golden["beta2"]?.double),
+        epsilon: #require(golden["epsilon"]?.double), weightDecay: #require(golden["weightDecay"]?.double)))
+    let learningRate = try #require(golden["learningRate"]?.double)
+
+    for step in try #require(golden["steps"]?.array) {
+      for (view, value) in zip(gradients.views, try #require(step["gradients"]).tensors()) {
+        try view.copyInPlace(value.tensor())
+      }
+      try optimizer.step(learningRate: learningRate)
+      for (view, value) in zip(parameters.views, try #require(step["parameters"]).tensors()) {
+        try expectClose(view, value, tolerance: 1e-6)
+      }
+    }
+
+    #expect(optimizer.stepCount == 5)
+    for (buffer, key) in [(optimizer.firstMoments, "firstMoments"), (optimizer.secondMoments, "secondMoments")] {
+      for (view, value) in zip(buffer.views, try #require(golden[key]).tensors()) {
+        try expectClose(view, value, tolerance: 1e-6)
+      }
+    }
+    // One layout for all: what is not a parameter's stays 0 in each buffer.
+    for buffer in [parameters, gradients, optimizer.firstMoments, optimizer.secondMoments] {
+      #expect(buffer.storage.count == 16 + 16)
+      #expect(try buffer.storage.narrow(0, 15, 1).item() == 0)
+      #expect(try buffer.storage.narrow(0, 16 + 7, 9).abs().sum().item() == 0)
+    }
+  }
+
+  @Test func `AdamW continues from saved moments and step count bit for bit`() throws {
+    func optimizer() throws -> (AdamW, FlatBuffer) {
+      let parameters = try FlatBuffer(shapes: [[9]])
+      let gradients = try FlatBuffer(shapes: [[9]])
+      try gradients.storage.fillInPlace(0.25)
+      return (try AdamW(parameters: parameters, gradients: gradients), parameters)
+    }
+    let (unbroken, expected) = try optimizer()
+    for _ in 0..<3 { try unbroken.step(learningRate: 0.1) }
+    let (first, parameters) = try optimizer()
+    for _ in 0..<2 { try first.step(learningRate: 0.1) }
+    let (second, resumed) = try optimizer()
+    try resumed.storage.copyInPlace(parameters.storage)
+    try second.firstMoments.storage.copyInPlace(first.firstMoments.storage)
+    try second.secondMoments.storage.copyInPlace(first.secondMoments.storage)
+    second.stepCount = first.stepCount
+    try second.step(learningRate: 0.1)
+    #expect(try resumed.storage.array(Float.self) == expected.storage.array(Float.self))
+  }
+
+  @Test func `clipping scales all gradients by their common norm`() throws {
+    let golden = try #require(Goldens.load()["clip"])
+    let start = try #require(golden["gradients"]).tensors()
+    for clipped in try #require(golden["cases"]?.array) {
+      let gradients = try FlatBuffer(shapes: start.map(\.shape))
+      for (view, value) in zip(gradients.views, start) { try view.copyInPlace(value.tensor()) }
+      let norm = try clipGradientNorm(gradients, maximum: #require(clipped["maximum"]?.double))
+      #expect(try abs(norm - #require(clipped["norm"]?.double)) < 1e-5)
+      for (view, value) in zip(gradients.views, try #require(clipped["gradients"]).tensors()) {
+        try expectClose(view, value, tolerance: 1e-6)
+      }
+    }
+  }
+
+  @Test(arguments: [0.0, -1])
+  func `clipping is off for a maximum of 0 or less, and survives gradients of 0`(maximum: Double) throws {
+    let gradients = try FlatBuffer(shapes: [[4]])
+    #expect(try clipGradientNorm(gradients, maximum: 1) == 0)
+    try gradients.views[0].fillInPlace(8)
+    #expect(try clipGradientNorm(gradients, maximum: maximum) == 16)
+    #expect(try gradients.views[0].array(Float.self) == [8, 8, 8, 8])
+  }
+}
