@@ -55,7 +55,7 @@ struct TorchArchiveTests {
       ("complex.pth", "ComplexFloatStorage", "convert"),
       ("uint16.pth", "uint16", "convert"),
       ("storage.pth", "bare storage", "save tensors"),
-      ("itself.pth", "contains itself", ""),
+      ("itself.pth", "contains itself", "plain dictionaries"),
       ("big_endian.pth", "byte order", "little-endian"),
       ("deflated.pth", "compressed", "zip -0"),
       ("torchscript.pt", "TorchScript", "state_dict"),

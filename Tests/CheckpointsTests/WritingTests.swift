@@ -85,34 +85,41 @@ struct WritingTests {
     .enabled(if: python != nil, "MINIMIND_REFERENCE_PYTHON names no Python with torch and safetensors"))
   func readByPython() throws {
     let scratch = try Scratch()
-    let url = scratch.file("a.pth")
+    var files: [(url: URL, golden: String)] = []
     for name in Golden.archives {
       for wideFrom: UInt64 in [0xFFFF_FFFF, 1] {
+        let url = scratch.file("\(wideFrom)-\(name)")
         try TorchArchive.write(try TorchArchive.read(Golden.url(name)), to: url, wideFrom: wideFrom)
-        #expect(try described(url) == (try Golden.description(of: name)), "\(name), 64-bit from \(wideFrom)")
+        files.append((url, name))
       }
     }
-    let safetensors = scratch.file("a.safetensors")
     let sharded = try SafetensorsFolder(Golden.url("sharded"))
     var tensors: OrderedDictionary<String, StoredTensor> = [:]
     for name in sharded.names { tensors[name] = sharded[name] }
-    try Safetensors.write(tensors, to: safetensors)
-    #expect(try described(safetensors) == (try Golden.description(of: "sharded")))
+    try Safetensors.write(tensors, to: scratch.file("a.safetensors"))
+    files.append((scratch.file("a.safetensors"), "sharded"))
+
+    let read = try described(files.map(\.url))
+    try #require(read.count == files.count)
+    for (file, description) in zip(files, read) {
+      #expect(try description == Golden.description(of: file.golden), "\(file.url.lastPathComponent)")
+    }
   }
 
-  /// What the script reads from a file.
-  private func described(_ url: URL) throws -> JSON {
+  /// What the script reads from files.
+  private func described(_ urls: [URL]) throws -> [JSON] {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     let process = Process()
     process.executableURL = URL(fileURLWithPath: try #require(Self.python))
-    process.arguments = [root.appendingPathComponent("Tools/reference/checkpoints.py").path, "describe", url.path]
+    process.arguments =
+      [root.appendingPathComponent("Tools/reference/checkpoints.py").path, "describe"] + urls.map(\.path)
     let output = Pipe()
     process.standardOutput = output
     try process.run()
     let text = output.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
     try #require(process.terminationStatus == 0)
-    return try JSON(parsing: text)
+    return try text.split(separator: UInt8(ascii: "\n")).map { try JSON(parsing: $0) }
   }
 }

@@ -1,7 +1,7 @@
 """Goldens of the Checkpoints tests: small files written by torch and safetensors, and what is in them.
 
     python3 Tools/reference/checkpoints.py                   writes Tests/CheckpointsTests/Goldens
-    python3 Tools/reference/checkpoints.py describe FILE     prints what torch or safetensors read from a file, as JSON
+    python3 Tools/reference/checkpoints.py describe FILE...  prints what torch or safetensors read from files, a line of JSON each
 
 The tests compare what Swift reads with the descriptions in expected.json; and, where MINIMIND_REFERENCE_PYTHON names an
 interpreter, what this script reads from files that Swift has written with what went into them.
@@ -200,7 +200,10 @@ def write_safetensors(expected):
 
 def main():
     if sys.argv[1:2] == ["describe"]:
-        json.dump(describe(read(sys.argv[2])), sys.stdout)
+        for path in sys.argv[2:]:
+            if zipfile.is_zipfile(path):
+                assert zipfile.ZipFile(path).testzip() is None, path  # another reader of zip files agrees
+            print(json.dumps(describe(read(path))))
         return
     shutil.rmtree(GOLDENS, ignore_errors=True)
     GOLDENS.mkdir(parents=True)
