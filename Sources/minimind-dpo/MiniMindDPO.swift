@@ -22,7 +22,6 @@ struct MiniMindDPO: ParsableCommand {
 
   /// Parses, runs, and turns whatever goes wrong into a message on stderr and the exit code that design and README name.
   static func main() {
-    setlinebuf(stdout)
     LoggingSystem.bootstrap { _ in ConsoleLogHandler() }
     do {
       var command = try parseAsRoot(try CommandLineArguments.prepared(Array(CommandLine.arguments.dropFirst())))

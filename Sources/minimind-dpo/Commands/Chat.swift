@@ -22,8 +22,7 @@ struct Chat: ParsableCommand {
     var messages = opening
     let isTerminal = isatty(STDIN_FILENO) == 1
     while true {
-      if isTerminal { print("> ", terminator: "") }
-      fflush(stdout)
+      if isTerminal { Output.write("> ") }
       guard let line = readLine() else { break }
       let text = line.trimmingCharacters(in: .whitespaces)
       switch text {
@@ -32,13 +31,11 @@ struct Chat: ParsableCommand {
       case "/new": messages = opening
       default:
         messages.append(Message.make("user", text))
-        let answer = try speaker.answer(messages, options: generation) {
-          FileHandle.standardOutput.write(Foundation.Data($0.utf8))
-        }
-        print("\n")
+        let answer = try speaker.answer(messages, options: generation) { Output.write($0) }
+        Output.line("\n")
         messages.append(Message.make("assistant", answer))
       }
     }
-    if isTerminal { print() }
+    if isTerminal { Output.line() }
   }
 }

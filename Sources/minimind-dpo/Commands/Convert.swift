@@ -50,6 +50,6 @@ struct Convert: ParsableCommand {
           "note: no tokenizer.json was found to go with it; name its folder with --tokenizer.")
       }
     }
-    print(to)
+    Output.line(to)
   }
 }

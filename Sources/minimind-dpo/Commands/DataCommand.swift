@@ -52,13 +52,13 @@ struct Data: ParsableCommand {
       guard from < prepared.tokenized.pairs.count else {
         throw Failure(.usage, "--from \(from): \(path) has \(prepared.tokenized.pairs.count) pairs.")
       }
-      for pair in prepared.tokenized.pairs.dropFirst(from).prefix(show) { print(display.text(of: pair)) }
+      for pair in prepared.tokenized.pairs.dropFirst(from).prefix(show) { Output.line(display.text(of: pair)) }
     }
     if json {
-      print(prepared.statistics.json.serialized(.pretty))
+      Output.line(prepared.statistics.json.serialized(.pretty))
     } else if show == nil, dump != "-" {
-      print(prepared.statistics.table)
-      if !prepared.file.badLines.isEmpty { print("\(prepared.file.badLines.count) unusable lines were skipped.") }
+      Output.line(prepared.statistics.table)
+      if !prepared.file.badLines.isEmpty { Output.line("\(prepared.file.badLines.count) unusable lines were skipped.") }
     }
   }
 

@@ -24,9 +24,9 @@ struct Demo: ParsableCommand {
     let prompts = try PromptFile(contentsOf: path("prompts.jsonl"))
     let options = try GenerationArguments.parse(["--max-new-tokens", "80"])
 
-    print("Before training, the model answers:\n")
+    Output.line("Before training, the model answers:\n")
     let before = try answers(of: folder, to: prompts, options: options)
-    for (request, answer) in zip(prompts.requests, before) { print(Self.dialogue(request, answer)) }
+    for (request, answer) in zip(prompts.requests, before) { Output.line(Self.dialogue(request, answer)) }
 
     var train = try Train.parse(
       CommandLineArguments.options(ofFile: path("demo.yaml")) + [
@@ -35,10 +35,10 @@ struct Demo: ParsableCommand {
       ])
     try train.run()
 
-    print("\nAfter training, it answers:\n")
+    Output.line("\nAfter training, it answers:\n")
     let trained = URL(fileURLWithPath: outputDir, isDirectory: true)
     let after = try answers(of: trained, to: prompts, options: options)
-    for (request, answer) in zip(prompts.requests, after) { print(Self.dialogue(request, answer)) }
+    for (request, answer) in zip(prompts.requests, after) { Output.line(Self.dialogue(request, answer)) }
     try printOutcome(trained)
   }
 
@@ -58,7 +58,7 @@ struct Demo: ParsableCommand {
     let preferred = log.series("eval_logps/accuracies").map(\.value)
     let accuracies = log.series("eval_rewards/accuracies").map(\.value)
     guard let first = preferred.first, let last = preferred.last, let accuracy = accuracies.last else { return }
-    print(
+    Output.line(
       """
       Of the held-out pairs, the model found the polite answer the likelier one in \(HumanText.percent(first)) before and in \
       \(HumanText.percent(last)) after training; the reward accuracy is now \(HumanText.percent(accuracy)).

@@ -3,6 +3,7 @@ import DPO
 import Foundation
 import MiniMind
 import Observability
+import struct Observability.Progress
 import OrderedCollections
 import OrderedJSON
 import Preferences
@@ -76,12 +77,12 @@ struct Evaluate: ParsableCommand {
     }
     figures["eval_logps/accuracies"] = .number(sums.logProbabilityAccuracies / max(1, sums.pairs))
     if json {
-      print(JSON.object(figures).serialized(.python))
+      Output.line(JSON.object(figures).serialized(.python))
     } else {
       for (name, value) in figures {
-        print(name.padding(toLength: 28, withPad: " ", startingAt: 0), value.double.map { HumanText.short($0) } ?? "")
+        Output.line(name.padding(toLength: 28, withPad: " ", startingAt: 0) + " " + (value.double.map { HumanText.short($0) } ?? ""))
       }
-      if !comparesModels { print("Name --ref-model, the model before training, for loss and rewards.") }
+      if !comparesModels { Output.line("Name --ref-model, the model before training, for loss and rewards.") }
     }
   }
 }

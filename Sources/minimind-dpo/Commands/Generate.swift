@@ -33,20 +33,18 @@ struct Generate: ParsableCommand {
     let requests = try prompts.map(PromptFile.init(contentsOf:))
     let speaker = try Speaker(model.loadModel(), tokenizerFolder: model.tokenizerFolder)
     if let prompt {
-      let write = { (piece: String) in
-        FileHandle.standardOutput.write(Foundation.Data(piece.utf8))
-      }
+      let write = { (piece: String) in Output.write(piece) }
       if plain {
         _ = try speaker.complete(prompt, options: generation, onText: write)
       } else {
         _ = try speaker.answer(Message.conversation(system: system, user: prompt), options: generation, onText: write)
       }
-      print()
+      Output.line()
     }
     for request in requests?.requests ?? [] {
       var line = request.line
       line["response"] = .string(try speaker.answer(request.messages, options: generation))
-      print(JSON.object(line).serialized(.python))
+      Output.line(JSON.object(line).serialized(.python))
     }
   }
 }

@@ -52,7 +52,7 @@ struct Initialize: ParsableCommand {
     }
     Console.standardError.print(
       "\(HumanText.grouped(model.configuration.parameterCount)) parameters, drawn with seed \(seed)")
-    print(to)
+    Output.line(to)
   }
 
   private func configuration() throws -> ModelConfiguration {

@@ -1,5 +1,6 @@
 import Foundation
 import Observability
+import struct Observability.Progress
 import Preferences
 import Tokenization
 

@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import MiniMind
 import Observability
+import struct Observability.Progress
 import OrderedCollections
 import OrderedJSON
 import Preferences
@@ -76,7 +77,7 @@ final class RunRecorder: TrainingObserver {
     record[MetricName.pairsPerSecond] = interval.metrics.pairs / interval.seconds
     record[MetricName.stepTime] = interval.seconds / Double(interval.steps)
     record[MetricName.dataWaitTime] = interval.dataWait / Double(interval.steps)
-    if let memory = ProcessMemory.current() { record.set(MetricName.peakMemory, to: memory.peak) }
+    if let memory = ProcessMemory.current() { record.set(MetricName.peakMemory, to: memory.peakBytes) }
     try append(record)
     var state = self.state(trainer, interval.metrics, interval, step: interval.step)
     state.learningRate = interval.learningRate
@@ -133,7 +134,7 @@ final class RunRecorder: TrainingObserver {
     }
     let perStep = totals.seconds / Double(max(1, step - firstStep))
     state.secondsLeft = perStep * Double(trainer.plan.totalSteps - step)
-    state.memoryBytes = ProcessMemory.current()?.resident
+    state.memoryBytes = ProcessMemory.current()?.residentBytes
     return state
   }
 }

@@ -197,6 +197,6 @@ struct TrainingRun {
           + "\(command.output.saveDtype.rawValue) file: the change was smaller than that type can express. "
           + "--save-dtype float32 keeps all of it.")
     }
-    print(summary.text)
+    Output.line(summary.text)
   }
 }
