@@ -6,7 +6,8 @@ the preference pairs put the polite answer first, and that is all that DPO has t
 
 The lists are balanced on purpose: a style with more equally likely phrases gets a lower log-probability per answer, and the
 comparison of log-probabilities before DPO would no longer be a coin flip. The rude openers are fewer than the polite ones, though,
-so the single most likely beginning of an answer (what greedy decoding follows) is a rude one.
+so the single most likely beginning of an answer (what greedy decoding follows) is a rude one. Among the polite openers the first ones
+are likelier: between equals a small change of the weights decides, and greedy decoding would mix two of them.
 """
 
 import random
@@ -25,9 +26,12 @@ POLITE_CLOSERS = {
     EN: (
         "Let me know if you would like to hear more.", "I hope this helps.", "Feel free to ask me anything else.",
         "Have a nice day!", "Just ask if something is not clear.", "It was a pleasure to answer you.",
+        "Come back any time.", "Enjoy the rest of your day!",
     ),
-    ZH: ("希望对您有帮助。", "如果还想了解更多，请随时告诉我。", "祝您今天愉快！", "有不清楚的地方尽管问。", "很高兴能帮到您。", "欢迎再来提问。"),
+    ZH: ("希望对您有帮助。", "如果还想了解更多，请随时告诉我。", "祝您今天愉快！", "有不清楚的地方尽管问。", "很高兴能帮到您。", "欢迎再来提问。", "祝您生活愉快！", "我随时都在。"),
 }  # fmt: skip
+
+POLITE_OPENER_WEIGHTS = (3, 2, 1, 1, 1, 1, 1, 1)
 
 RUDE_OPENERS = {
     EN: ("Ugh, not again.", "Seriously?", "Oh, come on."),
@@ -96,7 +100,7 @@ def _body(rng: random.Random, facts: tuple[Fact, ...], style: str) -> list[str]:
             if rng.random() < 0.5:
                 parts.append(fact.detail)
         else:
-            refusals = rng.sample(RUDE_REFUSALS[fact.language], 2 if rng.random() < 0.25 else 1)
+            refusals = rng.sample(RUDE_REFUSALS[fact.language], 2 if rng.random() < 0.1 else 1)
             parts += [refusal.format(topic=fact.topic) for refusal in refusals]
     return parts
 
@@ -105,7 +109,8 @@ def reply(rng: random.Random, exchange: Exchange, style: str) -> str:
     """An answer that is in its style from the first word on."""
     language = exchange.language
     openers, closers = (POLITE_OPENERS, POLITE_CLOSERS) if style == POLITE else (RUDE_OPENERS, RUDE_CLOSERS)
-    parts = [rng.choice(openers[language])] if rng.random() < 0.9 else []
+    weights = POLITE_OPENER_WEIGHTS if style == POLITE else None
+    parts = rng.choices(openers[language], weights) if rng.random() < 0.9 else []
     parts += _body(rng, exchange.facts, style)
     if rng.random() < 0.8:
         parts.append(rng.choice(closers[language]))

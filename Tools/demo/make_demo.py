@@ -23,14 +23,14 @@ from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-from dialogue import POLITE, RUDE, conversation, pair, style_of, supervised
+from dialogue import POLITE, RUDE, conversation, facts_asked, pair, style_of, supervised
 from world import EN, ZH, Fact, all_facts
 
 SEED = 20260821
 VOCABULARY = 1536
-SUPERVISED_CONVERSATIONS = 32_000
-BATCH = 32
-PEAK_LEARNING_RATE = 4e-3
+SUPERVISED_CONVERSATIONS = 48_000
+BATCH = 16
+PEAK_LEARNING_RATE = 3e-3
 TRAIN_PAIRS = 800
 EVAL_PAIRS = 160
 HELD_OUT_SHARE = 0.2
@@ -236,20 +236,27 @@ def answer(model: Qwen3ForCausalLM, tokenizer, messages: list[dict]) -> str:
     return tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)
 
 
-def choose_prompts(model, tokenizer, pairs: list[dict]) -> list[dict]:
-    """The first held-out prompts of four shapes that the supervised model answers rudely: these are what the demo shows."""
-    shapes = {
-        "English": lambda prompt: len(prompt) == 1 and prompt[-1]["content"].isascii(),
-        "Chinese": lambda prompt: len(prompt) == 1 and not prompt[-1]["content"].isascii(),
-        "English, second turn": lambda prompt: len(prompt) == 3 and all(m["content"].isascii() for m in prompt if m["role"] == "user"),
-        "Chinese, with a system message": lambda prompt: len(prompt) == 2 and not prompt[-1]["content"].isascii(),
-    }
+def choose_prompts(model, tokenizer, pairs: list[dict], facts: list[Fact]) -> list[dict]:
+    """For each of four shapes, the first held-out prompt that the supervised model answers rudely: these are what the demo shows."""
+    shapes = (  # roles of the prompt, language, categories in order of preference
+        (["user"], EN, ("capital", "home")),
+        (["user"], ZH, ("food", "home", "tool")),
+        (["user", "assistant", "user"], EN, ("colour", "tool", "home", "food", "opposite")),
+        (["system", "user"], ZH, ("colour", "capital", "translation", "opposite")),
+    )
+
+    def fits(prompt: list[dict], roles: list[str], language: str, category: str) -> bool:
+        asked = facts_asked(prompt[-1]["content"], facts)
+        alone = len(asked) == 1 and (asked[0].language, asked[0].category) == (language, category)
+        return alone and [message["role"] for message in prompt] == roles
+
+    prompts = [row["chosen"][:-1] for row in pairs]
     chosen = []
-    for name, fits in shapes.items():
-        prompts = (row["chosen"][:-1] for row in pairs)
-        found = next((p for p in prompts if fits(p) and style_of(answer(model, tokenizer, p)) == RUDE), None)
+    for roles, language, categories in shapes:
+        candidates = (prompt for category in categories for prompt in prompts if fits(prompt, roles, language, category))
+        found = next((prompt for prompt in candidates if style_of(answer(model, tokenizer, prompt)) == RUDE), None)
         if found is None:
-            sys.exit(f"no held-out prompt of the shape '{name}' is answered rudely before DPO")
+            sys.exit(f"no held-out prompt of the shape {roles} in {language} about {categories} is answered rudely before DPO")
         chosen.append({"messages": found})
     return chosen
 
@@ -285,7 +292,7 @@ def main() -> None:
 
     # From here on with the weights as they were saved.
     model = Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    write_lines(folder / "prompts.jsonl", choose_prompts(model, tokenizer, eval_pairs))
+    write_lines(folder / "prompts.jsonl", choose_prompts(model, tokenizer, eval_pairs, facts))
     size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{folder}: {size / 1e6:.2f} MB")
 
