@@ -1,2 +1,14 @@
-// Compiled in place of everything else where LibTorch is missing (see Package.swift): one message instead of hundreds.
+// Compiled in place of everything else where Package.swift found no LibTorch: one message instead of hundreds.
+#if !__has_include(<ATen/core/Tensor.h>)
 #error "LibTorch was not found. Run `make libtorch` (it fetches LibTorch into .libtorch/), or set LIBTORCH=/path/to/torch, the folder of an installed PyTorch: python3 -c 'import os, torch; print(os.path.dirname(torch.__file__))' prints it."
+#else
+// LibTorch has come since, but SwiftPM remembers what Package.swift said before: the whole library from here.
+#include "arithmetic.cpp"
+#include "autograd.cpp"
+#include "neural.cpp"
+#include "optimizer.cpp"
+#include "random.cpp"
+#include "reductions.cpp"
+#include "runtime.cpp"
+#include "tensor.cpp"
+#endif

@@ -1,0 +1,43 @@
+# What one does with this repository. LIBTORCH=/path/to/torch, in the environment or after `make`, replaces the fetched one.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help libtorch build test lint format demo bench clean
+
+PROGRAM := .build/release/minimind-dpo
+SOURCES := Package.swift Sources Tests
+
+help:
+	@echo 'make build      the program, $(PROGRAM)'
+	@echo 'make demo       a small model learns from preference pairs; needs nothing else'
+	@echo 'make test       format, a build without warnings, all tests'
+	@echo 'make lint       checks the format'
+	@echo 'make format     formats the sources'
+	@echo 'make libtorch   fetches LibTorch into .libtorch/; the others do so by themselves'
+	@echo 'make clean      removes what was built; .libtorch/ stays'
+
+libtorch:
+	@Tools/libtorch/fetch
+
+build: libtorch
+	swift build -c release --product minimind-dpo
+
+test: libtorch lint
+	@Tools/build_tests
+	swift test -c release --skip-build --disable-xctest
+
+lint:
+	swift format lint --strict --parallel -r $(SOURCES)
+
+format:
+	swift format -i --parallel -r $(SOURCES)
+
+demo: build
+	@$(PROGRAM) demo
+
+bench: build
+	@$(PROGRAM) bench
+
+clean:
+	swift package clean
