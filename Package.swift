@@ -88,14 +88,14 @@ let package = Package(
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(
-      name: "MiniMindTests", dependencies: ["MiniMind", "Checkpoints", "Torch", "OrderedJSON"],
+      name: "MiniMindTests", dependencies: ["MiniMind", "Checkpoints", "Torch", "OrderedJSON", collections],
       resources: [.copy("Goldens")]),
     .testTarget(
       name: "DPOTests", dependencies: ["DPO", "MiniMind", "Preferences", "Torch", "OrderedJSON"],
       resources: [.copy("Goldens")]),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["Training", "DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON"],
+      dependencies: ["Training", "DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON", collections],
       resources: [.copy("Goldens")]),
     .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "OrderedJSON", "Tokenization", subprocess]),
   ],

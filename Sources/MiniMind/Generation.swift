@@ -69,9 +69,10 @@ extension CausalLM {
     let (values, places) = try logits.divide(options.temperature).top(kept)
     var probabilities = try values.softmax(0)
     if options.topP < 1 {
-      // A token stays while the ones before it have not reached topP; the first one always does.
+      // A token stays while the ones before it have not reached topP; the first one, with 0 before it, always does.
       let before = try probabilities.cumulativeSum(0).subtract(probabilities)
-      probabilities = try probabilities.maskedFill(before.less(options.topP).logicalNot(), 0)
+      let limit = max(options.topP, Double(Float.leastNormalMagnitude))
+      probabilities = try probabilities.maskedFill(before.less(limit).logicalNot(), 0)
     }
     let drawn = try probabilities.sample(1, from: generator).intItem()
     return try places.select(0, drawn).intItem()

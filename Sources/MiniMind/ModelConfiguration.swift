@@ -114,8 +114,9 @@ extension ModelConfiguration {
     layerCount = try reader.positive("num_hidden_layers", default: family == .minimind ? 8 : nil)
     headCount = try reader.positive("num_attention_heads", default: family == .minimind ? 8 : nil)
     keyValueHeadCount = try reader.positive("num_key_value_heads", default: family == .minimind ? 4 : headCount)
-    headSize = try reader.positive("head_dim", default: hiddenSize / headCount)
-    normEpsilon = json["rms_norm_eps"]?.double ?? 1e-6
+    // Qwen3's class in `transformers` has a head size of its own where the file gives none.
+    headSize = try reader.positive("head_dim", default: family == .qwen3 ? 128 : hiddenSize / headCount)
+    normEpsilon = try reader.positiveNumber("rms_norm_eps", default: 1e-6)
     maximumPositions = try reader.positive("max_position_embeddings", default: 32768)
     tiesEmbeddings = json["tie_word_embeddings"]?.bool ?? (family == .minimind)
     hasQueryKeyNorm = family != .llama
@@ -165,5 +166,13 @@ struct ConfigurationReader {
       }
       return number
     }
+  }
+
+  func positiveNumber(_ key: String, default standard: Double) throws -> Double {
+    guard let value = json[key], value != .null else { return standard }
+    guard let number = value.double, number > 0 else {
+      throw error("\"\(key)\" is \(value.serialized()); expected a positive number")
+    }
+    return number
   }
 }

@@ -24,21 +24,23 @@ extension CausalLM {
 }
 
 extension ModelConfiguration {
-  /// The `config.json` of a folder or beside a file, else what the tensors tell.
+  /// The `config.json` of a Hugging Face folder, or beside one of its files, else what the tensors tell.
   init(describing state: StateDictionary, at location: URL) throws {
     var isFolder: ObjCBool = false
     _ = FileManager.default.fileExists(atPath: location.path, isDirectory: &isFolder)
-    let file = (isFolder.boolValue ? location : location.deletingLastPathComponent()).appendingPathComponent(
-      "config.json")
-    if isFolder.boolValue, FileManager.default.fileExists(atPath: file.path) {
-      try self.init(contentsOf: file)
-      // MiniMind's own model_type covers both of its generations.
-      if family == .minimind {
-        hasQueryKeyNorm = state.shape(of: "model.layers.0.self_attn.q_norm.weight") != nil
-        if let width = state.shape(of: "model.layers.0.mlp.up_proj.weight")?.first { intermediateSize = width }
-      }
-    } else {
+    let folder = isFolder.boolValue ? location : location.deletingLastPathComponent()
+    let file = folder.appendingPathComponent("config.json")
+    // A .pth is MiniMind's: it stands alone, and whatever lies beside it need not belong to it.
+    guard isFolder.boolValue || location.pathExtension != "pth", FileManager.default.fileExists(atPath: file.path)
+    else {
       try self.init(inferredFrom: state)
+      return
+    }
+    try self.init(contentsOf: file)
+    // MiniMind's own model_type covers both of its generations.
+    if family == .minimind {
+      hasQueryKeyNorm = state.shape(of: "model.layers.0.self_attn.q_norm.weight") != nil
+      if let width = state.shape(of: "model.layers.0.mlp.up_proj.weight")?.first { intermediateSize = width }
     }
   }
 }

@@ -54,7 +54,10 @@ public struct RotaryConfiguration: Sendable, Equatable {
     case "default": scaling = .none
     case "linear": scaling = .linear(factor: try number("factor"))
     case "yarn":
-      let original = try number("original_max_position_embeddings", default: json["max_position_embeddings"]?.double)
+      // What MiniMind's scaling leaves out has the same values as in its bare switch.
+      let original = try number(
+        "original_max_position_embeddings",
+        default: family == .minimind ? 2048 : json["max_position_embeddings"]?.double)
       let factor = try number("factor")
       if described["mscale"]?.double != nil || described["truncate"]?.bool == false {
         throw reader.error("rope scaling \"yarn\" with \"mscale\" or \"truncate\": false is not supported")
@@ -62,7 +65,8 @@ public struct RotaryConfiguration: Sendable, Equatable {
       scaling = .yarn(
         factor: factor, originalPositions: original, betaFast: try number("beta_fast", default: 32),
         betaSlow: try number("beta_slow", default: 1),
-        attentionFactor: try number("attention_factor", default: factor > 1 ? 0.1 * log(factor) + 1 : 1))
+        attentionFactor: try number(
+          "attention_factor", default: factor > 1 && family != .minimind ? 0.1 * log(factor) + 1 : 1))
     case "llama3":
       scaling = .llama3(
         factor: try number("factor"),

@@ -1,0 +1,112 @@
+import Foundation
+import MiniMind
+import OrderedJSON
+import Testing
+import Torch
+
+@Suite("Configurations")
+struct ConfigurationTests {
+  /// A change to a good configuration, and what the refusal says of it.
+  static let refusals: [(key: String, value: JSON, words: String)] = [
+    ("model_type", "qwen3_moe", "model_type is \"qwen3_moe\"; supported are qwen3, llama and minimind"),
+    ("model_type", "gpt2", "model_type is \"gpt2\"; supported are qwen3, llama and minimind"),
+    ("model_type", .null, "\"model_type\" is missing; expected a string"),
+    ("use_moe", true, "mixture-of-experts models are not supported"),
+    ("num_experts", 4, "mixture-of-experts models are not supported"),
+    ("attention_bias", true, "attention_bias and mlp_bias must be false"),
+    ("mlp_bias", true, "attention_bias and mlp_bias must be false"),
+    ("use_sliding_window", true, "use_sliding_window must be false"),
+    ("hidden_act", "gelu", "hidden_act is \"gelu\"; only \"silu\" is supported"),
+    ("num_key_value_heads", 3, "num_key_value_heads (3) must divide num_attention_heads (4)"),
+    ("head_dim", 7, "head_dim (7) must be even"),
+    ("vocab_size", .null, "\"vocab_size\" is missing; expected a positive whole number"),
+    ("hidden_size", 0, "\"hidden_size\" is 0; expected a positive whole number"),
+    ("hidden_size", -4, "\"hidden_size\" is -4; expected a positive whole number"),
+    ("intermediate_size", 1.5, "\"intermediate_size\" is 1.5; expected a positive whole number"),
+    ("num_hidden_layers", "2", "\"num_hidden_layers\" is \"2\"; expected a positive whole number"),
+    ("num_hidden_layers", 1_000_000_000_000, "\"num_hidden_layers\" is 1000000000000; expected"),
+    ("rope_theta", 0, "\"rope_theta\" is 0.0; expected a number above 1"),
+    ("rms_norm_eps", -1, "\"rms_norm_eps\" is -1; expected a positive number"),
+    (
+      "rope_scaling", ["type": "dynamic", "factor": 2],
+      "rope scaling \"dynamic\" is not supported; supported are default, linear, yarn and llama3"
+    ),
+    ("rope_parameters", ["rope_type": "longrope", "rope_theta": 1e4], "rope scaling \"longrope\" is not supported"),
+    ("rope_scaling", ["type": "yarn"], "rope scaling \"yarn\" needs a positive \"factor\""),
+    ("rope_scaling", ["type": "yarn", "factor": 2, "mscale": 1], "\"mscale\""),
+    (
+      "rope_scaling", ["rope_type": "llama3", "factor": 8, "low_freq_factor": 1],
+      "rope scaling \"llama3\" needs a positive \"original_max_position_embeddings\""
+    ),
+  ]
+
+  @Test("What is not supported or impossible is refused, naming file, key and value", arguments: refusals)
+  func refusal(key: String, value: JSON, words: String) throws {
+    let error = try #require(
+      throws: ModelConfigurationError.self,
+      performing: { try ModelConfiguration(smallJSON([key: value]), file: "m/config.json") })
+    #expect(error.description.hasPrefix("m/config.json: "))
+    #expect(error.description.contains(words), "\(error)")
+  }
+
+  @Test("A file that is no JSON is refused with its path, line and column")
+  func noJSON() throws {
+    let scratch = try Scratch()
+    let file = scratch.file("config.json")
+    try Data("{\"model_type\": \"qwen3\",\n oops}".utf8).write(to: file)
+    let error = try #require(throws: ModelConfigurationError.self) { try ModelConfiguration(contentsOf: file) }
+    #expect(error.description.hasPrefix("\(file.path): is not valid JSON"))
+    #expect(error.description.contains("2"))
+  }
+
+  @Test("What a file leaves out is what `transformers` takes for it")
+  func defaults() throws {
+    func without(_ keys: String..., type: String) throws -> ModelConfiguration {
+      try smallConfiguration(["model_type": .string(type)].merging(keys.map { ($0, .null) }) { first, _ in first })
+    }
+    #expect(try without("head_dim", type: "llama").headSize == 8)
+    #expect(try without("head_dim", type: "qwen3").headSize == 128)
+    #expect(try without("num_key_value_heads", type: "llama").keyValueHeadCount == 4)
+    #expect(try without("tie_word_embeddings", type: "llama").tiesEmbeddings == false)
+    #expect(try without("tie_word_embeddings", type: "minimind").tiesEmbeddings)
+    #expect(try without("rope_theta", type: "llama").rope.base == 10_000)
+    #expect(try without("rms_norm_eps", type: "llama").normEpsilon == 1e-6)
+  }
+
+  @Test("The ids that end a turn are read from a number or a list")
+  func endTokens() throws {
+    #expect(try smallConfiguration(["eos_token_id": 2]).endTokenIDs == [2])
+    #expect(try smallConfiguration(["eos_token_id": [2, 5]]).endTokenIDs == [2, 5])
+    #expect(try smallConfiguration(["eos_token_id": .null]).endTokenIDs == [])
+  }
+
+  @Test("MiniMind's switch for long contexts stands for its numbers, with or without rope_scaling beside it")
+  func miniMindScaling() throws {
+    let yarn = RotaryConfiguration.Scaling.yarn(
+      factor: 16, originalPositions: 2048, betaFast: 32, betaSlow: 1, attentionFactor: 1)
+    let bare: JSON = ["type": "yarn", "factor": 16, "original_max_position_embeddings": 2048]
+    for (scaling, on, expected) in [
+      (JSON.null, true, yarn), (bare, true, yarn), (bare, false, .none), (.null, false, .none),
+    ] {
+      let configuration = try smallConfiguration([
+        "model_type": "minimind", "inference_rope_scaling": .bool(on), "rope_scaling": scaling,
+      ])
+      #expect(configuration.rope.scaling == expected)
+    }
+  }
+
+  @Test("Linear scaling divides positions")
+  func linear() throws {
+    let rope = try smallConfiguration(["rope_scaling": ["type": "linear", "factor": 4]]).rope
+    let plain = try smallConfiguration().rope
+    #expect(rope.frequencies(headSize: 8) == plain.frequencies(headSize: 8).map { $0 / 4 })
+    #expect(rope.amplitude == 1)
+  }
+
+  @Test("Feed-forward widths are those of both generations of MiniMind")
+  func feedForward() {
+    #expect(ModelConfiguration.miniMind3IntermediateSize(hidden: 768) == 2432)
+    #expect(ModelConfiguration.miniMind2IntermediateSize(hidden: 512) == 1408)
+    #expect(ModelConfiguration.miniMind2IntermediateSize(hidden: 768) == 2048)
+  }
+}

@@ -1,0 +1,124 @@
+import Checkpoints
+import Foundation
+import MiniMind
+import OrderedJSON
+import Testing
+import Torch
+
+@Suite("Strict loading")
+struct LoadingTests {
+  @Test("Everything that does not fit is listed with its full name, and the model stays as it was")
+  func misfits() throws {
+    let scratch = try Scratch()
+    let model = try smallModel(seed: 1)
+    var tensors = try smallModel(seed: 2).tensors(dtype: .float32)
+    tensors["model.layers.0.mlp.up_proj.weight"] = nil
+    tensors["model.norm.weight"] = nil
+    tensors["model.layers.2.mlp.up_proj.weight"] = try .zeros([48, 32])
+    tensors["model.layers.1.self_attn.q_proj.bias"] = try .zeros([32])
+    tensors["model.layers.1.self_attn.k_proj.weight"] = try .zeros([32, 32])
+    tensors["model.embed_tokens.weight"] = try .zeros([70, 32])
+    let error = try mismatch(model, tensors, in: scratch)
+    #expect(error.missing == ["model.layers.0.mlp.up_proj.weight", "model.norm.weight"])
+    #expect(
+      Set(error.unexpected) == ["model.layers.2.mlp.up_proj.weight", "model.layers.1.self_attn.q_proj.bias"])
+    #expect(error.misshapen.map(\.name) == ["model.embed_tokens.weight", "model.layers.1.self_attn.k_proj.weight"])
+    let lines = error.description.split(separator: "\n")
+    #expect(lines.first == "\(scratch.file("a.safetensors").path): the weights do not fit the model.")
+    #expect(lines.contains("  missing: model.norm.weight"))
+    #expect(lines.contains("  unexpected: model.layers.1.self_attn.q_proj.bias"))
+    #expect(lines.contains("  shape: model.embed_tokens.weight is [70, 32] in the file, [64, 32] in the model"))
+    #expect(try model.hasSameWeights(as: smallModel(seed: 1)))
+  }
+
+  @Test("A head beside tied embeddings must be their copy")
+  func tiedHead() throws {
+    let scratch = try Scratch()
+    let model = try smallModel(seed: 1)
+    var tensors = try smallModel(seed: 2).tensors(dtype: .float32)
+    tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
+    try load(model, tensors, in: scratch)
+    #expect(try model.hasSameWeights(as: smallModel(seed: 2)))
+
+    tensors["lm_head.weight"] = try smallModel(seed: 3).tensors(dtype: .float32)["model.embed_tokens.weight"]
+    let error = try mismatch(model, tensors, in: scratch)
+    #expect(error.missing.isEmpty && error.misshapen.isEmpty)
+    #expect(
+      error.unexpected == [
+        "lm_head.weight (differs from model.embed_tokens.weight although the configuration ties them)"
+      ])
+  }
+
+  @Test("An untied model needs a head of its own")
+  func untiedHead() throws {
+    let scratch = try Scratch()
+    let model = try smallModel(["tie_word_embeddings": false])
+    let error = try mismatch(model, smallModel().tensors(dtype: .float32), in: scratch)
+    #expect(error.missing == ["lm_head.weight"])
+  }
+
+  @Test("Tables that follow from the configuration are passed over, and prefixes of wrappers taken off")
+  func harmless() throws {
+    let scratch = try Scratch()
+    let model = try smallModel(seed: 1)
+    var tensors = try smallModel(seed: 2).tensors(dtype: .float32)
+    tensors["model.freqs_cos"] = try .zeros([4, 4])
+    tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = try .zeros([4])
+    try load(model, tensors, in: scratch)
+    #expect(try model.hasSameWeights(as: smallModel(seed: 2)))
+
+    let wrapped = try smallModel(seed: 3).tensors(dtype: .float32).map {
+      (key: "module._orig_mod." + $0.key, value: try StoredTensor($0.value))
+    }
+    let file = scratch.file("resume.pth")
+    try TorchArchive.write(.dictionary(["model": TorchValue(stateDict: wrapped), "step": .integer(3)]), to: file)
+    try model.load(StateDictionary(contentsOf: file))
+    #expect(try model.hasSameWeights(as: smallModel(seed: 3)))
+  }
+
+  @Test("Weights of any type become the model's", arguments: [DType.float16, .bfloat16, .float64])
+  func types(dtype: DType) throws {
+    let scratch = try Scratch()
+    let model = try smallModel(seed: 1)
+    let other = try smallModel(seed: 2)
+    try load(model, other.tensors(dtype: dtype), in: scratch)
+    for ((_, mine), (_, theirs)) in zip(model.namedParameters, other.namedParameters) {
+      #expect(mine.value.dtype == .float32)
+      #expect(try largestDifference(mine.value, theirs.value.to(dtype).to(.float32)) == 0)
+    }
+  }
+
+  @Test("Parameters lie in one buffer, in which loading changes them")
+  func buffer() throws {
+    let scratch = try Scratch()
+    let model = try smallModel(seed: 1)
+    try load(model, smallModel(seed: 2).tensors(dtype: .float32), in: scratch)
+    #expect(try largestDifference(model.weights.storage, smallModel(seed: 2).weights.storage) == 0)
+  }
+
+  @Test("What is not there or holds no weights is named")
+  func nothing() throws {
+    let scratch = try Scratch()
+    func failure(_ location: URL) throws -> CheckpointError {
+      try #require(throws: CheckpointError.self) { try CausalLM.pretrained(location) }
+    }
+    let absent = scratch.file("absent")
+    #expect(try failure(absent).reason == .missing)
+    #expect(try failure(absent).file == absent.path)
+    #expect(try failure(scratch.url).reason == .missing)
+    try TorchArchive.write(.dictionary(["step": .integer(3)]), to: scratch.file("a.pth"))
+    #expect(try failure(scratch.file("a.pth")).problem == "holds no dictionary of named tensors")
+    try Data("no model".utf8).write(to: scratch.file("b.pth"))
+    #expect(try failure(scratch.file("b.pth")).isBadData)
+  }
+
+  private func load(_ model: CausalLM, _ tensors: NamedTensors, in scratch: Scratch) throws {
+    let file = scratch.file("a.safetensors")
+    try write(tensors, to: file)
+    try model.load(StateDictionary(contentsOf: file))
+  }
+
+  private func mismatch(_ model: CausalLM, _ tensors: NamedTensors, in scratch: Scratch) throws -> WeightMismatch {
+    try #require(throws: WeightMismatch.self) { try load(model, tensors, in: scratch) }
+  }
+}
