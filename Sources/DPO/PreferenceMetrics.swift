@@ -30,17 +30,17 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   /// - Throws: `TorchError` when LibTorch fails.
   public init(_ losses: PairLosses, policy: Tensor, tokenCount: Int) throws(TorchError) {
     let pairCount = losses.losses.count
-    let values = try losses.losses.detached().array(Float.self)
-    let rewards = try losses.rewards.array(Float.self)
-    let logProbabilities = try policy.detached().array(Float.self)
+    let values = try losses.losses.detached().to(.float64).array(Double.self)
+    let rewards = try losses.rewards.to(.float64).array(Double.self)
+    let logProbabilities = try policy.detached().to(.float64).array(Double.self)
     for pair in 0..<pairCount {
-      loss += Double(values[pair])
-      let (chosen, rejected) = (Double(rewards[pair]), Double(rewards[pairCount + pair]))
+      loss += values[pair]
+      let (chosen, rejected) = (rewards[pair], rewards[pairCount + pair])
       chosenRewards += chosen
       rejectedRewards += rejected
       accuracies += chosen > rejected ? 1 : 0
-      chosenLogProbabilities += Double(logProbabilities[pair])
-      rejectedLogProbabilities += Double(logProbabilities[pairCount + pair])
+      chosenLogProbabilities += logProbabilities[pair]
+      rejectedLogProbabilities += logProbabilities[pairCount + pair]
       logProbabilityAccuracies += logProbabilities[pair] > logProbabilities[pairCount + pair] ? 1 : 0
     }
     pairs = Double(pairCount)

@@ -7,7 +7,7 @@ import Torch
 public final class ReferenceModel {
   private let model: CausalLM
   private let keepsResults: Bool
-  private var kept: [Int: (chosen: Float, rejected: Float)] = [:]
+  private var kept: [Int: (chosen: Double, rejected: Double)] = [:]
 
   /// - Parameters:
   ///   - model: never changed by the training
@@ -30,7 +30,7 @@ public final class ReferenceModel {
     }
     let result = try withoutGrad { () throws(TorchError) in try model.sequenceLogProbabilities(batch) }
     if keepsResults {
-      let values = try result.array(Float.self)
+      let values = try result.array(Double.self)
       for (place, index) in indices.enumerated() { kept[index] = (values[place], values[indices.count + place]) }
     }
     return result
