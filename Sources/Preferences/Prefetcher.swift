@@ -5,13 +5,12 @@ import Synchronization
 public final class Prefetcher<Item: Sendable>: Sendable {
   private struct State {
     var ready: [Item] = []
-    var isFinished = false
     var isCancelled = false
   }
 
   private let state = Mutex(State())
   private let readyCount = DispatchSemaphore(value: 0)
-  private let freePlaces: DispatchSemaphore
+  private let freePlaces = DispatchSemaphore(value: 0)
 
   /// Starts to prepare.
   ///
@@ -19,7 +18,8 @@ public final class Prefetcher<Item: Sendable>: Sendable {
   ///   - depth: how many items may be ready ahead
   ///   - next: makes the next item, or nil at the end; called on one background thread only
   public init(depth: Int = 2, next: @escaping @Sendable () -> Item?) {
-    freePlaces = DispatchSemaphore(value: depth)
+    // Counted up from 0: Dispatch stops the program when a semaphore goes with less than it was made with.
+    for _ in 0..<depth { freePlaces.signal() }
     DispatchQueue(label: "prefetch", qos: .userInitiated).async { [self] in
       while true {
         freePlaces.wait()
@@ -28,7 +28,6 @@ public final class Prefetcher<Item: Sendable>: Sendable {
         state.withLock { $0.ready.append(item) }
         readyCount.signal()
       }
-      state.withLock { $0.isFinished = true }
       readyCount.signal()
     }
   }

@@ -12,6 +12,13 @@ public struct TreeBatch: Sendable, Hashable {
     public var chosen: Int
     /// Further tokens of the rejected side.
     public var rejected: Int
+
+    /// A tree of these lengths.
+    public init(prefix: Int, chosen: Int = 0, rejected: Int = 0) {
+      self.prefix = prefix
+      self.chosen = chosen
+      self.rejected = rejected
+    }
   }
 
   /// Each pair's index in its file, in the order of the batch.
@@ -44,55 +51,59 @@ public struct TreeBatch: Sendable, Hashable {
     pairIndices = pairs.map(\.index)
     targetCounts = [Int](repeating: 0, count: 2 * pairs.count)
     for (number, pair) in pairs.enumerated() {
+      let (chosenSide, rejectedSide) = (number, pairs.count + number)
       if sharesPrefix {
-        appendTree(pair, prefix: pair.sharedPrefix, sides: [number, pairs.count + number])
+        appendTree(pair, chosenSide: chosenSide, rejectedSide: rejectedSide)
       } else {
-        appendSide(pair.chosenIDs, pair.chosenTargets, side: number)
-        appendSide(pair.rejectedIDs, pair.rejectedTargets, side: pairs.count + number)
+        appendSequence(pair.chosenIDs, pair.chosenTargets, side: chosenSide)
+        appendSequence(pair.rejectedIDs, pair.rejectedTargets, side: rejectedSide)
       }
     }
   }
 
-  private mutating func appendTree(_ pair: TokenizedPair, prefix: Int, sides: [Int]) {
-    let chosenInputs = Self.inputCount(pair.chosenTargets)
-    let rejectedInputs = Self.inputCount(pair.rejectedTargets)
-    let tree = Tree(
-      prefix: min(prefix, max(chosenInputs, rejectedInputs)), chosen: max(0, chosenInputs - prefix),
-      rejected: max(0, rejectedInputs - prefix))
+  private mutating func appendTree(_ pair: TokenizedPair, chosenSide: Int, rejectedSide: Int) {
     let start = tokens.count
-    let longer = chosenInputs > rejectedInputs ? pair.chosenIDs : pair.rejectedIDs
-    append(longer[..<tree.prefix], from: 0)
-    append(pair.chosenIDs[prefix..<max(prefix, chosenInputs)], from: prefix)
-    append(pair.rejectedIDs[prefix..<max(prefix, rejectedInputs)], from: prefix)
+    let prefix = pair.sharedPrefix
+    let chosenEnd = Self.inputCount(pair.chosenTargets)
+    let rejectedEnd = Self.inputCount(pair.rejectedTargets)
+    let tree = Tree(
+      prefix: min(prefix, max(chosenEnd, rejectedEnd)), chosen: max(0, chosenEnd - prefix),
+      rejected: max(0, rejectedEnd - prefix))
     trees.append(tree)
+    append(pair.chosenIDs[..<tree.prefix])
+    append(pair.chosenIDs[prefix..<prefix + tree.chosen])
+    append(pair.rejectedIDs[prefix..<prefix + tree.rejected])
 
     for place in 0..<prefix {
-      let counted = zip(sides, [pair.chosenTargets, pair.rejectedTargets]).filter { $0.1[place] }.map(\.0)
-      if !counted.isEmpty { predict(pair.chosenIDs[place], by: start + place - 1, for: counted) }
+      var counting: [Int] = []
+      if pair.chosenTargets[place] { counting.append(chosenSide) }
+      if pair.rejectedTargets[place] { counting.append(rejectedSide) }
+      if !counting.isEmpty { predict(pair.chosenIDs[place], by: start + place - 1, for: counting) }
     }
-    let tails = [
-      (pair.chosenIDs, pair.chosenTargets, start + tree.prefix),
-      (pair.rejectedIDs, pair.rejectedTargets, start + tree.prefix + tree.chosen),
-    ]
-    for (side, (ids, targets, tailStart)) in zip(sides, tails) {
+    for (ids, targets, side, tailStart) in [
+      (pair.chosenIDs, pair.chosenTargets, chosenSide, start + tree.prefix),
+      (pair.rejectedIDs, pair.rejectedTargets, rejectedSide, start + tree.prefix + tree.chosen),
+    ] {
       for place in prefix..<ids.count where targets[place] {
         // The first token of a tail is predicted by the last of the prefix.
-        predict(ids[place], by: place == prefix ? start + prefix - 1 : tailStart + place - prefix - 1, for: [side])
+        let predictor = place == prefix ? start + prefix - 1 : tailStart + place - prefix - 1
+        predict(ids[place], by: predictor, for: [side])
       }
     }
   }
 
-  private mutating func appendSide(_ ids: [Int32], _ isTarget: [Bool], side: Int) {
+  private mutating func appendSequence(_ ids: [Int32], _ isTarget: [Bool], side: Int) {
     let start = tokens.count
-    let inputs = Self.inputCount(isTarget)
-    append(ids[..<inputs], from: 0)
-    trees.append(Tree(prefix: inputs, chosen: 0, rejected: 0))
+    let inputs = ids[..<Self.inputCount(isTarget)]
+    trees.append(Tree(prefix: inputs.count))
+    append(inputs)
     for place in ids.indices where isTarget[place] { predict(ids[place], by: start + place - 1, for: [side]) }
   }
 
-  private mutating func append(_ ids: ArraySlice<Int32>, from position: Int) {
+  /// Adds input tokens, whose indices in their side are their positions.
+  private mutating func append(_ ids: ArraySlice<Int32>) {
     tokens.append(contentsOf: ids.lazy.map(Int.init))
-    positions.append(contentsOf: position..<position + ids.count)
+    positions.append(contentsOf: ids.indices)
   }
 
   private mutating func predict(_ target: Int32, by predictor: Int, for counted: [Int]) {

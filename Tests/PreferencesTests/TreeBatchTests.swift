@@ -29,7 +29,7 @@ struct TreeBatchTests {
     #expect(batch.positions == [0, 1, 1, 2, 0, 1])
     #expect(
       batch.trees == [
-        TreeBatch.Tree(prefix: 1, chosen: 1, rejected: 2), TreeBatch.Tree(prefix: 2, chosen: 0, rejected: 0),
+        TreeBatch.Tree(prefix: 1, chosen: 1, rejected: 2), TreeBatch.Tree(prefix: 2),
       ])
     #expect(batch.predictors == [0, 1, 0, 2, 3, 5, 5])
     #expect(batch.targets == [2, 3, 4, 5, 6, 9, 10])
@@ -44,7 +44,7 @@ struct TreeBatchTests {
     let shorter = "1 2* 3"
     let tree = TreeBatch([pair(0, chosen: longer, rejected: shorter, prefix: 3)])
     #expect(tree.tokens == [1, 2, 3])
-    #expect(tree.trees == [TreeBatch.Tree(prefix: 3, chosen: 0, rejected: 0)])
+    #expect(tree.trees == [TreeBatch.Tree(prefix: 3)])
     #expect(tree.predictors == [0, 2])
     #expect(tree.terms == [0, 0, 1])
     #expect(tree.sides == [0, 1, 0])
@@ -60,7 +60,7 @@ struct TreeBatchTests {
   func longPrefix() {
     let batch = TreeBatch([pair(0, chosen: "1 2* 3 4 5 6", rejected: "1 2* 3 4 5 7 8", prefix: 5)])
     #expect(batch.tokens == [1])
-    #expect(batch.trees == [TreeBatch.Tree(prefix: 1, chosen: 0, rejected: 0)])
+    #expect(batch.trees == [TreeBatch.Tree(prefix: 1)])
     #expect(batch.predictors == [0])
     #expect(batch.targets == [2])
     #expect(batch.sides == [0, 1])
@@ -86,7 +86,7 @@ struct TreeBatchTests {
       sharesPrefix: false)
     #expect(batch.tokens == [1, 2, 1, 6, 6])
     #expect(batch.positions == [0, 1, 0, 0, 0])
-    #expect(batch.trees == [2, 1, 1, 1].map { TreeBatch.Tree(prefix: $0, chosen: 0, rejected: 0) })
+    #expect(batch.trees == [2, 1, 1, 1].map { TreeBatch.Tree(prefix: $0) })
     #expect(batch.predictors == [0, 1, 2, 3, 4])
     #expect(batch.sides == [0, 0, 2, 1, 3])
   }
@@ -140,7 +140,7 @@ struct TreeBatchTests {
     var start = 0
     for tree in batch.trees {
       let prefix = Array(batch.tokens[start..<start + tree.prefix])
-      var parts = [(start, [], prefix)]
+      var parts: [(start: Int, before: [Int], part: [Int])] = [(start, [], prefix)]
       start += tree.prefix
       for length in [tree.chosen, tree.rejected] {
         parts.append((start, prefix, Array(batch.tokens[start..<start + length])))
