@@ -58,7 +58,9 @@ struct Failure: Error {
           : "\(error)")
     case is PairError, is ModelConfigurationError, is WeightMismatch, is TemplateError, is JSONError:
       self.init(.badData, "\(error)")
-    case let error as MetricsFileError: self.init(.cannotWrite, "\(error)")
+    case let error as MetricsFileError:
+      if case .cannotRead = error { self.init(.missingInput, "\(error)") } else { self.init(.cannotWrite, "\(error)") }
+    case is TensorBoardError, is ReportError: self.init(.cannotWrite, "\(error)")
     default:
       self.init(.internal, "\(error)")
       parserError = error

@@ -17,7 +17,8 @@ struct MiniMindDPO: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      Train.self, Evaluate.self, Data.self, Convert.self, Generate.self, Chat.self, Initialize.self, Demo.self,
+      Train.self, Evaluate.self, Data.self, Convert.self, Generate.self, Chat.self, Initialize.self, Report.self,
+      Demo.self,
     ])
 
   /// Parses, runs, and turns whatever goes wrong into a message on stderr and the exit code that design and README name.

@@ -3,12 +3,13 @@ import DPO
 import Foundation
 import MiniMind
 import Observability
-import struct Observability.Progress
 import OrderedCollections
 import OrderedJSON
 import Preferences
 import Tokenization
 import Training
+
+import struct Observability.Progress
 
 /// `eval`: how well a model tells chosen from rejected answers.
 struct Evaluate: ParsableCommand {
@@ -80,7 +81,9 @@ struct Evaluate: ParsableCommand {
       Output.line(JSON.object(figures).serialized(.python))
     } else {
       for (name, value) in figures {
-        Output.line(name.padding(toLength: 28, withPad: " ", startingAt: 0) + " " + (value.double.map { HumanText.short($0) } ?? ""))
+        Output.line(
+          name.padding(toLength: 28, withPad: " ", startingAt: 0) + " "
+            + (value.double.map { HumanText.short($0) } ?? ""))
       }
       if !comparesModels { Output.line("Name --ref-model, the model before training, for loss and rewards.") }
     }

@@ -1,8 +1,9 @@
 import Foundation
 import Observability
-import struct Observability.Progress
 import Preferences
 import Tokenization
+
+import struct Observability.Progress
 
 /// A preference file, read and tokenized, with what the user must hear about it.
 struct PreparedPairs {
@@ -10,8 +11,10 @@ struct PreparedPairs {
   let tokenized: TokenizedPairs
   let statistics: PairStatistics
 
-  /// Reads, tokenizes over all cores with a progress line, and says what was dropped.
-  init(contentsOf path: String, tokenizer: Tokenizer, folder: URL, options: PairOptions) throws {
+  /// Reads and tokenizes over all cores, with a progress line.
+  ///
+  /// - Parameter now: what chat templates that print the date are told
+  init(contentsOf path: String, tokenizer: Tokenizer, folder: URL, options: PairOptions, now: Date = Date()) throws {
     file = try PreferenceFile(contentsOf: URL(fileURLWithPath: path), skipBadLines: options.skipBadLines)
     let configuration = try? TokenizerConfiguration(folder: folder)
     let template: ChatTemplate?
@@ -21,7 +24,7 @@ struct PreparedPairs {
       template = nil  // Plain text needs none; a conversation without one is refused with its line.
     }
     let pairTokenizer = try PairTokenizer(
-      tokenizer: tokenizer, template: template, endOfText: configuration?.eosToken, options: options)
+      tokenizer: tokenizer, template: template, endOfText: configuration?.eosToken, options: options, now: now)
     let line = ProgressLine()
     tokenized = try pairTokenizer.tokenize(file.pairs) { done, total in
       line.update(Progress(task: "tokenize", done: done, total: total, unit: "pair"))

@@ -2,10 +2,11 @@ import Foundation
 import Observability
 import OrderedJSON
 import Torch
+import Training
 
 /// `environment.json`: what a run ran on, for the report and for whoever has to reproduce it.
 enum RunEnvironment {
-  static func json(worldSize: Int) throws -> JSON {
+  static func json(worldSize: Int, started: Date) throws -> JSON {
     let system = SystemInfo()
     return [
       "program": .string(Version.number),
@@ -21,8 +22,16 @@ enum RunEnvironment {
       "processor": .string(system.processor),
       "cores": .integer(system.availableCores),
       "memory_bytes": system.memoryBytes.map(JSON.integer) ?? .null,
-      "started": .string(ISO8601DateFormatter().string(from: Date())),
+      "started": .string(ISO8601DateFormatter().string(from: started)),
     ]
+  }
+
+  /// When a run began. A run that is resumed on another day must tell templates that print the date the first one.
+  static func start(of run: RunFolder) -> Date? {
+    guard let bytes = try? Foundation.Data(contentsOf: run.file("environment.json")),
+      let text = (try? JSON(parsing: bytes))?["started"]?.string
+    else { return nil }
+    return ISO8601DateFormatter().date(from: text)
   }
 
   /// The commit of the checkout that the program was built in, where it still lies in one.

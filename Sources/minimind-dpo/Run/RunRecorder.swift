@@ -3,12 +3,13 @@ import Foundation
 import Logging
 import MiniMind
 import Observability
-import struct Observability.Progress
 import OrderedCollections
 import OrderedJSON
 import Preferences
 import Torch
 import Training
+
+import struct Observability.Progress
 
 /// Listens to a run: writes metrics.jsonl and TensorBoard's events, moves the progress line, evaluates, saves.
 final class RunRecorder: TrainingObserver {

@@ -22,12 +22,13 @@ struct TrainingRun {
     let tokenizerFolder = try command.model.tokenizerFolder
     let tokenizer = try Tokenizer(folder: tokenizerFolder)
     let pairOptions = command.pairs.options(seed: command.optimization.seed)
+    let started = existing == .resume ? RunEnvironment.start(of: folder) ?? Date() : Date()
     let data = try PreparedPairs(
-      contentsOf: command.trainData, tokenizer: tokenizer, folder: tokenizerFolder, options: pairOptions)
+      contentsOf: command.trainData, tokenizer: tokenizer, folder: tokenizerFolder, options: pairOptions, now: started)
     logger.info("\(data.describe(as: "training data", path: command.trainData))")
     let held = try command.evalData.map {
       let held = try PreparedPairs(
-        contentsOf: $0, tokenizer: tokenizer, folder: tokenizerFolder, options: pairOptions)
+        contentsOf: $0, tokenizer: tokenizer, folder: tokenizerFolder, options: pairOptions, now: started)
       logger.info("\(held.describe(as: "evaluation data", path: $0))")
       return held
     }
@@ -45,7 +46,7 @@ struct TrainingRun {
     announce(trainer, pairs: usable.count)
     try RunConfiguration.write(command, to: folder)
     try writeAtomically(
-      Foundation.Data((RunEnvironment.json(worldSize: 1).serialized(.pretty) + "\n").utf8),
+      Foundation.Data((RunEnvironment.json(worldSize: 1, started: started).serialized(.pretty) + "\n").utf8),
       to: folder.file("environment.json"))
 
     let recorder = try RunRecorder(
