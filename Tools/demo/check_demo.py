@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Proves that DPO works on Demo/, by a plain PyTorch loop over the `transformers` model that shares nothing with our trainer.
 
-    python3 Tools/demo/check_demo.py [--threads 2] [--workers 2] [--set learning-rate=2e-4 …]
+    python3 Tools/demo/check_demo.py [--threads 2] [--workers 1] [--set learning-rate=2e-4 …]
 
 Reads the hyper-parameters from Demo/demo.yaml, trains, and prints before and after: held-out reward accuracy and margin, how often the
 policy gives the chosen answer the higher log-probability, the style and correctness of greedy answers to the held-out prompts, and the
@@ -158,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=Path(__file__).resolve().parents[2] / "Demo")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=2, help="number of workers whose global batch is imitated")
+    parser.add_argument("--workers", type=int, default=1, help="number of workers whose global batch is imitated")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an option in place of demo.yaml's")
     parser.add_argument("--quick", action="store_true", help="no greedy answers to all held-out prompts")
     arguments = parser.parse_args()
