@@ -1,0 +1,57 @@
+import DPO
+import Foundation
+import Testing
+import Torch
+
+@Suite("Sums from which the reported means are made")
+struct PreferenceMetricsTests {
+  /// Three pairs: one that both rank rightly, one that only the rewards do, one tie.
+  private func sums() throws -> PreferenceMetrics {
+    let policy = try Tensor([-1, -4, -2, -3, -2, -2] as [Float])
+    let reference = try Tensor([-2, -8, -2, -3, -4, -2] as [Float])
+    let losses = try PreferenceLoss(beta: 0.5)(policy: policy, reference: reference)
+    return try PreferenceMetrics(losses, policy: policy, tokenCount: 17)
+  }
+
+  @Test("They are sums over the pairs")
+  func values() throws {
+    let sums = try sums()
+    #expect(sums.pairs == 3)
+    #expect(sums.tokens == 17)
+    // Rewards: (0.5, 0), (2, 1), (0, 0).
+    #expect(sums.chosenRewards == 2.5)
+    #expect(sums.rejectedRewards == 1)
+    #expect(sums.accuracies == 2)
+    #expect(sums.chosenLogProbabilities == -7)
+    #expect(sums.rejectedLogProbabilities == -7)
+    #expect(sums.logProbabilityAccuracies == 1)
+    let expected = [0.5, 1, 0].map { log(1 + exp(-$0)) }.reduce(0, +)
+    #expect(abs(sums.loss - expected) < 1e-6)
+  }
+
+  @Test("Sums add up, and means divide by the pairs, under TRL's names")
+  func means() throws {
+    var total = try sums()
+    total += try sums()
+    #expect(total.pairs == 6)
+    #expect(total.tokens == 34)
+    #expect(total.chosenRewards == 5)
+    #expect(total.logProbabilityAccuracies == 2)
+    #expect(
+      total.means.map(\.name) == [
+        "loss", "rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen",
+        "logps/rejected",
+      ])
+    let (one, two) = (try sums().means.map(\.value), total.means.map(\.value))
+    #expect(zip(one, two).allSatisfy { abs($0 - $1) < 1e-12 })
+    #expect(two[4] == 0.5)
+    #expect(PreferenceMetrics().means.allSatisfy { $0.value == 0 })
+  }
+
+  @Test("They survive being written as JSON")
+  func json() throws {
+    let sums = try sums()
+    let data = try JSONEncoder().encode(sums)
+    #expect(try JSONDecoder().decode(PreferenceMetrics.self, from: data) == sums)
+  }
+}
