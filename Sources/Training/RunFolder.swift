@@ -5,6 +5,7 @@ import Foundation
 public struct RunFolder: Sendable {
   /// Where it is.
   public let location: URL
+  private let isNew: Bool
 
   /// What to do with a folder that holds a run already.
   public enum Existing: Sendable {
@@ -21,6 +22,7 @@ public struct RunFolder: Sendable {
   /// - Throws: `TrainingError.folderInUse`, `TrainingError.cannotWrite`.
   public init(_ location: URL, existing: Existing) throws(TrainingError) {
     self.location = location
+    isNew = !FileManager.default.fileExists(atPath: location.path)
     do {
       try FileManager.default.createDirectory(at: location, withIntermediateDirectories: true)
     } catch {
@@ -36,6 +38,11 @@ public struct RunFolder: Sendable {
       case .overwrite: try removeRun()
       }
     }
+  }
+
+  /// Removes the folder of a run that never began: one that was made for it and is still empty.
+  public func removeIfUnused() {
+    if isNew, contents.isEmpty { try? FileManager.default.removeItem(at: location) }
   }
 
   /// A file of the run.

@@ -14,7 +14,7 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Trains a model on preference pairs by Direct Preference Optimization.",
     discussion: """
-      Leaves in --output-dir the trained model, which transformers loads as it is, checkpoints, metrics.jsonl,
+      Leaves in --output-dir the trained model, which transformers loads as it is, checkpoints, metrics.jsonl, \
       TensorBoard events and report.html. Ctrl-C or SIGTERM ends the run behind a checkpoint (exit code 75).
       """)
 

@@ -50,6 +50,7 @@ struct PreparedPairs {
     if statistics.truncatedSides > 0 {
       lines.append("  cut \(statistics.truncatedSides) sides to --max-length \(tokenized.options.maxLength) tokens")
     }
+    guard statistics.usablePairs > 0 else { return lines.joined(separator: "\n") }
     lines.append(
       "  \(HumanText.grouped(statistics.usableTreeTokens)) tokens an epoch: "
         + "\(HumanText.fixed(statistics.savingOverPadding, 1))× fewer than padded sides, "

@@ -100,11 +100,14 @@ final class RunRecorder: TrainingObserver {
     record[MetricName.evaluationPrefix + "logps/accuracies"] = sums.logProbabilityAccuracies / max(1, sums.pairs)
     try append(record)
     let means = Dictionary(uniqueKeysWithValues: sums.means.map { ($0.name, $0.value) })
+    // Equal models reward nothing, and a tie is no failure.
+    let accuracy =
+      means["rewards/margins"] == 0 ? "at chance" : HumanText.percent(means["rewards/accuracies"] ?? .nan)
     logger.info(
       """
       evaluation after step \(trainer.completedSteps): loss \(HumanText.fixed(means["loss"] ?? .nan, 4)), \
       margin \(HumanText.fixed(means["rewards/margins"] ?? .nan, 3)), \
-      accuracy \(HumanText.percent(means["rewards/accuracies"] ?? .nan)) of \(total) pairs
+      accuracy \(accuracy), over \(total) pairs
       """)
   }
 
@@ -128,7 +131,7 @@ final class RunRecorder: TrainingObserver {
     var state = Progress(done: step, total: trainer.plan.totalSteps)
     state.loss = means["loss"]
     state.margin = means["rewards/margins"]
-    state.accuracy = means["rewards/accuracies"]
+    if state.margin != 0 { state.accuracy = means["rewards/accuracies"] }
     if let interval, interval.seconds > 0 {
       state.pairsPerSecond = interval.metrics.pairs / interval.seconds
       state.tokensPerSecond = interval.metrics.tokens / interval.seconds

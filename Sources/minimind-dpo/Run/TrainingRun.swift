@@ -18,7 +18,17 @@ struct TrainingRun {
   init(_ command: Train) { self.command = command }
 
   func run() throws {
-    let folder = try RunFolder(URL(fileURLWithPath: command.output.outputDir, isDirectory: true), existing: existing)
+    // Whether the folder can be used is worth knowing first; a run in it is replaced only once this one can begin.
+    let folder = try RunFolder(location, existing: existing == .overwrite ? .resume : existing)
+    do {
+      try run(in: folder)
+    } catch {
+      folder.removeIfUnused()
+      throw error
+    }
+  }
+
+  private func run(in folder: RunFolder) throws {
     let tokenizerFolder = try command.model.tokenizerFolder
     let tokenizer = try Tokenizer(folder: tokenizerFolder)
     let pairOptions = command.pairs.options(seed: command.optimization.seed)
@@ -43,6 +53,9 @@ struct TrainingRun {
 
     let identity = self.identity(usable, trainer: trainer)
     let resumed = try resume(trainer, in: folder, identity: identity)
+    if existing == .overwrite { _ = try RunFolder(location, existing: .overwrite) }
+    let stop = StopRequest()
+    let interruption = Interruption(stop)
     announce(trainer, pairs: usable.count)
     try RunConfiguration.write(command, to: folder)
     try writeAtomically(
@@ -55,8 +68,6 @@ struct TrainingRun {
     ) { trainer, interval in
       try save(trainer, interval: interval, identity: identity, tokenizer: tokenizerFolder, in: folder)
     }
-    let stop = StopRequest()
-    let interruption = Interruption(stop)
     if trainer.completedSteps == 0 { try recorder.evaluate(trainer) }
     let stoppedBy = try trainer.run(resuming: resumed, until: stop, observer: recorder)
     if stoppedBy == nil { try recorder.evaluate(trainer) }
@@ -83,6 +94,8 @@ struct TrainingRun {
   }
 
   // MARK: - Before the first step
+
+  private var location: URL { URL(fileURLWithPath: command.output.outputDir, isDirectory: true) }
 
   private var existing: RunFolder.Existing {
     if command.output.resumeFromCheckpoint != nil { return .resume }
