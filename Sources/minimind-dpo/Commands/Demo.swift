@@ -32,6 +32,8 @@ struct Demo: ParsableCommand {
       CommandLineArguments.options(ofFile: path("demo.yaml")) + [
         "--model", folder.path, "--train-data", path("train.jsonl"), "--eval-data", path("eval.jsonl"),
         "--output-dir", outputDir, "--overwrite-output-dir",
+        // A model this small gains nothing from a second thread, and on a busy machine would wait for it.
+        "--threads", "1",
       ])
     try train.run()
 
