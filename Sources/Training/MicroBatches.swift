@@ -1,25 +1,26 @@
 import Preferences
 
-/// Divides the pairs of an optimizer step into micro-batches.
-///
-/// - Parameters:
-///   - pairs: in the order of the plan
-///   - size: pairs of a micro-batch at the most
-///   - tokens: tokens of a micro-batch at the most; a single pair may exceed it
-func microBatches(of pairs: [TokenizedPair], size: Int, tokens: Int?) -> [[TokenizedPair]] {
-  var batches: [[TokenizedPair]] = []
-  var current: [TokenizedPair] = []
-  var count = 0
-  for pair in pairs {
-    let exceeds = tokens.map { count + pair.treeLength > $0 } ?? false
-    if !current.isEmpty, current.count == size || exceeds {
-      batches.append(current)
-      current = []
-      count = 0
+extension TrainingOptions {
+  /// Divides pairs into micro-batches and packs them, in order.
+  ///
+  /// A micro-batch has at the most `perDeviceBatchSize` pairs and, but for a single pair that exceeds them alone,
+  /// `microBatchTokens` tokens.
+  func microBatches(of pairs: [TokenizedPair]) -> [TreeBatch] {
+    var groups: [[TokenizedPair]] = []
+    var current: [TokenizedPair] = []
+    var tokens = 0
+    for pair in pairs {
+      let length = sharesPrefix ? pair.treeLength : pair.chosenIDs.count + pair.rejectedIDs.count
+      let exceeds = microBatchTokens.map { tokens + length > $0 } ?? false
+      if !current.isEmpty, current.count == perDeviceBatchSize || exceeds {
+        groups.append(current)
+        current = []
+        tokens = 0
+      }
+      current.append(pair)
+      tokens += length
     }
-    current.append(pair)
-    count += pair.treeLength
+    if !current.isEmpty { groups.append(current) }
+    return groups.map { TreeBatch($0, sharesPrefix: sharesPrefix) }
   }
-  if !current.isEmpty { batches.append(current) }
-  return batches
 }

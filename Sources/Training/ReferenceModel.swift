@@ -1,5 +1,7 @@
+import Checkpoints
 import DPO
 import MiniMind
+import OrderedCollections
 import Preferences
 import Torch
 
@@ -7,7 +9,8 @@ import Torch
 public final class ReferenceModel {
   private let model: CausalLM
   private let keepsResults: Bool
-  private var kept: [Int: (chosen: Double, rejected: Double)] = [:]
+  private var kept: OrderedDictionary<Int, (chosen: Double, rejected: Double)> = [:]
+  private var knownHash: String?
 
   /// - Parameters:
   ///   - model: never changed by the training
@@ -34,5 +37,36 @@ public final class ReferenceModel {
       for (place, index) in indices.enumerated() { kept[index] = (values[place], values[indices.count + place]) }
     }
     return result
+  }
+
+  /// The hash of the model's weights, computed once.
+  func contentHash() throws(TorchError) -> String {
+    if let knownHash { return knownHash }
+    let hash = try model.contentHash()
+    knownHash = hash
+    return hash
+  }
+}
+
+/// A run that resumes takes what was kept along: computed again in other company, the numbers would differ in their
+/// last bits.
+extension ReferenceModel {
+  private static let indicesName = "pairs"
+  private static let resultsName = "log_probabilities"
+
+  /// What is kept: `pairs`, `[n]`, and `log_probabilities`, `[n, 2]`, chosen sides first.
+  func keptResults() throws(TorchError) -> OrderedDictionary<String, Tensor> {
+    [
+      Self.indicesName: try Tensor(Array(kept.keys)),
+      Self.resultsName: try Tensor(kept.values.flatMap { [$0.chosen, $0.rejected] }, shape: [kept.count, 2]),
+    ]
+  }
+
+  /// Takes what an earlier process kept of the same model.
+  func restore(_ file: SafetensorsFile) throws {
+    guard keepsResults else { return }
+    let indices = try file.tensor(Self.indicesName).array(Int.self)
+    let results = try file.tensor(Self.resultsName).array(Double.self)
+    for (place, index) in indices.enumerated() { kept[index] = (results[2 * place], results[2 * place + 1]) }
   }
 }

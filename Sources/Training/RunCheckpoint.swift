@@ -11,6 +11,7 @@ public enum RunCheckpoint {
   struct State: Codable {
     var step: Int
     var skippedSteps: Int
+    var skippedInARow: Int
     var optimizerSteps: Int
     /// What has been gathered since the last record.
     var interval: IntervalReport
@@ -18,8 +19,9 @@ public enum RunCheckpoint {
     var identity: [String: String]
   }
 
-  static let optimizerFile = "optimizer.safetensors"
-  static let stateFile = "trainer_state.json"
+  private static let optimizerFile = "optimizer.safetensors"
+  private static let referenceFile = "reference.safetensors"
+  private static let stateFile = "trainer_state.json"
 
   /// Writes a checkpoint that is there complete or not at all.
   ///
@@ -32,13 +34,19 @@ public enum RunCheckpoint {
     _ trainer: Trainer, interval: IntervalReport, tokenizer: URL?, identity: [String: String], to folder: URL
   ) throws {
     let state = State(
-      step: trainer.completedSteps, skippedSteps: trainer.skippedSteps, optimizerSteps: trainer.optimizer.stepCount,
-      interval: interval, identity: identity)
+      step: trainer.completedSteps, skippedSteps: trainer.skippedSteps, skippedInARow: trainer.skippedInARow,
+      optimizerSteps: trainer.optimizer.stepCount, interval: interval, identity: try trainer.identity(identity))
     try AtomicDirectory.write(to: folder, replacing: true) { staging in
       try ModelFiles.writeFolder(trainer.policy, to: staging, tokenizer: tokenizer)
       try Safetensors.write(trainer.moments, to: staging.appendingPathComponent(optimizerFile))
+      if trainer.options.cachesReference {
+        try Safetensors.write(trainer.reference.keptResults(), to: staging.appendingPathComponent(referenceFile))
+      }
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+      // The sums of an interval with a skipped step are often NaN.
+      encoder.nonConformingFloatEncodingStrategy = .convertToString(
+        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
       try writeAtomically(encoder.encode(state), to: staging.appendingPathComponent(stateFile))
     }
   }
@@ -71,12 +79,16 @@ public enum RunCheckpoint {
     let file = folder.appendingPathComponent(stateFile)
     let state: State
     do {
-      state = try JSONDecoder().decode(State.self, from: Data(contentsOf: file))
+      let decoder = JSONDecoder()
+      decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+      state = try decoder.decode(State.self, from: Data(contentsOf: file))
     } catch {
       throw CheckpointError(
         .damaged, file: file.path, "is not the state of a run: \(error.localizedDescription)",
         remedy: "name another checkpoint with --resume-from-checkpoint")
     }
+    let identity = try trainer.identity(identity)
     let differences = Set(state.identity.keys).union(identity.keys).sorted().compactMap { name -> String? in
       let (before, now) = (state.identity[name], identity[name])
       return before == now ? nil : "\(name): \(before ?? "not set") there, \(now ?? "not set") now"
@@ -85,14 +97,23 @@ public enum RunCheckpoint {
 
     try trainer.policy.load(StateDictionary(contentsOf: folder))
     try trainer.restoreMoments(SafetensorsFile(contentsOf: folder.appendingPathComponent(optimizerFile)))
-    trainer.optimizer.stepCount = state.optimizerSteps
-    trainer.completedSteps = state.step
-    trainer.skippedSteps = state.skippedSteps
+    let reference = folder.appendingPathComponent(referenceFile)
+    if FileManager.default.fileExists(atPath: reference.path) {
+      try trainer.reference.restore(SafetensorsFile(contentsOf: reference))
+    }
+    trainer.proceed(
+      behind: state.step, optimizerSteps: state.optimizerSteps, skippedSteps: state.skippedSteps,
+      skippedInARow: state.skippedInARow)
     return state.interval
   }
 }
 
 extension Trainer {
+  /// What the caller knows to matter, and the reference, which is not in the checkpoint.
+  fileprivate func identity(_ known: [String: String]) throws(TorchError) -> [String: String] {
+    try known.merging(["reference model": String(reference.contentHash().prefix(16))]) { known, _ in known }
+  }
+
   /// The optimizer's moments as `first.<parameter>` and `second.<parameter>`.
   fileprivate var moments: OrderedDictionary<String, Tensor> {
     var tensors: OrderedDictionary<String, Tensor> = [:]

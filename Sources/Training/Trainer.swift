@@ -18,17 +18,18 @@ public final class Trainer {
   /// The learning rate of each step.
   public let schedule: LearningRateSchedule
   /// Optimizer steps done.
-  public internal(set) var completedSteps = 0
+  public private(set) var completedSteps = 0
   /// Steps whose update was left out because a gradient was not finite.
-  public internal(set) var skippedSteps = 0
+  public private(set) var skippedSteps = 0
+  /// How many of them were the last steps.
+  private(set) var skippedInARow = 0
 
   let optimizer: AdamW
   private let gradients: FlatBuffer
-  private let reference: ReferenceModel
+  let reference: ReferenceModel
   private let pairs: [TokenizedPair]
   private let device: Device
   private var batches: Prefetcher<StepBatches>?
-  private var skippedInARow = 0
 
   /// Gradients that are not finite this many times in a row end the run.
   static let toleratedSkips = 5
@@ -117,10 +118,7 @@ public final class Trainer {
     // Longest first: if memory does not suffice, it shows at once.
     let ordered = pairs.sorted { ($0.treeLength, $1.index) > ($1.treeLength, $0.index) }
     var sums = PreferenceMetrics()
-    for group in microBatches(
-      of: ordered, size: options.perDeviceBatchSize, tokens: options.microBatchTokens)
-    {
-      let packed = TreeBatch(group, sharesPrefix: options.sharesPrefix)
+    for packed in options.microBatches(of: ordered) {
       let batch = try DeviceBatch(packed, device: policy.weights.storage.device)
       sums += try withoutGrad { () throws(TorchError) in
         let baseline = try reference.logProbabilities(batch, of: packed.pairIndices)
@@ -151,10 +149,19 @@ public final class Trainer {
     // The first step, or the first after a resume: from here on a thread packs ahead.
     let maker = StepBatchMaker(plan: plan, pairs: pairs, options: options)
     let first = completedSteps + 1
-    let last = plan.totalSteps
-    let cursor = StepCursor(next: first + 1, last: last)
+    let cursor = StepCursor(next: first + 1, last: plan.totalSteps)
     batches = Prefetcher { cursor.advance().map(maker.batches(ofStep:)) }
     return maker.batches(ofStep: first)
+  }
+
+  /// Goes on behind another step, with weights and moments that the caller has put in place.
+  func proceed(behind step: Int, optimizerSteps: Int, skippedSteps: Int, skippedInARow: Int) {
+    batches?.cancel()
+    batches = nil
+    completedSteps = step
+    optimizer.stepCount = optimizerSteps
+    self.skippedSteps = skippedSteps
+    self.skippedInARow = skippedInARow
   }
 }
 
@@ -192,8 +199,6 @@ struct StepBatchMaker: Sendable {
 
   func batches(ofStep step: Int) -> StepBatches {
     let chosen = plan.pairs(ofStep: step).map { pairs[$0] }
-    let groups = microBatches(of: chosen, size: options.perDeviceBatchSize, tokens: options.microBatchTokens)
-    return StepBatches(
-      packed: groups.map { TreeBatch($0, sharesPrefix: options.sharesPrefix) }, pairCount: chosen.count)
+    return StepBatches(packed: options.microBatches(of: chosen), pairCount: chosen.count)
   }
 }

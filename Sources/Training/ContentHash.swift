@@ -1,6 +1,8 @@
 import Crypto
 import Foundation
+import MiniMind
 import Preferences
+import Torch
 
 extension [TokenizedPair] {
   /// A SHA-256 over ids, masks and order: two runs with the same one learn from the same pairs.
@@ -14,6 +16,21 @@ extension [TokenizedPair] {
         targets.withUnsafeBytes { hash.update(bufferPointer: $0) }
       }
     }
-    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    return hexadecimal(hash)
   }
+}
+
+extension CausalLM {
+  /// A SHA-256 over all weights in the order of the parameters.
+  ///
+  /// - Throws: `TorchError` when they cannot be copied from their device.
+  public func contentHash() throws(TorchError) -> String {
+    var hash = SHA256()
+    try weights.storage.withUnsafeBytes { hash.update(bufferPointer: $0) }
+    return hexadecimal(hash)
+  }
+}
+
+private func hexadecimal(_ hash: SHA256) -> String {
+  hash.finalize().map { String(format: "%02x", $0) }.joined()
 }
