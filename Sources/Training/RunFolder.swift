@@ -26,7 +26,9 @@ public struct RunFolder: Sendable {
     do {
       try FileManager.default.createDirectory(at: location, withIntermediateDirectories: true)
     } catch {
-      throw .cannotWrite(location.path, reason: Self.words(for: error))
+      // Foundation does not always say what is in the way; the system does.
+      let reason = mkdir(location.path, 0o777) == 0 ? Self.words(for: error) : String(cString: strerror(errno))
+      throw .cannotWrite(location.path, reason: reason)
     }
     guard access(location.path, W_OK) == 0 else {
       throw .cannotWrite(location.path, reason: String(cString: strerror(errno)))

@@ -37,11 +37,7 @@ struct Convert: ParsableCommand {
     if isFile {
       try ModelFiles.writeTorchFile(loaded, to: destination, dtype: dtype ?? .float16)
     } else {
-      do {
-        try FileManager.default.createDirectory(at: destination, withIntermediateDirectories: true)
-      } catch {
-        throw Failure(.cannotWrite, "cannot make the folder \(to): \(error.localizedDescription)")
-      }
+      try makeFolder(destination)
       try ModelFiles.writeFolder(
         loaded, to: destination, tokenizer: URL(fileURLWithPath: tokenizer ?? model, isDirectory: true),
         dtype: dtype ?? .float32)

@@ -41,11 +41,7 @@ struct Initialize: ParsableCommand {
     } else {
       let weights = destination.appendingPathComponent("model.safetensors").path
       guard overwrite || !FileManager.default.fileExists(atPath: weights) else { throw inTheWay(weights) }
-      do {
-        try FileManager.default.createDirectory(at: destination, withIntermediateDirectories: true)
-      } catch {
-        throw Failure(.cannotWrite, "cannot make the folder \(to): \(error.localizedDescription)")
-      }
+      try makeFolder(destination)
       try ModelFiles.writeFolder(
         model, to: destination, tokenizer: tokenizer.map { URL(fileURLWithPath: $0, isDirectory: true) },
         dtype: dtype ?? .float32)

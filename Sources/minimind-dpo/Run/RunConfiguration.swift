@@ -12,7 +12,11 @@ enum RunConfiguration {
   }
 
   private static func node(_ value: any CustomStringConvertible) -> Node {
-    if let text = value as? String { return Node(text, Tag(.str), Double(text) == nil ? .any : .singleQuoted) }
+    if let text = value as? String {
+      // A path may look like a number or a truth value; quoted it stays a text.
+      let isText = Node(text).tag.description.hasSuffix("str")
+      return Node(text, Tag(.str), isText ? .any : .singleQuoted)
+    }
     return Node(value.description)
   }
 
