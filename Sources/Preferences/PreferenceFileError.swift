@@ -56,7 +56,7 @@ public enum PreferenceFileError: Error, Hashable, Sendable, CustomStringConverti
     case .empty(let path):
       "\(path): the file holds no preference pairs. Expected a JSON object with \"chosen\" and \"rejected\" per line."
     case .badLines(let path, let lines, let total):
-      "\(path): \(lines.count) of \(total) \(lines.count == 1 ? "line is" : "lines are") not usable:\n"
+      "\(path): \(lines.count) of \(total) lines \(lines.count == 1 ? "is" : "are") not usable:\n"
         + Self.list(lines)
         + "\nCorrect them, or drop them with --skip-bad-lines."
     case .onlyBadLines(let path, let lines):
