@@ -17,7 +17,7 @@ struct MiniMindDPO: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      Train.self, Evaluate.self, Data.self, Convert.self, Generate.self, Chat.self, Initialize.self, Report.self,
+      Train.self, Evaluate.self, InspectData.self, Convert.self, Generate.self, Chat.self, Initialize.self, Report.self,
       Demo.self,
     ])
 

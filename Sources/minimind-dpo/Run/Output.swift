@@ -7,6 +7,6 @@ enum Output {
 
   static func write(_ text: String) {
     // A reader that has gone ends the process through SIGPIPE, as it does with every filter.
-    try? FileHandle.standardOutput.write(contentsOf: Foundation.Data(text.utf8))
+    try? FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
   }
 }

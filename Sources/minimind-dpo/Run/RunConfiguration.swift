@@ -8,7 +8,7 @@ enum RunConfiguration {
   static func write(_ command: Train, to folder: RunFolder) throws {
     let pairs = options(of: command).compactMap { name, value in value.map { (Node(name), node($0)) } }
     let text = try Yams.serialize(node: .mapping(Node.Mapping(pairs)))
-    try writeAtomically(Foundation.Data(text.utf8), to: folder.file("config.yaml"))
+    try writeAtomically(Data(text.utf8), to: folder.file("config.yaml"))
   }
 
   private static func node(_ value: any CustomStringConvertible) -> Node {

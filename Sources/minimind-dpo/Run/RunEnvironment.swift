@@ -28,7 +28,7 @@ enum RunEnvironment {
 
   /// When a run began. A run that is resumed on another day must tell templates that print the date the first one.
   static func start(of run: RunFolder) -> Date? {
-    guard let bytes = try? Foundation.Data(contentsOf: run.file("environment.json")),
+    guard let bytes = try? Data(contentsOf: run.file("environment.json")),
       let text = (try? JSON(parsing: bytes))?["started"]?.string
     else { return nil }
     return ISO8601DateFormatter().date(from: text)

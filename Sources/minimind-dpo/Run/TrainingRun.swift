@@ -59,7 +59,7 @@ struct TrainingRun {
     announce(trainer, pairs: usable.count)
     try RunConfiguration.write(command, to: folder)
     try writeAtomically(
-      Foundation.Data((RunEnvironment.json(worldSize: 1, started: started).serialized(.pretty) + "\n").utf8),
+      Data((RunEnvironment.json(worldSize: 1, started: started).serialized(.pretty) + "\n").utf8),
       to: folder.file("environment.json"))
 
     let recorder = try RunRecorder(

@@ -5,7 +5,7 @@ import Preferences
 import Tokenization
 
 /// `data`: what a preference file holds and what training will make of it.
-struct Data: ParsableCommand {
+struct InspectData: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data",
     abstract: "Shows the statistics of a preference file: lengths, masks, what is dropped or cut, single pairs.")
