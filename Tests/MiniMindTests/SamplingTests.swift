@@ -37,14 +37,7 @@ struct SamplingTests {
   @Test("Tokens come as often as their probability says, at several temperatures", arguments: [0.5, 1.0, 2.0])
   func frequencies(temperature: Double) throws {
     let expected = try probabilities(temperature: temperature)
-    let draws = 600
-    var counts: [Int: Int] = [:]
-    for token in try firstTokens(draws, { $0.temperature = temperature }) { counts[token, default: 0] += 1 }
-    // Five standard deviations of a binomial count.
-    for (token, p) in expected.enumerated() {
-      let deviation = (Double(draws) * p * (1 - p)).squareRoot()
-      #expect(abs(Double(counts[token] ?? 0) - Double(draws) * p) <= 5 * deviation + 1, "token \(token)")
-    }
+    expect(try firstTokens(600) { $0.temperature = temperature }, asOftenAs: expected)
   }
 
   @Test("top-k draws from the k most probable tokens, all of them")
@@ -93,6 +86,18 @@ struct SamplingTests {
     #expect(penalized != plain)
   }
 
+  @Test("So tokens that occurred become rarer, whatever the sign of their score")
+  func repetitionFrequencies() throws {
+    let seen = Set(prompt.map(Int.init))
+    let expected = try probabilities(temperature: 4) { token, score in
+      !seen.contains(token) ? score : score < 0 ? score * 30 : score / 30
+    }
+    let drawn = try firstTokens(600) { ($0.temperature, $0.repetitionPenalty) = (4, 30) }
+    expect(drawn, asOftenAs: expected)
+    let unlikely = seen.filter { expected[$0] < 1e-6 }
+    #expect(!unlikely.isEmpty && unlikely.isDisjoint(with: drawn))
+  }
+
   // MARK: - Drawing
 
   private func sample(seed: UInt64 = 42, _ change: (inout SamplingOptions) -> Void) throws -> [Int32] {
@@ -111,11 +116,27 @@ struct SamplingTests {
     }
   }
 
-  private func probabilities(temperature: Double) throws -> [Double] {
+  private func probabilities(
+    temperature: Double, changing change: (_ token: Int, _ score: Double) -> Double = { $1 }
+  ) throws -> [Double] {
     try withoutGrad {
       let cache = try KeyValueCache(for: model.configuration, capacity: prompt.count)
       let logits = try model.nextTokenLogits(Tensor(prompt.map(Int.init)), cache: cache)
-      return try logits.to(.float64).divide(temperature).softmax(0).array(Double.self)
+      let scores = try logits.to(.float64).array(Double.self).enumerated().map(change)
+      return try Tensor(scores).divide(temperature).softmax(0).array(Double.self)
+    }
+  }
+
+  /// Each token within five standard deviations of a binomial count.
+  private func expect(
+    _ tokens: [Int], asOftenAs probabilities: [Double], sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    var counts: [Int: Int] = [:]
+    for token in tokens { counts[token, default: 0] += 1 }
+    for (token, p) in probabilities.enumerated() {
+      let mean = Double(tokens.count) * p
+      let distance = abs(Double(counts[token] ?? 0) - mean)
+      #expect(distance <= 5 * (mean * (1 - p)).squareRoot() + 1, "token \(token)", sourceLocation: sourceLocation)
     }
   }
 
