@@ -21,14 +21,15 @@ enum Program {
   /// - Parameters:
   ///   - input: what standard input holds
   ///   - folder: the folder to run in, which relative paths go from
+  ///   - program: another program, for comparisons
   ///   - meanwhile: done while it runs, for instance to send it signals
   static func run(
     _ arguments: [String], input: String = "", in folder: Workspace, timeout: Duration = .seconds(120),
-    meanwhile: @escaping @Sendable (Running) async throws -> Void = { _ in }
+    program: URL = executable, meanwhile: @escaping @Sendable (Running) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     await turns.take()
     do {
-      let outcome = try await limited(timeout, arguments, input: input, in: folder, meanwhile: meanwhile)
+      let outcome = try await limited(timeout, program, arguments, input: input, in: folder, meanwhile: meanwhile)
       await turns.giveBack()
       return outcome
     } catch {
@@ -38,12 +39,12 @@ enum Program {
   }
 
   private static func limited(
-    _ timeout: Duration, _ arguments: [String], input: String, in folder: Workspace,
+    _ timeout: Duration, _ program: URL, _ arguments: [String], input: String, in folder: Workspace,
     meanwhile: @escaping @Sendable (Running) async throws -> Void
   ) async throws -> Outcome {
     let location = folder.url
     return try await withThrowingTaskGroup(of: Outcome.self) { group in
-      group.addTask { try await child(arguments, input: input, folder: location, meanwhile: meanwhile) }
+      group.addTask { try await child(program, arguments, input: input, folder: location, meanwhile: meanwhile) }
       group.addTask {
         try await Task.sleep(for: timeout)
         throw TookTooLong(arguments: arguments, timeout: timeout)
@@ -71,12 +72,13 @@ enum Program {
   }
 
   private static func child(
-    _ arguments: [String], input: String, folder: URL, meanwhile: @escaping @Sendable (Running) async throws -> Void
+    _ program: URL, _ arguments: [String], input: String, folder: URL,
+    meanwhile: @escaping @Sendable (Running) async throws -> Void
   ) async throws -> Outcome {
     // One thread each, so that sums have one order and the tests beside this one keep their cores.
     let environment = Environment.inherit.updating(["OMP_NUM_THREADS": "1", "NO_COLOR": nil, "COLUMNS": nil])
     let result = try await Subprocess.run(
-      .path(.init(executable.path)), arguments: Arguments(arguments), environment: environment,
+      .path(.init(program.path)), arguments: Arguments(arguments), environment: environment,
       workingDirectory: .init(folder.path), input: .string(input), output: .string(limit: 16 << 20),
       error: .string(limit: 1 << 20)
     ) { execution in
