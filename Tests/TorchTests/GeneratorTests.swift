@@ -11,7 +11,7 @@ import Torch
       let uniform = try GoldenTensor(golden["uniform"])
       let drawn = try Tensor.empty(normal.shape)
       try drawn.fillNormal(mean: 1, deviation: 2, from: generator)
-      try expectClose(drawn, normal, tolerance: 1e-6)
+      try expectClose(drawn, normal)  // each instruction set has its own logarithm and cosine
       try drawn.fillUniform(low: -1, high: 3, from: generator)
       #expect(try drawn.array(Float.self) == uniform.values.map(Float.init))
     }
