@@ -97,7 +97,7 @@ let package = Package(
       name: "TrainingTests",
       dependencies: ["Training", "DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON", collections],
       resources: [.copy("Goldens")]),
-    .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "OrderedJSON", "Tokenization", subprocess]),
+    .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "OrderedJSON", subprocess]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20
