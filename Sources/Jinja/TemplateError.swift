@@ -4,7 +4,7 @@ public struct TemplateError: Error, Hashable, Sendable, CustomStringConvertible 
   public enum Reason: Hashable, Sendable {
     /// The text is not a Jinja template.
     case syntax
-    /// The template uses a part of Jinja that is not implemented here.
+    /// The template uses a part of Jinja that is not supported.
     case unsupported
     /// The template itself refused its input by calling `raise_exception`; the message is the template's own.
     case raised

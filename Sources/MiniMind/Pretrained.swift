@@ -9,23 +9,50 @@ extension CausalLM {
   ///
   /// - Parameters:
   ///   - location: the folder, or a `.pth`, `.bin` or `.safetensors` file
-  ///   - adjust: changes the configuration before the model is built, for options that override it
+  ///   - shape: what is known of the model besides
   /// - Throws: `CheckpointError`, `ModelConfigurationError`, `WeightMismatch`, `TorchError`.
   public static func pretrained(
-    _ location: URL, adjusting adjust: (inout ModelConfiguration) throws -> Void = { _ in }
+    _ location: URL, shape: KnownShape = KnownShape()
   ) throws -> CausalLM {
     let state = try StateDictionary(contentsOf: location)
-    var configuration = try ModelConfiguration(describing: state, at: location)
-    try adjust(&configuration)
+    let configuration = try ModelConfiguration(describing: state, at: location, shape: shape)
     let model = try CausalLM(configuration)
     try model.load(state)
     return model
   }
 }
 
+/// What the user knows of a model's shape: it completes what a bare weight file tells, and is checked against the rest.
+public struct KnownShape: Sendable {
+  /// Width of the residual stream; checked.
+  public var hiddenSize: Int?
+  /// Number of decoder layers; checked.
+  public var layerCount: Int?
+  /// Number of query heads; a bare file without QK-norm does not tell it, and MiniMind's 8 is assumed.
+  public var headCount: Int?
+  /// MiniMind's `inference_rope_scaling`, of which a bare file tells nothing.
+  public var scalesRotation = false
+
+  /// Nothing is known.
+  public init() {}
+
+  func check(_ configuration: ModelConfiguration, of source: String) throws(ModelConfigurationError) {
+    for (name, given, found) in [
+      ("hidden size", hiddenSize, configuration.hiddenSize), ("number of layers", layerCount, configuration.layerCount),
+      ("number of heads", headCount, configuration.headCount),
+    ] {
+      if let given, given != found {
+        throw ModelConfigurationError(
+          file: source,
+          reason: "the \(name) is \(found), but \(given) was asked for; name another model, or leave it out")
+      }
+    }
+  }
+}
+
 extension ModelConfiguration {
   /// The `config.json` of a Hugging Face folder, or beside one of its files, else what the tensors tell.
-  init(describing state: StateDictionary, at location: URL) throws {
+  init(describing state: StateDictionary, at location: URL, shape: KnownShape = KnownShape()) throws {
     var isFolder: ObjCBool = false
     _ = FileManager.default.fileExists(atPath: location.path, isDirectory: &isFolder)
     let folder = isFolder.boolValue ? location : location.deletingLastPathComponent()
@@ -33,7 +60,8 @@ extension ModelConfiguration {
     // A .pth is MiniMind's: it stands alone, and whatever lies beside it need not belong to it.
     guard isFolder.boolValue || location.pathExtension != "pth", FileManager.default.fileExists(atPath: file.path)
     else {
-      try self.init(inferredFrom: state)
+      try self.init(inferredFrom: state, headCount: shape.headCount, scalesRotation: shape.scalesRotation)
+      try shape.check(self, of: state.source)
       return
     }
     try self.init(contentsOf: file)
@@ -42,6 +70,7 @@ extension ModelConfiguration {
       hasQueryKeyNorm = state.shape(of: "model.layers.0.self_attn.q_norm.weight") != nil
       if let width = state.shape(of: "model.layers.0.mlp.up_proj.weight")?.first { intermediateSize = width }
     }
+    try shape.check(self, of: state.source)
   }
 }
 

@@ -18,6 +18,7 @@ struct Convert: ParsableCommand {
   var model: String
   @Option(help: ArgumentHelp("The folder whose tokenizer files go into a folder that is written.", valueName: "folder"))
   var tokenizer: String?
+  @OptionGroup(title: "Shape") var shape: ShapeArguments
   @Option(help: ArgumentHelp("What to write: a path that ends in .pth, or else a folder.", valueName: "path"))
   var to: String
   @Option(help: "Type of the weights; without, float16 for .pth as MiniMind has it, float32 for a folder.")
@@ -33,7 +34,7 @@ struct Convert: ParsableCommand {
     guard overwrite || !FileManager.default.fileExists(atPath: marker.path) else {
       throw Failure(.cannotWrite, "\(marker.path) is there already; --overwrite replaces it.")
     }
-    let loaded = try CausalLM.pretrained(source)
+    let loaded = try CausalLM.pretrained(source, shape: shape.known)
     if isFile {
       try ModelFiles.writeTorchFile(loaded, to: destination, dtype: dtype ?? .float16)
     } else {

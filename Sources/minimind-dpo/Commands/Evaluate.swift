@@ -60,7 +60,8 @@ struct Evaluate: ParsableCommand {
     var options = TrainingOptions()
     options.loss = PreferenceLoss(beta: beta, labelSmoothing: labelSmoothing)
     options.perDeviceBatchSize = perDeviceEvalBatchSize
-    let reference = try refModel.map { try CausalLM.pretrained(URL(fileURLWithPath: $0)) } ?? policy
+    let reference =
+      try refModel.map { try CausalLM.pretrained(URL(fileURLWithPath: $0), shape: model.shape.known) } ?? policy
     let line = ProgressLine()
     let usable = try prepared.usable()
     let sums = try Trainer.evaluate(

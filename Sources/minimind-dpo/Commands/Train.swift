@@ -15,7 +15,8 @@ struct Train: ParsableCommand {
     abstract: "Trains a model on preference pairs by Direct Preference Optimization.",
     discussion: """
       Leaves in --output-dir the trained model, which transformers loads as it is, checkpoints, metrics.jsonl, \
-      TensorBoard events and report.html. Ctrl-C or SIGTERM ends the run behind a checkpoint (exit code 75).
+      TensorBoard events and report.html. Options may be kept in a file, --config run.yaml, a line `option: value` each; the \
+      command line wins. Ctrl-C or SIGTERM ends the run behind a checkpoint (exit code 75).
       """)
 
   @OptionGroup(title: "Model") var model: ModelArguments

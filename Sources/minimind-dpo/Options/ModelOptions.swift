@@ -17,6 +17,8 @@ struct ModelArguments: ParsableArguments {
   )
   var tokenizer: String?
 
+  @OptionGroup var shape: ShapeArguments
+
   var modelLocation: URL { URL(fileURLWithPath: model) }
 
   /// The folder of the tokenizer: the one named, the model's, or what lies beside a weight file in a MiniMind checkout.
@@ -42,7 +44,38 @@ struct ModelArguments: ParsableArguments {
     return FileManager.default.fileExists(atPath: model, isDirectory: &isFolder) && isFolder.boolValue
   }
 
-  func loadModel() throws -> CausalLM { try CausalLM.pretrained(modelLocation) }
+  func loadModel() throws -> CausalLM { try CausalLM.pretrained(modelLocation, shape: shape.known) }
+}
+
+/// What a bare weight file does not tell of its model; the rest is read off the tensors, and checked where it is named.
+struct ShapeArguments: ParsableArguments {
+  @Option(help: ArgumentHelp("Width of the model, to check a weight file against.", valueName: "size"))
+  var hiddenSize: Int?
+  @Option(help: ArgumentHelp("Number of layers, to check a weight file against.", valueName: "count"))
+  var numHiddenLayers: Int?
+  @Option(
+    help: ArgumentHelp(
+      "Query heads of a weight file without QK-norm, where they are not MiniMind's 8.", valueName: "count"))
+  var numAttentionHeads: Int?
+  @Flag(help: "The weight file's model scales its rotation for long contexts, as MiniMind's switch of this name does.")
+  var inferenceRopeScaling = false
+
+  func validate() throws {
+    for value in [hiddenSize, numHiddenLayers, numAttentionHeads] {
+      if let value, value < 1 {
+        throw ValidationError("--hidden-size, --num-hidden-layers and --num-attention-heads must be at least 1.")
+      }
+    }
+  }
+
+  var known: KnownShape {
+    var shape = KnownShape()
+    shape.hiddenSize = hiddenSize
+    shape.layerCount = numHiddenLayers
+    shape.headCount = numAttentionHeads
+    shape.scalesRotation = inferenceRopeScaling
+    return shape
+  }
 }
 
 /// Where and how fast to compute.

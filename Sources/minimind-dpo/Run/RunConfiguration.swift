@@ -26,6 +26,9 @@ enum RunConfiguration {
     let (model, pairs, optimization, output) = (command.model, command.pairs, command.optimization, command.output)
     return [
       ("model", model.model), ("tokenizer", model.tokenizer), ("ref-model", command.refModel),
+      ("hidden-size", model.shape.hiddenSize), ("num-hidden-layers", model.shape.numHiddenLayers),
+      ("num-attention-heads", model.shape.numAttentionHeads),
+      ("inference-rope-scaling", flag(model.shape.inferenceRopeScaling)),
       ("train-data", command.trainData), ("eval-data", command.evalData),
       ("max-length", pairs.maxLength), ("truncation-mode", pairs.truncationMode.rawValue),
       ("empty-think", pairs.emptyThink.rawValue), ("completion-mask", pairs.completionMask.rawValue),

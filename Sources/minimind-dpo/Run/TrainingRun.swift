@@ -31,6 +31,9 @@ struct TrainingRun {
   private func run(in folder: RunFolder) throws {
     let tokenizerFolder = try command.model.tokenizerFolder
     let tokenizer = try Tokenizer(folder: tokenizerFolder)
+    // Before the data: a model that cannot be read should not cost the time of tokenizing.
+    let policy = try command.model.loadModel()
+    let reference = try referenceModel(of: policy)
     let pairOptions = command.pairs.options(seed: command.optimization.seed)
     let started = existing == .resume ? RunEnvironment.start(of: folder) ?? Date() : Date()
     let data = try PreparedPairs(
@@ -43,8 +46,6 @@ struct TrainingRun {
       return held
     }
 
-    let policy = try command.model.loadModel()
-    let reference = try referenceModel(of: policy)
     for pairs in [data, held].compactMap(\.self) { try check(pairs, against: policy.configuration) }
     let usable = try data.usable()
     var options = trainingOptions
@@ -112,7 +113,9 @@ struct TrainingRun {
 
   /// The model named, or a copy of the policy as it is now.
   private func referenceModel(of policy: CausalLM) throws -> CausalLM {
-    if let path = command.refModel { return try CausalLM.pretrained(URL(fileURLWithPath: path)) }
+    if let path = command.refModel {
+      return try CausalLM.pretrained(URL(fileURLWithPath: path), shape: command.model.shape.known)
+    }
     return try policy.copy()
   }
 
