@@ -14,6 +14,7 @@ help:
 	@echo 'make test       format, a build without warnings, all tests'
 	@echo 'make lint       checks the format'
 	@echo 'make format     formats the sources'
+	@echo 'make bench      training speed of a 64 M model on this machine'
 	@echo 'make libtorch   fetches LibTorch into .libtorch/; the others do so by themselves'
 	@echo 'make clean      removes what was built; .libtorch/ stays'
 
