@@ -48,8 +48,7 @@ extension RunSummary {
     return
       "accuracy and margin hardly moved. With a learning rate of \(rate) × \(HumanText.grouped(totals.steps)) steps no weight can "
       + "have moved by much more than \(HumanText.short(learningRate * Double(totals.steps))), where weights are of the order of "
-      + "0.02. Try a higher learning rate (up to about 5e-7 for a whole model, 5e-6 for LoRA, in steps of three), more pairs or "
-      + "more epochs."
+      + "0.02. Try a higher learning rate (in steps of three, while the answers stay good), more pairs or more epochs."
   }
 
   /// DPO can widen the margin by making both answers unlikely. The change is measured against the reference on the same

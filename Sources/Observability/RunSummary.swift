@@ -48,6 +48,8 @@ public struct RunSummary: Sendable {
     case evaluation(pairs: Int?)
     /// The first and the last logging interval, which hold different pairs.
     case training
+    /// The start itself, and the only logging interval of a short run.
+    case start
   }
 
   /// A form in which the result was written.
@@ -87,7 +89,8 @@ public struct RunSummary: Sendable {
   }
 
   /// Takes both snapshots from the records of a run: from its evaluations if there are two, else from the first and
-  /// the last training interval.
+  /// the last training interval. Of a run with a single interval the start stands in for the first one: with the sigmoid
+  /// loss it is known without a measurement.
   public mutating func takeSnapshots(from log: MetricsLog, evaluationPairs: Int? = nil) {
     let evaluations = log.records.compactMap { Snapshot($0, prefix: MetricName.evaluationPrefix) }
     let intervals = log.records.compactMap { Snapshot($0) }
@@ -95,6 +98,10 @@ public struct RunSummary: Sendable {
     source = evaluations.count > 1 ? .evaluation(pairs: evaluationPairs) : .training
     before = chosen.first
     after = chosen.last
+    if chosen.count == 1, lossType == "sigmoid" {
+      source = .start
+      before = Snapshot(loss: Foundation.log(2), accuracy: 0, margin: 0)
+    }
   }
 
   /// The words, several paragraphs without escape sequences, in lines of at most 88 columns (paths may be longer).
@@ -129,6 +136,7 @@ extension RunSummary {
       switch source {
       case .evaluation(let pairs?): "on \(counted(pairs, "held-out pair"))"
       case .evaluation(nil): "on the evaluation pairs"
+      case .start: "from the start, where the model equals its reference, to the mean over training"
       case .training: "first and last logging interval of training; give --eval-data for a fair comparison"
       }
     let rows = [
@@ -166,7 +174,7 @@ extension RunSummary {
         "Dropped \(HumanText.grouped(count))\(all) pairs: "
           + dropped.map { "\(HumanText.grouped($0.value)) \($0.key)" }.joined(separator: ", ") + ".")
     }
-    if totals.truncated > 0 { sentences.append("Cut to the maximum length: \(counted(totals.truncated, "pair")).") }
+    if totals.truncated > 0 { sentences.append("Cut to the maximum length: \(counted(totals.truncated, "side")).") }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
 

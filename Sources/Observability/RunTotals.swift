@@ -17,7 +17,7 @@ public struct RunTotals: Hashable, Sendable {
   public var pairsRead: Int?
   /// Pairs left out, by reason in words ("nothing to learn from within 1024 tokens").
   public var dropped: OrderedDictionary<String, Int>
-  /// Pairs that were cut to the maximum length.
+  /// Sides of pairs that were cut to the maximum length.
   public var truncated: Int
   /// Why training stopped before its last step ("SIGTERM"); nil when it ran to the end.
   public var stoppedBy: String?

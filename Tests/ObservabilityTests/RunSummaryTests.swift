@@ -40,7 +40,7 @@ struct RunSummaryTests {
         times beta).
 
         Dropped 81 of 600 pairs: 81 with nothing to learn from within 1024 tokens. Cut to the
-        maximum length: 12 pairs.
+        maximum length: 12 sides.
 
         The model is in out/dpo. In Python:
           AutoModelForCausalLM.from_pretrained("out/dpo")
@@ -133,5 +133,20 @@ struct RunSummaryTests {
     #expect(summary.source == .evaluation(pairs: 50))
     #expect(summary.before?.loss == 0.69 && summary.after?.loss == 0.6)
     #expect(summary.after?.chosenReward == 0.2 && summary.after?.chosenLogProbability == -100)
+  }
+
+  @Test("A run with a single interval is compared with the start, which needs no measurement")
+  func singleInterval() {
+    var summary = RunSummary(totals: RunTotals(steps: 4), learningRate: 1e-5, beta: 0.1)
+    let only = MetricsRecord(
+      step: 4, ["loss": .number(0.66), "rewards/accuracies": .number(0.75), "rewards/margins": .number(0.08)])
+    summary.takeSnapshots(from: MetricsLog(records: [only]))
+    #expect(summary.source == .start)
+    #expect(summary.text.contains("from the start, where the model equals its reference"))
+    #expect(summary.text.contains("accuracy chance → 75.0 %"))
+    #expect(summary.text.contains("loss     0.6931 → 0.6600"))
+    summary.lossType = "hinge"
+    summary.takeSnapshots(from: MetricsLog(records: [only]))
+    #expect(summary.source == .training)
   }
 }

@@ -7,7 +7,7 @@ import OrderedJSON
 /// `demo`: a whole run on the small model and pairs that ship with the project.
 struct Demo: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Trains a small model that ships with the project, in about a minute, and shows the outcome.",
+    abstract: "Trains a small model that ships with the project, in a minute or so, and shows the outcome.",
     discussion: """
       The model answers simple questions in English and Chinese, as often rudely as politely. The pairs prefer the polite
       answers; after DPO it gives those, also to questions it was not trained on.
@@ -73,7 +73,7 @@ struct Demo: ParsableCommand {
   private var assetsFolder: URL {
     get throws {
       if let assets { return URL(fileURLWithPath: assets, isDirectory: true) }
-      var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+      var folder = Program.location
       var candidates = [URL(fileURLWithPath: FileManager.default.currentDirectoryPath, isDirectory: true)]
       while folder.path != "/" {
         folder.deleteLastPathComponent()

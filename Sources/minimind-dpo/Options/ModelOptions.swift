@@ -24,6 +24,12 @@ struct ModelArguments: ParsableArguments {
   /// The folder of the tokenizer: the one named, the model's, or what lies beside a weight file in a MiniMind checkout.
   var tokenizerFolder: URL {
     get throws {
+      guard FileManager.default.fileExists(atPath: model) else {
+        throw Failure(
+          .missingInput,
+          "--model \(model): no such file or folder. Name a Hugging Face folder, or a weight file such as "
+            + "out/full_sft_768.pth.")
+      }
       if let tokenizer { return URL(fileURLWithPath: tokenizer, isDirectory: true) }
       let folder =
         modelLocation.hasDirectoryPath || isFolder ? modelLocation : modelLocation.deletingLastPathComponent()
@@ -96,8 +102,8 @@ struct DeviceArguments: ParsableArguments {
       throw Failure(
         .unavailable,
         Runtime.cudaDeviceCount == 0
-          ? "--device cuda: LibTorch \(Runtime.version) sees no CUDA device here. Use --device cpu, or install a CUDA build "
-            + "of PyTorch and point LIBTORCH to it."
+          ? "--device cuda: LibTorch \(Runtime.version) sees no CUDA device here, and this version computes on the CPU only. "
+            + "Use --device cpu."
           : "--device cuda: this version computes on the CPU only. Use --device cpu.")
     }
     // OMP_NUM_THREADS is the user's word; LibTorch has obeyed it already.

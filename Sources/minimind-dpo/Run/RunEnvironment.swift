@@ -36,7 +36,7 @@ enum RunEnvironment {
 
   /// The commit of the checkout that the program was built in, where it still lies in one.
   private static var revision: String? {
-    var folder = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+    var folder = Program.location
     while folder.path != "/" {
       folder.deleteLastPathComponent()
       let git = folder.appendingPathComponent(".git")

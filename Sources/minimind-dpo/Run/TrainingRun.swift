@@ -199,9 +199,9 @@ struct TrainingRun {
   ) throws {
     var summary = RunSummary(
       totals: totals, learningRate: command.optimization.learningRate, beta: command.optimization.beta)
+    summary.lossType = command.optimization.lossType.rawValue
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")), evaluationPairs: evaluationPairs)
-    summary.lossType = command.optimization.lossType.rawValue
     summary.outputs = [.folder(command.output.outputDir)]
     summary.files = [
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
