@@ -26,11 +26,19 @@ struct MissingInputTests {
 
   @Test("A model that is not there, with and without a tokenizer")
   func model() async throws {
-    let named = try await Program.run(train("--tokenizer", Checkout.demo, model: "none"), in: workspace)
-    expect(named, code: 66, says: workspace.path("none"), "does not exist", "Hugging Face folder")
-    let alone = try await Program.run(train(model: "none"), in: workspace)
-    expect(alone, code: 66, says: "tokenizer.json", "--tokenizer")
+    for options in [["--tokenizer", Checkout.demo], []] {
+      let outcome = try await Program.run(train(model: "none") + options, in: workspace)
+      expect(outcome, code: 66, says: "--model none", "no such file or folder", "Hugging Face folder")
+    }
     #expect(workspace.names() == ["pairs.jsonl"])
+  }
+
+  @Test("A model without a tokenizer beside it")
+  func modelAlone() async throws {
+    try FileManager.default.createDirectory(atPath: workspace.path("bare"), withIntermediateDirectories: false)
+    let outcome = try await Program.run(train(model: "bare"), in: workspace)
+    expect(outcome, code: 66, says: workspace.path("bare"), "tokenizer.json", "--tokenizer")
+    #expect(!workspace.exists("out"))
   }
 
   @Test("A model folder without weights")
