@@ -3,6 +3,9 @@ import Foundation
 extension RunSummary.Snapshot {
   /// Whether policy and reference are still the same model: every margin is zero, and an accuracy means nothing.
   var isStart: Bool { abs(margin) < 1e-6 }
+
+  /// The accuracy to compare with: half the pairs where rewards are all 0, of which none is the larger one.
+  var fairAccuracy: Double { isStart ? 0.5 : accuracy }
 }
 
 extension RunSummary {
@@ -32,8 +35,7 @@ extension RunSummary {
   }
 
   private func worseAccuracy(_ before: Snapshot, _ after: Snapshot) -> String? {
-    let start = before.isStart ? 0.5 : before.accuracy
-    guard after.accuracy < start - 0.05 else { return nil }
+    guard after.fairAccuracy < before.fairAccuracy - 0.05 else { return nil }
     return
       "the accuracy went down, to \(HumanText.percent(after.accuracy)). Check that chosen and rejected are not swapped "
       + "in the data (`minimind-dpo data --show 5`), then try a lower learning rate."
@@ -41,9 +43,9 @@ extension RunSummary {
 
   /// AdamW moves a weight by about the learning rate in a step at most, which makes a useful bound.
   private func stillAccuracy(_ before: Snapshot, _ after: Snapshot) -> String? {
-    let start = before.isStart ? 0.5 : before.accuracy
+    let start = before.fairAccuracy
     // A model that already prefers nine in ten has little room; one whose margin grew is on its way.
-    guard abs(after.accuracy - start) <= 0.05, start < 0.9, after.margin - before.margin < 0.05 else { return nil }
+    guard abs(after.fairAccuracy - start) <= 0.05, start < 0.9, after.margin - before.margin < 0.05 else { return nil }
     let rate = HumanText.short(learningRate)
     return
       "accuracy and margin hardly moved. With a learning rate of \(rate) × \(HumanText.grouped(totals.steps)) steps no weight can "

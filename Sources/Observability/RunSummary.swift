@@ -140,7 +140,7 @@ extension RunSummary {
       case .training: "first and last logging interval of training; give --eval-data for a fair comparison"
       }
     let rows = [
-      ("accuracy", before.isStart ? "chance" : HumanText.percent(before.accuracy), HumanText.percent(after.accuracy)),
+      ("accuracy", shown(before), shown(after)),
       ("margin", HumanText.fixed(before.margin, 3), HumanText.fixed(after.margin, 3)),
       ("loss", HumanText.fixed(before.loss, 4), HumanText.fixed(after.loss, 4)),
     ]
@@ -150,6 +150,10 @@ extension RunSummary {
       + rows.map { name, first, last in
         "  \(padded(name, 9))\(padded(first, width, leading: true)) → \(last)"
       }).joined(separator: "\n")
+  }
+
+  private func shown(_ snapshot: Snapshot) -> String {
+    snapshot.isStart ? "chance" : HumanText.percent(snapshot.accuracy)
   }
 
   private var explanation: String? {

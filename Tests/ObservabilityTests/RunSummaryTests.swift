@@ -149,4 +149,11 @@ struct RunSummaryTests {
     summary.takeSnapshots(from: MetricsLog(records: [only]))
     #expect(summary.source == .training)
   }
+
+  @Test("A run that ended where it began is at chance, and not said to have become worse")
+  func stillAtStart() {
+    let text = summary(before: start, after: start).text
+    #expect(text.contains("accuracy chance → chance"))
+    #expect(!text.contains("the accuracy went down"))
+  }
 }
