@@ -74,6 +74,8 @@ public struct RunSummary: Sendable {
   public var beta: Double
   /// The loss, by its option's name. Only `sigmoid` starts at log 2.
   public var lossType = "sigmoid"
+  /// Whether policy and reference were the same model at the first step.
+  public var startsAtReference = true
   /// What was written.
   public var outputs: [Output] = []
   /// Further files worth a look, with a word of what each is: `("report", "out/report.html")`.
@@ -89,8 +91,8 @@ public struct RunSummary: Sendable {
   }
 
   /// Takes both snapshots from the records of a run: from its evaluations if there are two, else from the first and
-  /// the last training interval. Of a run with a single interval the start stands in for the first one: with the sigmoid
-  /// loss it is known without a measurement.
+  /// the last training interval. Of a run with a single interval the start stands in for the first one, where it is
+  /// known without a measurement: with the sigmoid loss, from the reference itself.
   public mutating func takeSnapshots(from log: MetricsLog, evaluationPairs: Int? = nil) {
     let evaluations = log.records.compactMap { Snapshot($0, prefix: MetricName.evaluationPrefix) }
     let intervals = log.records.compactMap { Snapshot($0) }
@@ -98,7 +100,7 @@ public struct RunSummary: Sendable {
     source = evaluations.count > 1 ? .evaluation(pairs: evaluationPairs) : .training
     before = chosen.first
     after = chosen.last
-    if chosen.count == 1, lossType == "sigmoid" {
+    if chosen.count == 1, lossType == "sigmoid", startsAtReference {
       source = .start
       before = Snapshot(loss: Foundation.log(2), accuracy: 0, margin: 0)
     }

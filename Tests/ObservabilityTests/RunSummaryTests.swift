@@ -145,6 +145,10 @@ struct RunSummaryTests {
     #expect(summary.text.contains("from the start, where the model equals its reference"))
     #expect(summary.text.contains("accuracy chance → 75.0 %"))
     #expect(summary.text.contains("loss     0.6931 → 0.6600"))
+    summary.startsAtReference = false
+    summary.takeSnapshots(from: MetricsLog(records: [only]))
+    #expect(summary.source == .training && summary.before?.loss == 0.66)
+    summary.startsAtReference = true
     summary.lossType = "hinge"
     summary.takeSnapshots(from: MetricsLog(records: [only]))
     #expect(summary.source == .training)

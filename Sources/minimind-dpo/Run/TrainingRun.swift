@@ -200,6 +200,7 @@ struct TrainingRun {
     var summary = RunSummary(
       totals: totals, learningRate: command.optimization.learningRate, beta: command.optimization.beta)
     summary.lossType = command.optimization.lossType.rawValue
+    summary.startsAtReference = trainer.options.startsAtReference
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")), evaluationPairs: evaluationPairs)
     summary.outputs = [.folder(command.output.outputDir)]
