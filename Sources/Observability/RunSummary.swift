@@ -92,7 +92,7 @@ public struct RunSummary: Sendable {
 
   /// Takes both snapshots from the records of a run: from its evaluations if there are two, else from the first and
   /// the last training interval. Of a run with a single interval the start stands in for the first one, where it is
-  /// known without a measurement: with the sigmoid loss, from the reference itself.
+  /// known without a measurement (the sigmoid loss, from the reference itself); elsewhere there is nothing to compare.
   public mutating func takeSnapshots(from log: MetricsLog, evaluationPairs: Int? = nil) {
     let evaluations = log.records.compactMap { Snapshot($0, prefix: MetricName.evaluationPrefix) }
     let intervals = log.records.compactMap { Snapshot($0) }
@@ -100,9 +100,10 @@ public struct RunSummary: Sendable {
     source = evaluations.count > 1 ? .evaluation(pairs: evaluationPairs) : .training
     before = chosen.first
     after = chosen.last
-    if chosen.count == 1, lossType == "sigmoid", startsAtReference {
-      source = .start
-      before = Snapshot(loss: Foundation.log(2), accuracy: 0, margin: 0)
+    if chosen.count == 1 {
+      let isKnown = lossType == "sigmoid" && startsAtReference
+      source = isKnown ? .start : .training
+      before = isKnown ? Snapshot(loss: Foundation.log(2), accuracy: 0, margin: 0) : nil
     }
   }
 

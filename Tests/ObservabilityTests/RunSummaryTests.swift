@@ -147,11 +147,11 @@ struct RunSummaryTests {
     #expect(summary.text.contains("loss     0.6931 → 0.6600"))
     summary.startsAtReference = false
     summary.takeSnapshots(from: MetricsLog(records: [only]))
-    #expect(summary.source == .training && summary.before?.loss == 0.66)
+    #expect(summary.before == nil && summary.after?.loss == 0.66)
     summary.startsAtReference = true
     summary.lossType = "hinge"
     summary.takeSnapshots(from: MetricsLog(records: [only]))
-    #expect(summary.source == .training)
+    #expect(summary.before == nil)
   }
 
   @Test("A run that ended where it began is at chance, and not said to have become worse")

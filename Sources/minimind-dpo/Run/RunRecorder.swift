@@ -53,7 +53,10 @@ final class RunRecorder: TrainingObserver {
     totals.seconds = (ContinuousClock.now - started) / .seconds(1)
     if report.step == 1 {
       let loss = HumanText.fixed(report.metrics.loss / report.metrics.pairs, 4)
-      logger.info("step 1: loss \(loss); DPO starts at log 2 = 0.6931, where policy and reference are equal")
+      logger.info(
+        trainer.options.startsAtReference
+          ? "step 1: loss \(loss); DPO starts at log 2 = 0.6931, where policy and reference are equal"
+          : "step 1: loss \(loss); with a reference of its own a run need not start at log 2 = 0.6931")
     }
     if report.isSkipped {
       logger.warning("step \(report.step): the gradient is not a finite number; this update was left out")
