@@ -12,6 +12,7 @@ let hasLibTorch = FileManager.default.fileExists(atPath: libtorch + "/include/AT
 
 let cxxSettings: [CXXSetting] = [
   .define("USE_C10D_GLOO"),
+  .headerSearchPath("declarations"),
   .unsafeFlags([
     "-isystem", libtorch + "/include",
     "-isystem", libtorch + "/include/torch/csrc/api/include",
@@ -53,7 +54,7 @@ let package = Package(
     .target(name: "OrderedJSON", dependencies: [collections]),
     .target(name: "Jinja", dependencies: ["OrderedJSON", collections]),
     .target(name: "Tokenization", dependencies: ["Jinja", "OrderedJSON", collections]),
-    .target(name: "Preferences", dependencies: ["Tokenization", "Jinja", "OrderedJSON", collections]),
+    .target(name: "Preferences", dependencies: ["Tokenization", "Jinja", "OrderedJSON", collections, crypto]),
     .target(name: "Observability", dependencies: ["OrderedJSON", logging, protobuf, collections]),
 
     // LibTorch, and what stands on it.
