@@ -2,7 +2,7 @@ import OrderedJSON
 
 /// What a preference file is worth and what it costs: counted over all its pairs, the dropped ones included, unless a
 /// property says otherwise.
-public struct PairStatistics: Hashable, Sendable {
+public struct PairStatistics: Hashable, Sendable, Codable {
   /// How many pairs the file holds.
   public var pairs = 0
   /// How many of them are trained on.
@@ -99,7 +99,7 @@ public struct PairStatistics: Hashable, Sendable {
 }
 
 /// The spread of a list of lengths.
-public struct Percentiles: Hashable, Sendable {
+public struct Percentiles: Hashable, Sendable, Codable {
   /// Their mean; 0 for none.
   public var mean = 0.0
   /// The least.

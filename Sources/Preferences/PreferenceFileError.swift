@@ -1,5 +1,5 @@
 /// A line of a preference file that is no pair.
-public struct BadLine: Error, Hashable, Sendable, CustomStringConvertible {
+public struct BadLine: Error, Hashable, Sendable, Codable, CustomStringConvertible {
   /// The line, counted from 1; in a JSON array the line on which the element starts or, for a syntax error, the line
   /// of the error.
   public var line: Int

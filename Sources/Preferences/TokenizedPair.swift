@@ -1,5 +1,5 @@
 /// Why a pair is left out of training.
-public enum DropReason: String, CaseIterable, Hashable, Sendable {
+public enum DropReason: String, CaseIterable, Hashable, Sendable, Codable, CodingKeyRepresentable {
   /// Both sides are the same tokens.
   case identical
   /// Both sides are the same tokens once they are cut to the maximal length.

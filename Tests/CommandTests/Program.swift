@@ -76,7 +76,11 @@ enum Program {
     meanwhile: @escaping @Sendable (Running) async throws -> Void
   ) async throws -> Outcome {
     // One thread each, so that sums have one order and the tests beside this one keep their cores.
-    let environment = Environment.inherit.updating(["OMP_NUM_THREADS": "1", "NO_COLOR": nil, "COLUMNS": nil])
+    // What the program keeps between runs goes with the workspace.
+    let environment = Environment.inherit.updating([
+      "OMP_NUM_THREADS": "1", "NO_COLOR": nil, "COLUMNS": nil,
+      "MINIMIND_DPO_CACHE": folder.appendingPathComponent(".cache").path,
+    ])
     let result = try await Subprocess.run(
       .path(.init(program.path)), arguments: Arguments(arguments), environment: environment,
       workingDirectory: .init(folder.path), input: .string(input), output: .string(limit: 16 << 20),

@@ -88,7 +88,8 @@ struct Bench: ParsableCommand {
     if let trainData, let tokenizer {
       let folder = URL(fileURLWithPath: tokenizer, isDirectory: true)
       let prepared = try PreparedPairs(
-        contentsOf: trainData, tokenizer: Tokenizer(folder: folder), folder: folder, options: pairs.options(seed: 42))
+        contentsOf: trainData, tokenizer: Tokenizer(folder: folder), folder: folder, options: pairs.options(seed: 42),
+        cache: pairs.cache)
       return try prepared.usable()
     }
     var generator = SeededGenerator(seed: 42)

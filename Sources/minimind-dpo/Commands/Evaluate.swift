@@ -50,7 +50,8 @@ struct Evaluate: ParsableCommand {
     try device.prepare()
     let folder = try model.tokenizerFolder
     let prepared = try PreparedPairs(
-      contentsOf: data, tokenizer: Tokenizer(folder: folder), folder: folder, options: pairs.options(seed: 42))
+      contentsOf: data, tokenizer: Tokenizer(folder: folder), folder: folder, options: pairs.options(seed: 42),
+      cache: pairs.cache)
     Console.standardError.print(prepared.describe(as: "evaluation data", path: data))
     let policy = try model.loadModel()
     if let largest = prepared.tokenized.largestID, Int(largest) >= policy.configuration.vocabularySize {

@@ -44,7 +44,8 @@ struct InspectData: ParsableCommand {
     let folder = URL(fileURLWithPath: tokenizer, isDirectory: true)
     let tokenizer = try Tokenizer(folder: folder)
     let prepared = try PreparedPairs(
-      contentsOf: path, tokenizer: tokenizer, folder: folder, options: pairs.options(seed: seed))
+      contentsOf: path, tokenizer: tokenizer, folder: folder, options: pairs.options(seed: seed),
+      cache: pairs.cache)
     if let dump { try write(prepared.tokenized, to: dump) }
     if let show {
       let usesColour = isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
@@ -58,7 +59,7 @@ struct InspectData: ParsableCommand {
       Output.line(prepared.statistics.json.serialized(.pretty))
     } else if show == nil, dump != "-" {
       Output.line(prepared.statistics.table)
-      if !prepared.file.badLines.isEmpty { Output.line("\(prepared.file.badLines.count) unusable lines were skipped.") }
+      if !prepared.badLines.isEmpty { Output.line("\(prepared.badLines.count) unusable lines were skipped.") }
     }
   }
 

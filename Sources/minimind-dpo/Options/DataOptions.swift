@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import Preferences
 
 /// How pairs become tokens; common to all commands that read a preference file.
@@ -21,6 +22,12 @@ struct PairArguments: ParsableArguments {
   @Flag(help: "Drop and count lines that are not usable pairs, instead of refusing the file.")
   var skipBadLines = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Where tokens are kept for the next start; off keeps none. Without: $MINIMIND_DPO_CACHE or ~/.cache/minimind-dpo.",
+      valueName: "folder|off"))
+  var tokenCache: String?
+
   func validate() throws {
     guard maxLength >= 2 else { throw ValidationError("--max-length must be at least 2 tokens.") }
   }
@@ -29,6 +36,15 @@ struct PairArguments: ParsableArguments {
     PairOptions(
       maxLength: maxLength, truncationMode: truncationMode, emptyThink: emptyThink, completionMask: completionMask,
       seed: seed, skipBadLines: skipBadLines)
+  }
+}
+
+extension PairArguments {
+  /// Where tokens are kept; nil where they are not.
+  var cache: TokenCache? {
+    if tokenCache == "off" { return nil }
+    let named = tokenCache.map { URL(fileURLWithPath: $0, isDirectory: true) }
+    return (named ?? TokenCache.standardFolder()).map { TokenCache(folder: $0) }
   }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import Observability
 import Preferences
 import Tokenization
@@ -7,15 +8,41 @@ import struct Observability.Progress
 
 /// A preference file, read and tokenized, with what the user must hear about it.
 struct PreparedPairs {
-  let file: PreferenceFile
-  let tokenized: TokenizedPairs
-  let statistics: PairStatistics
+  private let file: TokenizedFile
+  private static let logger = Logger(label: "tokens")
 
-  /// Reads and tokenizes over all cores, with a progress line.
+  var tokenized: TokenizedPairs { file.tokenized }
+  var statistics: PairStatistics { file.statistics }
+  var badLines: [BadLine] { file.badLines }
+
+  /// Takes the tokens out of the cache, or else reads and tokenizes over all cores, with a progress line.
   ///
-  /// - Parameter now: what chat templates that print the date are told
-  init(contentsOf path: String, tokenizer: Tokenizer, folder: URL, options: PairOptions, now: Date = Date()) throws {
-    file = try PreferenceFile(contentsOf: URL(fileURLWithPath: path), skipBadLines: options.skipBadLines)
+  /// - Parameters:
+  ///   - tokenizer: asked for only where there is something to tokenize
+  ///   - cache: nil keeps nothing
+  ///   - now: what chat templates that print the date are told
+  init(
+    contentsOf path: String, tokenizer: @autoclosure () throws -> Tokenizer, folder: URL, options: PairOptions,
+    cache: TokenCache?, now: Date = Date()
+  ) throws {
+    let data = URL(fileURLWithPath: path)
+    func make() throws -> TokenizedFile {
+      try Self.tokenize(data, with: tokenizer(), folder: folder, options: options, now: now)
+    }
+    guard let cache else {
+      file = try make()
+      return
+    }
+    file = try cache.file(
+      for: {
+        try TokenCacheKey(data: data, tokenizer: folder, options: options, now: now, program: Program.identity)
+      }, options: options, report: Self.report, make: make)
+  }
+
+  private static func tokenize(
+    _ data: URL, with tokenizer: Tokenizer, folder: URL, options: PairOptions, now: Date
+  ) throws -> TokenizedFile {
+    let file = try PreferenceFile(contentsOf: data, skipBadLines: options.skipBadLines)
     let configuration = try? TokenizerConfiguration(folder: folder)
     let template: ChatTemplate?
     do {
@@ -26,11 +53,25 @@ struct PreparedPairs {
     let pairTokenizer = try PairTokenizer(
       tokenizer: tokenizer, template: template, endOfText: configuration?.eosToken, options: options, now: now)
     let line = ProgressLine()
-    tokenized = try pairTokenizer.tokenize(file.pairs) { done, total in
+    let tokenized = try pairTokenizer.tokenize(file.pairs) { done, total in
       line.update(Progress(task: "tokenize", done: done, total: total, unit: "pair"))
     }
     line.finish()
-    statistics = PairStatistics(pairs: file.pairs, tokenized: tokenized)
+    return TokenizedFile(
+      tokenized: tokenized, statistics: PairStatistics(pairs: file.pairs, tokenized: tokenized),
+      badLines: file.badLines)
+  }
+
+  private static func report(_ event: TokenCache.Event) {
+    switch event {
+    case .waiting(let seconds, let holder):
+      logger.info("waiting for \(holder), which tokenizes the same pairs (\(seconds) s so far)")
+    case .damaged(let file, let reason):
+      logger.warning("\(file) is not used: \(reason); it was removed, and the pairs are tokenized anew")
+    case .notKept(let reason): logger.info("the tokens are not kept for the next start: \(reason)")
+    case .kept(let file, let bytes): logger.debug("kept \(HumanText.bytes(bytes)) of tokens in \(file)")
+    case .found(let file): logger.debug("tokens from \(file)")
+    }
   }
 
   /// The pairs to learn from.
@@ -44,8 +85,8 @@ struct PreparedPairs {
     for (reason, count) in statistics.dropped.sorted(by: { $0.value > $1.value }) {
       lines.append("  dropped \(count): \(reason.rawValue)")
     }
-    if !file.badLines.isEmpty {
-      lines.append("  skipped \(file.badLines.count) unusable lines, the first at line \(file.badLines[0].line)")
+    if !badLines.isEmpty {
+      lines.append("  skipped \(badLines.count) unusable lines, the first at line \(badLines[0].line)")
     }
     if statistics.truncatedSides > 0 {
       lines.append("  cut \(statistics.truncatedSides) sides to --max-length \(tokenized.options.maxLength) tokens")

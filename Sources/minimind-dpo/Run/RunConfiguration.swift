@@ -32,7 +32,7 @@ enum RunConfiguration {
       ("train-data", command.trainData), ("eval-data", command.evalData),
       ("max-length", pairs.maxLength), ("truncation-mode", pairs.truncationMode.rawValue),
       ("empty-think", pairs.emptyThink.rawValue), ("completion-mask", pairs.completionMask.rawValue),
-      ("skip-bad-lines", flag(pairs.skipBadLines)),
+      ("skip-bad-lines", flag(pairs.skipBadLines)), ("token-cache", pairs.tokenCache),
       ("per-device-train-batch-size", optimization.perDeviceTrainBatchSize),
       ("gradient-accumulation-steps", optimization.gradientAccumulationSteps),
       ("micro-batch-tokens", optimization.microBatchTokens),

@@ -30,18 +30,20 @@ struct TrainingRun {
 
   private func run(in folder: RunFolder) throws {
     let tokenizerFolder = try command.model.tokenizerFolder
-    let tokenizer = try Tokenizer(folder: tokenizerFolder)
     // Before the data: a model that cannot be read should not cost the time of tokenizing.
     let policy = try command.model.loadModel()
     let reference = try referenceModel(of: policy)
     let pairOptions = command.pairs.options(seed: command.optimization.seed)
     let started = existing == .resume ? RunEnvironment.start(of: folder) ?? Date() : Date()
     let data = try PreparedPairs(
-      contentsOf: command.trainData, tokenizer: tokenizer, folder: tokenizerFolder, options: pairOptions, now: started)
+      contentsOf: command.trainData, tokenizer: Tokenizer(folder: tokenizerFolder), folder: tokenizerFolder,
+      options: pairOptions,
+      cache: command.pairs.cache, now: started)
     logger.info("\(data.describe(as: "training data", path: command.trainData))")
     let held = try command.evalData.map {
       let held = try PreparedPairs(
-        contentsOf: $0, tokenizer: tokenizer, folder: tokenizerFolder, options: pairOptions, now: started)
+        contentsOf: $0, tokenizer: Tokenizer(folder: tokenizerFolder), folder: tokenizerFolder, options: pairOptions,
+        cache: command.pairs.cache, now: started)
       logger.info("\(held.describe(as: "evaluation data", path: $0))")
       return held
     }

@@ -1,0 +1,128 @@
+import Foundation
+
+/// Tokens of preference files, kept between runs and shared between the processes of a job: the first process tokenizes,
+/// the others wait for it, and later starts find the work done.
+///
+/// A cache never fails: where its folder cannot be read or written it is as if there were none.
+public struct TokenCache: Sendable {
+  /// What a cache has to tell.
+  public enum Event: Sendable, Hashable {
+    /// The tokens were there.
+    case found(file: String)
+    /// Another process is at work on the same tokens.
+    case waiting(seconds: Int, holder: String)
+    /// A file was not as it had been written, and was removed.
+    case damaged(file: String, reason: String)
+    /// The tokens were made, and are kept.
+    case kept(file: String, bytes: Int)
+    /// The tokens were made, and could not be kept.
+    case notKept(reason: String)
+  }
+
+  /// Where the files are.
+  public let folder: URL
+  /// How many bytes they may have together; those not used for longest go first.
+  public let limit: Int
+
+  /// A cache in a folder, which is made when it is first written to.
+  public init(folder: URL, limit: Int = 4 << 30) {
+    self.folder = folder
+    self.limit = limit
+  }
+
+  /// The folder that the environment names: `MINIMIND_DPO_CACHE`, else `minimind-dpo` in `XDG_CACHE_HOME`, else in
+  /// `~/.cache`; in it, `tokens`. Nil where there is no home either, or `MINIMIND_DPO_CACHE` is `off`.
+  public static func standardFolder(
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) -> URL? {
+    func path(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+    let root: URL
+    if let named = path("MINIMIND_DPO_CACHE") {
+      guard named != "off" else { return nil }
+      root = URL(fileURLWithPath: named, isDirectory: true)
+    } else if let caches = path("XDG_CACHE_HOME"), caches.hasPrefix("/") {
+      root = URL(fileURLWithPath: caches, isDirectory: true).appendingPathComponent("minimind-dpo")
+    } else if let home = path("HOME") {
+      root = URL(fileURLWithPath: home, isDirectory: true).appendingPathComponent(".cache/minimind-dpo")
+    } else {
+      return nil
+    }
+    return root.appendingPathComponent("tokens", isDirectory: true)
+  }
+
+  /// The tokens of a key: those that are kept, or else those that are made now, and kept.
+  /// - Parameters:
+  ///   - key: computes the key from the files as they are; asked again behind `make`, so that what was made of files
+  ///     that changed meanwhile is not kept.
+  ///   - options: how pairs are treated.
+  ///   - report: told what happens.
+  ///   - make: reads and tokenizes.
+  /// - Throws: what `make` throws.
+  public func file(
+    for key: () throws -> TokenCacheKey, options: PairOptions, report: (Event) -> Void = { _ in },
+    make: () throws -> TokenizedFile
+  ) rethrows -> TokenizedFile {
+    // Files that cannot be read: whoever makes the tokens says best what is wrong with them.
+    guard let known = try? key() else { return try make() }
+    let file = location(of: known)
+    if let found = load(file, known, options, report) { return found }
+    do {
+      try TokenCacheFolder.make(folder)
+    } catch {
+      report(.notKept(reason: "\(error)"))
+      return try make()
+    }
+
+    var lock: TokenCacheLock?
+    defer { lock?.release() }
+    let outcome = TokenCacheLock.take(file.path + TokenCacheFolder.lockSuffix) {
+      report(.waiting(seconds: $0, holder: $1))
+    } until: {
+      access(file.path, F_OK) == 0
+    }
+    if case .taken(let taken) = outcome { lock = taken }
+    if let found = load(file, known, options, report) { return found }
+
+    let made = try make()
+    if (try? key()) != known {
+      report(.notKept(reason: "the files changed while they were read"))
+    } else {
+      keep(made, in: file, known, report)
+    }
+    return made
+  }
+
+  private func location(of key: TokenCacheKey) -> URL {
+    folder.appendingPathComponent(key.digest.text + TokenCacheFolder.suffix)
+  }
+
+  private func load(
+    _ file: URL, _ key: TokenCacheKey, _ options: PairOptions, _ report: (Event) -> Void
+  ) -> TokenizedFile? {
+    guard let data = try? Data(contentsOf: file, options: .alwaysMapped) else { return nil }
+    do {
+      let found = try TokenCacheFile.decode(data, key: key, options: options)
+      TokenCacheFolder.touch(file)
+      report(.found(file: file.path))
+      return found
+    } catch {
+      report(.damaged(file: file.path, reason: "\(error)"))
+      unlink(file.path)
+      return nil
+    }
+  }
+
+  private func keep(_ made: TokenizedFile, in file: URL, _ key: TokenCacheKey, _ report: (Event) -> Void) {
+    do {
+      let bytes = try TokenCacheFile.bytes(of: made, key: key)
+      guard bytes.count <= limit else {
+        return report(.notKept(reason: "\(bytes.count) bytes are more than the cache may have"))
+      }
+      try TokenCacheFolder.write(bytes, to: file)
+      TokenCacheFolder.tidy(folder, limit: limit, keeping: file)
+      report(.kept(file: file.path, bytes: bytes.count))
+    } catch {
+      report(.notKept(reason: "\(error)"))
+    }
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+
+/// An exclusive lock among the processes that use one file system, held from its making to `release()`.
+///
+/// It is a `flock` on a file of its own. The system drops it when its holder dies, however it dies; the file is removed
+/// by whoever gives the lock back.
+final class TokenCacheLock {
+  private let path: String
+  private let descriptor: Int32
+
+  private init(path: String, descriptor: Int32) {
+    self.path = path
+    self.descriptor = descriptor
+  }
+
+  /// How an attempt to take the lock ended.
+  enum Outcome {
+    case taken(TokenCacheLock)
+    /// What the lock is for was done while waiting.
+    case pointless
+    /// The file system knows no locks, or the file cannot be made there.
+    case impossible
+  }
+
+  /// Takes the lock, waiting as long as it takes.
+  /// - Parameters:
+  ///   - waiting: called after a second, and every half minute from then on, with the seconds waited so far and who
+  ///     holds the lock, as far as is known.
+  ///   - isDone: looked at now and then; when it says so there is nothing left to wait for.
+  static func take(
+    _ path: String, waiting: (_ seconds: Int, _ holder: String) -> Void, until isDone: () -> Bool
+  ) -> Outcome {
+    let started = ContinuousClock.now
+    var nextNotice = Duration.seconds(1)
+    while true {
+      let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+      guard descriptor >= 0 else { return .impossible }
+      while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+        guard errno == EWOULDBLOCK || errno == EINTR else {
+          close(descriptor)
+          return .impossible
+        }
+        if isDone() {
+          close(descriptor)
+          return .pointless
+        }
+        let waited = ContinuousClock.now - started
+        if waited >= nextNotice {
+          waiting(Int(waited / .seconds(1)), holder(descriptor))
+          nextNotice += .seconds(30)
+        }
+        usleep(20_000)
+      }
+      // The one before may have removed the file while this process waited for a lock on it.
+      if isSame(descriptor, path) {
+        write(descriptor)
+        return .taken(TokenCacheLock(path: path, descriptor: descriptor))
+      }
+      close(descriptor)
+    }
+  }
+
+  func release() {
+    unlink(path)
+    close(descriptor)
+  }
+
+  private static func isSame(_ descriptor: Int32, _ path: String) -> Bool {
+    var mine = stat()
+    var there = stat()
+    return fstat(descriptor, &mine) == 0 && lstat(path, &there) == 0 && mine.st_ino == there.st_ino
+      && mine.st_dev == there.st_dev
+  }
+
+  /// Leaves word of who holds the lock; a disk that is full matters no more than that.
+  private static func write(_ descriptor: Int32) {
+    let text = "process \(getpid()) on \(ProcessInfo.processInfo.hostName)"
+    ftruncate(descriptor, 0)
+    _ = text.withCString { pwrite(descriptor, $0, strlen($0), 0) }
+  }
+
+  private static func holder(_ descriptor: Int32) -> String {
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let count = pread(descriptor, &bytes, bytes.count, 0)
+    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : "another process"
+  }
+}
