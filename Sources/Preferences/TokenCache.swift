@@ -58,10 +58,10 @@ public struct TokenCache: Sendable {
   ///   - report: told what happens.
   ///   - make: reads and tokenizes.
   /// - Throws: what `make` throws.
-  public func file(
+  public func file<Failure: Error>(
     for key: () throws -> TokenCacheKey, options: PairOptions, report: (Event) -> Void = { _ in },
-    make: () throws -> TokenizedFile
-  ) rethrows -> TokenizedFile {
+    make: () throws(Failure) -> TokenizedFile
+  ) throws(Failure) -> TokenizedFile {
     // Files that cannot be read: whoever makes the tokens says best what is wrong with them.
     guard let known = try? key() else { return try make() }
     let file = location(of: known)

@@ -63,7 +63,9 @@ enum TokenCacheFile {
       ids += pair.rejectedIDs[pair.sharedPrefix...]
       runs += chosenRuns + rejectedRuns
     }
-    let remarks = try JSONEncoder().encode(Remarks(statistics: file.statistics, badLines: file.badLines))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys  // The same pairs give the same bytes, whoever writes them.
+    let remarks = try encoder.encode(Remarks(statistics: file.statistics, badLines: file.badLines))
 
     var covered = Data(key.digest.bytes)
     let counts = [file.tokenized.pairs.count, ids.count, runs.count / 2, remarks.count].map(Int64.init)
