@@ -5,10 +5,13 @@
 // LibTorch has come since, but SwiftPM remembers what Package.swift said before: the whole library from here.
 #include "arithmetic.cpp"
 #include "autograd.cpp"
+#include "group.cpp"
 #include "neural.cpp"
 #include "optimizer.cpp"
 #include "random.cpp"
+#include "reducer.cpp"
 #include "reductions.cpp"
 #include "runtime.cpp"
+#include "store.cpp"
 #include "tensor.cpp"
 #endif

@@ -35,6 +35,14 @@ inline bool names_exhausted_memory(const char *message) {
   return false;
 }
 
+// Neither the store nor Gloo tells a timeout from other failures by the type of its exceptions.
+inline bool names_timeout(const char *message) {
+  for (const char *sign : {"timeout", "timed out", "Timed out"}) {
+    if (std::strstr(message, sign)) return true;
+  }
+  return false;
+}
+
 // Runs `body`; what it throws becomes a status and a text.
 template <typename Body> ctorch_status guarded(char **error, Body &&body) noexcept {
   try {
@@ -43,6 +51,10 @@ template <typename Body> ctorch_status guarded(char **error, Body &&body) noexce
   } catch (const c10::OutOfMemoryError &failure) {
     *error = text(failure.what_without_backtrace());
     return CTORCH_OUT_OF_MEMORY;
+  } catch (const c10::DistError &failure) {
+    const char *message = failure.what_without_backtrace();
+    *error = text(message);
+    return names_timeout(message) ? CTORCH_TIMEOUT : CTORCH_COMMUNICATION;
   } catch (const c10::Error &failure) {
     const char *message = failure.what_without_backtrace();
     *error = text(message);

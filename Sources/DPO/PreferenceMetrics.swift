@@ -47,6 +47,23 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
     tokens = Double(tokenCount)
   }
 
+  /// All sums in one fixed order, to be added up elsewhere.
+  public var sums: [Double] {
+    [
+      pairs, loss, chosenRewards, rejectedRewards, accuracies, chosenLogProbabilities, rejectedLogProbabilities,
+      logProbabilityAccuracies, tokens,
+    ]
+  }
+
+  /// The metrics whose `sums` these are.
+  public init(sums: [Double]) {
+    precondition(sums.count == 9, "PreferenceMetrics has nine sums, not \(sums.count)")
+    (pairs, loss, chosenRewards, rejectedRewards, accuracies) = (sums[0], sums[1], sums[2], sums[3], sums[4])
+    (chosenLogProbabilities, rejectedLogProbabilities, logProbabilityAccuracies, tokens) = (
+      sums[5], sums[6], sums[7], sums[8]
+    )
+  }
+
   /// Adds the sums of other pairs.
   public static func += (sum: inout PreferenceMetrics, other: PreferenceMetrics) {
     sum.pairs += other.pairs

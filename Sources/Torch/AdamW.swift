@@ -46,8 +46,8 @@ public final class AdamW {
     self.parameters = parameters
     self.gradients = gradients
     self.options = options
-    firstMoments = try FlatBuffer(shapes: shapes, device: parameters.storage.device)
-    secondMoments = try FlatBuffer(shapes: shapes, device: parameters.storage.device)
+    firstMoments = try FlatBuffer(like: parameters)
+    secondMoments = try FlatBuffer(like: parameters)
     stepCount = 0
   }
 

@@ -7,6 +7,8 @@ public struct FlatBuffer {
   public let storage: Tensor
   /// A view for each parameter, with its shape.
   public let views: [Tensor]
+  /// Where each view begins, in elements.
+  let offsets: [Int]
 
   /// A buffer of zeros with slices of these shapes, which are those of existing tensors.
   ///
@@ -19,13 +21,36 @@ public struct FlatBuffer {
       offsets.append(end)
       end += (shape.reduce(1, *) + alignment - 1) / alignment * alignment
     }
-    storage = try .zeros([end], dtype: dtype, device: device)
+    try self.init(storage: .zeros([end], dtype: dtype, device: device), shapes: shapes, offsets: offsets)
+  }
+
+  private init(storage: Tensor, shapes: [[Int]], offsets: [Int]) throws(TorchError) {
     var views: [Tensor] = []
     for (shape, offset) in zip(shapes, offsets) {
       // Detached, so that each is a leaf of its own when it becomes a variable.
       views.append(try storage.narrow(0, offset, shape.reduce(1, *)).view(shape).detached())
     }
+    self.storage = storage
     self.views = views
+    self.offsets = offsets
+  }
+
+  /// A buffer of zeros laid out as another one.
+  ///
+  /// - Throws: `TorchError` when memory runs out.
+  public init(like buffer: FlatBuffer) throws(TorchError) {
+    try self.init(
+      storage: .zeros([buffer.storage.count], dtype: .float32, device: buffer.storage.device),
+      shapes: buffer.views.map(\.shape), offsets: buffer.offsets)
+  }
+
+  /// A slice of another buffer as a buffer of its own, with one view: all of it.
+  ///
+  /// - Throws: `TorchError` when the buffer has no such slice.
+  public init(slice bounds: Range<Int>, of buffer: FlatBuffer) throws(TorchError) {
+    storage = try buffer.storage.narrow(0, bounds.lowerBound, bounds.count)
+    views = [storage]
+    offsets = [0]
   }
 
   /// A buffer of zeros with the same slices as the parameters.
@@ -55,5 +80,35 @@ public struct FlatBuffer {
   public init(replacing parameters: [NamedParameter]) throws(TorchError) {
     try self.init(like: parameters, dtype: parameters.first?.parameter.value.dtype ?? .float32)
     for (view, (_, parameter)) in zip(views, parameters) { parameter.value = view }
+  }
+}
+
+extension FlatBuffer {
+  /// Cuts the buffer into buckets, from its end to its beginning.
+  ///
+  /// - Parameters:
+  ///   - bytes: a bucket takes parameters until it has so many
+  ///   - ranks: cuts are made where every bucket can be divided into so many equal parts; what remains at the buffer's end
+  ///     is a bucket that cannot
+  /// - Returns: the buckets, and for each parameter the places among them that it reaches into
+  func buckets(ofBytes bytes: Int, dividedBy ranks: Int) -> (buckets: [Range<Int>], homes: [ClosedRange<Int>]) {
+    // Multiples of 64 bytes per part, as slices are aligned.
+    let unit = 64 / storage.dtype.byteCount * ranks
+    var cuts = [storage.count]
+    let divisible = storage.count / unit * unit
+    if divisible > 0, divisible < storage.count { cuts.append(divisible) }
+    for offset in offsets.reversed() {
+      let cut = offset / unit * unit
+      // The cut before the buffer's remainder begins a bucket of its own, however small the remainder.
+      if cut > 0, (cuts[cuts.count - 1] - cut) * storage.dtype.byteCount >= bytes { cuts.append(cut) }
+    }
+    cuts.append(0)
+    let buckets = zip(cuts.dropFirst(), cuts).map { $0..<$1 }.filter { !$0.isEmpty }
+    let homes = zip(offsets, views).map { offset, view in
+      let bounds = offset..<max(offset + 1, offset + view.count)
+      let reached = buckets.indices.filter { buckets[$0].overlaps(bounds) }
+      return (reached.first ?? 0)...(reached.last ?? 0)
+    }
+    return (buckets, homes)
   }
 }

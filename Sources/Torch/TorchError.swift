@@ -8,6 +8,10 @@ public struct TorchError: Error, CustomStringConvertible {
     case failed
     /// Memory, of the host or of the device, ran out.
     case outOfMemory
+    /// Another process, the store in which the processes meet, or the network between them failed.
+    case communication
+    /// Another process did not answer within the time given.
+    case timeout
   }
 
   /// What kind of failure it was.
@@ -38,9 +42,20 @@ func checked(
   guard status != CTORCH_OK else { return }
   defer { ctorch_free_text(text) }
   throw TorchError(
-    kind: status == CTORCH_OUT_OF_MEMORY ? .outOfMemory : .failed,
-    operatorName: operatorName,
+    kind: TorchError.Kind(status), operatorName: operatorName,
     reason: text.map { String(cString: $0) } ?? "no reason was given")
+}
+
+extension TorchError.Kind {
+  fileprivate init(_ status: ctorch_status) {
+    self =
+      switch status {
+      case CTORCH_OUT_OF_MEMORY: .outOfMemory
+      case CTORCH_COMMUNICATION: .communication
+      case CTORCH_TIMEOUT: .timeout
+      default: .failed
+      }
+  }
 }
 
 /// Calls a function of the C ABI that makes one handle, which the caller then owns.

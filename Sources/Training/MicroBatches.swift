@@ -10,7 +10,7 @@ extension TrainingOptions {
     var current: [TokenizedPair] = []
     var tokens = 0
     for pair in pairs {
-      let length = sharesPrefix ? pair.treeLength : pair.chosenIDs.count + pair.rejectedIDs.count
+      let length = pair.tokens(sharingPrefix: sharesPrefix)
       let exceeds = microBatchTokens.map { tokens + length > $0 } ?? false
       if !current.isEmpty, current.count == perDeviceBatchSize || exceeds {
         groups.append(current)

@@ -39,6 +39,21 @@ public final class ReferenceModel {
     return result
   }
 
+  /// Whether a pair's log-probabilities are kept already.
+  func knows(_ index: Int) -> Bool { kept[index] != nil }
+
+  /// Gives all ranks what each has computed of these pairs; called by all of them with the same ones.
+  func share(_ indices: [Int], among ranks: Ranks?) throws(TorchError) {
+    guard let ranks, !indices.isEmpty else { return }
+    // Each pair was computed by one rank; the others add zeros.
+    let own = indices.flatMap { index -> [Double] in
+      guard let known = kept[index] else { return [0, 0] }
+      return [known.chosen, known.rejected]
+    }
+    let all = try ranks.control.sum(own)
+    for (place, index) in indices.enumerated() { kept[index] = (all[2 * place], all[2 * place + 1]) }
+  }
+
   /// The hash of the model's weights, computed once.
   func contentHash() throws(TorchError) -> String {
     if let knownHash { return knownHash }
@@ -54,19 +69,32 @@ extension ReferenceModel {
   private static let indicesName = "pairs"
   private static let resultsName = "log_probabilities"
 
-  /// What is kept: `pairs`, `[n]`, and `log_probabilities`, `[n, 2]`, chosen sides first.
+  /// What is kept: `pairs`, `[n]`, and `log_probabilities`, `[n, 2]`, chosen sides first; in the order of the pairs, so that
+  /// the file does not tell how the work was divided.
   func keptResults() throws(TorchError) -> OrderedDictionary<String, Tensor> {
-    [
-      Self.indicesName: try Tensor(Array(kept.keys)),
-      Self.resultsName: try Tensor(kept.values.flatMap { [$0.chosen, $0.rejected] }, shape: [kept.count, 2]),
+    let sorted = kept.sorted { $0.key < $1.key }
+    return [
+      Self.indicesName: try Tensor(sorted.map(\.key)),
+      Self.resultsName: try Tensor(sorted.flatMap { [$0.value.chosen, $0.value.rejected] }, shape: [sorted.count, 2]),
     ]
   }
 
-  /// Takes what an earlier process kept of the same model.
-  func restore(_ file: SafetensorsFile) throws {
+  /// Takes what an earlier process kept of the same model, read by the first rank; called by all.
+  ///
+  /// - Parameter file: nil on all ranks but the first, and where nothing was kept
+  func restore(_ file: SafetensorsFile?, ranks: Ranks?) throws {
     guard keepsResults else { return }
-    let indices = try file.tensor(Self.indicesName).array(Int.self)
-    let results = try file.tensor(Self.resultsName).array(Double.self)
-    for (place, index) in indices.enumerated() { kept[index] = (results[2 * place], results[2 * place + 1]) }
+    var numbers: [Double] = []
+    if let file {
+      let indices = try file.tensor(Self.indicesName).array(Int.self)
+      let results = try file.tensor(Self.resultsName).array(Double.self)
+      for (place, index) in indices.enumerated() {
+        numbers += [Double(index), results[2 * place], results[2 * place + 1]]
+      }
+    }
+    numbers = try ranks.broadcast(numbers)
+    for place in stride(from: 0, to: numbers.count, by: 3) {
+      kept[Int(numbers[place])] = (numbers[place + 1], numbers[place + 2])
+    }
   }
 }

@@ -23,7 +23,7 @@ public enum RunCheckpoint {
   private static let referenceFile = "reference.safetensors"
   private static let stateFile = "trainer_state.json"
 
-  /// Writes a checkpoint that is there complete or not at all.
+  /// Writes a checkpoint that is there complete or not at all. All ranks call this; the first writes.
   ///
   /// - Parameters:
   ///   - interval: what has been gathered since the last record
@@ -33,12 +33,14 @@ public enum RunCheckpoint {
   public static func write(
     _ trainer: Trainer, interval: IntervalReport, tokenizer: URL?, identity: [String: String], to folder: URL
   ) throws {
+    let moments = try trainer.gatherMoments()
+    guard let moments else { return }
     let state = State(
       step: trainer.completedSteps, skippedSteps: trainer.skippedSteps, skippedInARow: trainer.skippedInARow,
-      optimizerSteps: trainer.optimizer.stepCount, interval: interval, identity: try trainer.identity(identity))
+      optimizerSteps: trainer.update.stepCount, interval: interval, identity: try trainer.identity(identity))
     try AtomicDirectory.write(to: folder, replacing: true) { staging in
       try ModelFiles.writeFolder(trainer.policy, to: staging, tokenizer: tokenizer)
-      try Safetensors.write(trainer.moments, to: staging.appendingPathComponent(optimizerFile))
+      try Safetensors.write(moments, to: staging.appendingPathComponent(optimizerFile))
       if trainer.options.cachesReference {
         try Safetensors.write(trainer.reference.keptResults(), to: staging.appendingPathComponent(referenceFile))
       }
@@ -69,20 +71,44 @@ public enum RunCheckpoint {
     throw TrainingError.noCheckpoint(folder: run.location.path, problems: problems)
   }
 
-  /// Puts a trainer where a checkpoint stands.
+  /// Puts a trainer where a checkpoint stands. All ranks call this; the first reads and tells the others.
   ///
+  /// - Parameter folder: nil on all ranks but the first
   /// - Returns: what had been gathered since the last record
   /// - Throws: `TrainingError.otherRun` when the checkpoint's run had other settings, `CheckpointError`, `TorchError`.
-  public static func restore(_ trainer: Trainer, from folder: URL, identity: [String: String]) throws -> IntervalReport
-  {
-    _ = try AtomicDirectory.verify(folder)
+  public static func restore(
+    _ trainer: Trainer, from folder: URL?, identity: [String: String]
+  ) throws -> IntervalReport {
+    var told: [UInt8] = []
+    if let folder {
+      _ = try AtomicDirectory.verify(folder)
+      told = try Array(readState(of: trainer, from: folder, identity: identity))
+      try trainer.policy.load(StateDictionary(contentsOf: folder))
+    }
+    let state = try decoder.decode(State.self, from: Data(trainer.ranks.broadcast(told)))
+    try trainer.ranks?.gradients.broadcast(trainer.policy.weights.storage, from: 0)
+    try trainer.restoreMoments(
+      folder.map { try SafetensorsFile(contentsOf: $0.appendingPathComponent(optimizerFile)) })
+    let reference = folder?.appendingPathComponent(referenceFile)
+    try trainer.reference.restore(
+      reference.flatMap { FileManager.default.fileExists(atPath: $0.path) ? try SafetensorsFile(contentsOf: $0) : nil },
+      ranks: trainer.ranks)
+    trainer.proceed(
+      behind: state.step, optimizerSteps: state.optimizerSteps, skippedSteps: state.skippedSteps,
+      skippedInARow: state.skippedInARow)
+    return state.interval
+  }
+
+  /// The bytes of a checkpoint's state, which belongs to the trainer's run.
+  private static func readState(
+    of trainer: Trainer, from folder: URL, identity: [String: String]
+  ) throws -> Data {
     let file = folder.appendingPathComponent(stateFile)
+    let bytes: Data
     let state: State
     do {
-      let decoder = JSONDecoder()
-      decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-      state = try decoder.decode(State.self, from: Data(contentsOf: file))
+      bytes = try Data(contentsOf: file)
+      state = try decoder.decode(State.self, from: bytes)
     } catch {
       throw CheckpointError(
         .damaged, file: file.path, "is not the state of a run: \(error.localizedDescription)",
@@ -94,17 +120,14 @@ public enum RunCheckpoint {
       return before == now ? nil : "\(name): \(before ?? "not set") there, \(now ?? "not set") now"
     }
     guard differences.isEmpty else { throw TrainingError.otherRun(checkpoint: folder.path, differences: differences) }
+    return bytes
+  }
 
-    try trainer.policy.load(StateDictionary(contentsOf: folder))
-    try trainer.restoreMoments(SafetensorsFile(contentsOf: folder.appendingPathComponent(optimizerFile)))
-    let reference = folder.appendingPathComponent(referenceFile)
-    if FileManager.default.fileExists(atPath: reference.path) {
-      try trainer.reference.restore(SafetensorsFile(contentsOf: reference))
-    }
-    trainer.proceed(
-      behind: state.step, optimizerSteps: state.optimizerSteps, skippedSteps: state.skippedSteps,
-      skippedInARow: state.skippedInARow)
-    return state.interval
+  private static var decoder: JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    return decoder
   }
 }
 
@@ -114,17 +137,28 @@ extension Trainer {
     try known.merging(["reference model": String(reference.contentHash().prefix(16))]) { known, _ in known }
   }
 
-  /// The optimizer's moments as `first.<parameter>` and `second.<parameter>`.
-  fileprivate var moments: OrderedDictionary<String, Tensor> {
+  /// The optimizer's moments as `first.<parameter>` and `second.<parameter>`; nil on all ranks but the first.
+  fileprivate func gatherMoments() throws(TorchError) -> OrderedDictionary<String, Tensor>? {
+    let (first, second) = (try update.gather(.first), try update.gather(.second))
+    guard let first, let second else { return nil }
     var tensors: OrderedDictionary<String, Tensor> = [:]
     for (index, (name, _)) in policy.namedParameters.enumerated() {
-      tensors["first.\(name)"] = optimizer.firstMoments.views[index]
-      tensors["second.\(name)"] = optimizer.secondMoments.views[index]
+      tensors["first.\(name)"] = first.views[index]
+      tensors["second.\(name)"] = second.views[index]
     }
     return tensors
   }
 
-  fileprivate func restoreMoments(_ file: SafetensorsFile) throws {
-    for (name, tensor) in moments { try tensor.copyInPlace(file.tensor(name)) }
+  fileprivate func restoreMoments(_ file: SafetensorsFile?) throws {
+    for moment in WeightUpdate.Moment.allCases {
+      let whole = try file.map { file in
+        let whole = try FlatBuffer(like: policy.namedParameters)
+        for (view, (name, _)) in zip(whole.views, policy.namedParameters) {
+          try view.copyInPlace(file.tensor("\(moment.rawValue).\(name)"))
+        }
+        return whole
+      }
+      try update.scatter(moment, from: whole)
+    }
   }
 }

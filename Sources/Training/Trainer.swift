@@ -4,10 +4,11 @@ import MiniMind
 import Preferences
 import Torch
 
-/// Direct Preference Optimization of one model in one process: the optimizer step and what it needs.
+/// Direct Preference Optimization of one model: the optimizer step and what it needs.
 ///
 /// A step is synchronous and belongs to one thread; only the packing of the next batches happens on another. Loss and
-/// gradients are means over the pairs of the step's whole batch, however it was divided into micro-batches.
+/// gradients are means over the pairs of the step's whole batch, however it was divided into micro-batches and, where
+/// several processes train together, among them.
 public final class Trainer {
   /// The model in training.
   public let policy: CausalLM
@@ -24,9 +25,14 @@ public final class Trainer {
   /// How many of them were the last steps.
   private(set) var skippedInARow = 0
 
-  let optimizer: AdamW
-  private let gradients: FlatBuffer
-  let reference: ReferenceModel
+  /// What this process is doing.
+  public let activity = Activity()
+  /// The processes that train together; nil for one alone.
+  public let ranks: Ranks?
+  /// The frozen model that the policy is compared with.
+  public let reference: ReferenceModel
+
+  let update: WeightUpdate
   private let pairs: [TokenizedPair]
   private let device: Device
   private var batches: Prefetcher<StepBatches>?
@@ -40,59 +46,81 @@ public final class Trainer {
   ///   - policy: the model to train, in place
   ///   - reference: a model with weights of its own, usually the same to start with
   ///   - pairs: what to learn from; none may be dropped
-  /// - Throws: `TorchError` when there is no memory for gradients and optimizer.
+  ///   - ranks: the processes that train together, each with the same model, pairs and options
+  /// - Throws: `TorchError` when there is no memory for gradients and optimizer, or another rank fails.
   public init(
-    policy: CausalLM, reference: CausalLM, pairs: [TokenizedPair], options: TrainingOptions
+    policy: CausalLM, reference: CausalLM, pairs: [TokenizedPair], options: TrainingOptions, ranks: Ranks? = nil
   ) throws(TorchError) {
     self.policy = policy
+    self.ranks = ranks
     self.reference = ReferenceModel(reference, keepsResults: options.cachesReference)
     self.pairs = pairs
     self.options = options
     device = policy.weights.storage.device
     plan = BatchPlan(
-      pairCount: pairs.count, globalBatchSize: options.globalBatchSize(), epochs: options.epochs,
+      pairCount: pairs.count, globalBatchSize: options.globalBatchSize(worldSize: ranks.size), epochs: options.epochs,
       maxSteps: options.maxSteps, shuffles: options.shuffles, seed: options.seed)
     schedule = options.schedule(totalSteps: plan.totalSteps)
-    gradients = try FlatBuffer(like: policy.namedParameters)
-    for (view, (_, parameter)) in zip(gradients.views, policy.namedParameters) {
-      try parameter.value.setRequiresGrad(true)
-      try parameter.value.setGradient(view)
-    }
-    optimizer = try AdamW(parameters: policy.weights, gradients: gradients, options: options.adam)
+    // Equal already, where all ranks have read the same files; this makes sure.
+    try ranks?.gradients.broadcast(policy.weights.storage, from: 0)
+    update = try WeightUpdate(
+      parameters: policy.weights, named: policy.namedParameters, ranks: ranks, options: options.adam)
   }
 
   deinit {
     batches?.cancel()
   }
 
-  /// One optimizer step: forward and backward over its pairs, clipping, AdamW.
+  /// One optimizer step: forward and backward over its pairs, the exchange between ranks, clipping, AdamW.
   ///
+  /// - Parameter stops: asked once, when the step is computed: whether this process wishes to stop behind it
   /// - Throws: `TrainingError` when the loss does not start where it must or gradients stay infinite, `TorchError`.
-  public func step() throws -> StepReport {
+  public func step(stops: () -> Bool = { false }) throws -> StepReport {
     let started = ContinuousClock.now
     let step = completedSteps + 1
+    activity.set(.waitingForData, step: step)
     let batches = nextBatches()
     let waited = ContinuousClock.now - started
 
-    try gradients.storage.fillInPlace(0)
+    activity.set(.computing)
+    try update.clearGradients()
     var metrics = PreferenceMetrics()
-    for batch in batches.packed {
+    for (place, batch) in batches.packed.enumerated() {
+      if place == batches.packed.count - 1 { try update.expectLastBackward() }
       metrics += try accumulateGradients(batch, pairsOfStep: batches.pairCount)
     }
-    if step == 1 { try checkStart(metrics) }
+    if batches.packed.isEmpty { try update.expectLastBackward() }
 
-    let norm = try clipGradientNorm(gradients, maximum: options.maxGradientNorm)
+    activity.set(.exchangingGradients)
+    let communication = try update.finishExchange()
+    let together = try sum(metrics, stops: stops())
+    activity.set(.updating)
+    if step == 1 { try checkStart(together.metrics) }
+
+    let norm = try update.clip(maximum: options.maxGradientNorm)
     let rate = schedule.rate(ofStep: step)
     if norm.isFinite {
       skippedInARow = 0
-      try withoutGrad { () throws(TorchError) in try optimizer.step(learningRate: rate) }
+      try update.apply(learningRate: rate)
     } else {
-      try skipUpdate(step: step, pairs: batches.packed.flatMap(\.pairIndices))
+      try skipUpdate(step: step)
     }
     completedSteps = step
     return StepReport(
-      step: step, epoch: plan.epoch(afterStep: step), metrics: metrics, gradientNorm: norm, learningRate: rate,
-      isSkipped: !norm.isFinite, duration: ContinuousClock.now - started, dataWait: waited)
+      step: step, epoch: plan.epoch(afterStep: step), metrics: together.metrics, ownMetrics: metrics,
+      gradientNorm: norm, learningRate: rate, isSkipped: !norm.isFinite, isLastWish: together.stops,
+      duration: ContinuousClock.now - started, dataWait: waited, communication: communication.total,
+      exposedCommunication: communication.exposed)
+  }
+
+  /// The sums over all ranks, and whether one of them wishes to stop.
+  private func sum(_ metrics: PreferenceMetrics, stops: Bool) throws(TorchError) -> (
+    metrics: PreferenceMetrics, stops: Bool
+  ) {
+    guard let ranks else { return (metrics, stops) }
+    var sums = try ranks.control.sum(metrics.sums + [stops ? 1 : 0])
+    let stops = sums.removeLast() > 0
+    return (PreferenceMetrics(sums: sums), stops)
   }
 
   /// Adds the gradients of a micro-batch's part of the mean loss.
@@ -105,20 +133,19 @@ public final class Trainer {
     return try PreferenceMetrics(result, policy: policy, tokenCount: batch.tokenCount)
   }
 
-  /// Means over held-out pairs, without gradients.
+  /// Sums over held-out pairs, without gradients, each rank over its share.
   ///
   /// - Parameters:
-  ///   - pairs: with indices that do not collide with those of the training pairs where results are kept
   ///   - reference: the reference to compare with
-  /// - Throws: `TorchError` when LibTorch fails.
+  ///   - pairs: with indices that do not collide with those of the training pairs where results are kept
+  ///   - progress: told the number of pairs done by this process
+  /// - Throws: `TorchError` when LibTorch or another rank fails.
   public static func evaluate(
     _ policy: CausalLM, reference: ReferenceModel, pairs: [TokenizedPair], options: TrainingOptions,
-    progress: (Int) -> Void = { _ in }
+    ranks: Ranks? = nil, progress: (Int) -> Void = { _ in }
   ) throws(TorchError) -> PreferenceMetrics {
-    // Longest first: if memory does not suffice, it shows at once.
-    let ordered = pairs.sorted { ($0.treeLength, $1.index) > ($1.treeLength, $0.index) }
     var sums = PreferenceMetrics()
-    for packed in options.microBatches(of: ordered) {
+    for packed in options.microBatches(of: ranks.share(of: pairs, sharesPrefix: options.sharesPrefix).longestFirst) {
       let batch = try DeviceBatch(packed, device: policy.weights.storage.device)
       sums += try withoutGrad { () throws(TorchError) in
         let baseline = try reference.logProbabilities(batch, of: packed.pairIndices)
@@ -128,7 +155,28 @@ public final class Trainer {
       }
       progress(Int(sums.pairs))
     }
-    return sums
+    return PreferenceMetrics(sums: try ranks.sum(sums.sums))
+  }
+
+  /// Computes the reference's log-probabilities of all pairs that the run will see, each rank its share, where the options
+  /// say that they are kept; those that are known already are not computed again.
+  ///
+  /// - Parameter progress: told the number of pairs done and the number to do, of this process
+  /// - Throws: `TorchError` when LibTorch or another rank fails.
+  public func prepareReference(progress: (Int, Int) -> Void = { _, _ in }) throws(TorchError) {
+    guard options.cachesReference else { return }
+    activity.set(.reference)
+    let steps = 1...min(plan.totalSteps, plan.stepsPerEpoch)
+    let seen = steps.flatMap(plan.pairs(ofStep:)).sorted().map { pairs[$0] }
+    let missing = seen.filter { !reference.knows($0.index) }
+    let own = ranks.share(of: missing, sharesPrefix: options.sharesPrefix).longestFirst
+    var done = 0
+    for packed in options.microBatches(of: own) {
+      _ = try reference.logProbabilities(DeviceBatch(packed, device: device), of: packed.pairIndices)
+      done += packed.pairCount
+      progress(done, own.count)
+    }
+    try reference.share(missing.map(\.index), among: ranks)
   }
 
   /// Where policy and reference start equal, every pair's loss is log 2 whatever the data; anything else is a defect.
@@ -138,16 +186,18 @@ public final class Trainer {
     guard abs(loss - log(2)) < 1e-3 else { throw TrainingError.wrongStart(loss: loss) }
   }
 
-  private func skipUpdate(step: Int, pairs: [Int]) throws {
+  private func skipUpdate(step: Int) throws {
     skippedSteps += 1
     skippedInARow += 1
-    guard skippedInARow < Self.toleratedSkips else { throw TrainingError.notFinite(step: step, pairs: pairs) }
+    guard skippedInARow < Self.toleratedSkips else {
+      throw TrainingError.notFinite(step: step, pairs: plan.pairs(ofStep: step).map { pairs[$0].index })
+    }
   }
 
   private func nextBatches() -> StepBatches {
     if let ready = batches?.next() { return ready }
     // The first step, or the first after a resume: from here on a thread packs ahead.
-    let maker = StepBatchMaker(plan: plan, pairs: pairs, options: options)
+    let maker = StepBatchMaker(plan: plan, pairs: pairs, options: options, rank: ranks.rank, worldSize: ranks.size)
     let first = completedSteps + 1
     let cursor = StepCursor(next: first + 1, last: plan.totalSteps)
     batches = Prefetcher { cursor.advance().map(maker.batches(ofStep:)) }
@@ -159,7 +209,7 @@ public final class Trainer {
     batches?.cancel()
     batches = nil
     completedSteps = step
-    optimizer.stepCount = optimizerSteps
+    update.stepCount = optimizerSteps
     self.skippedSteps = skippedSteps
     self.skippedInARow = skippedInARow
   }
@@ -171,34 +221,24 @@ public struct StepReport: Sendable {
   public let step: Int
   /// Passes over the pairs behind, in parts of one.
   public let epoch: Double
-  /// Sums over the step's pairs.
+  /// Sums over the step's pairs, of all ranks.
   public let metrics: PreferenceMetrics
+  /// Sums over those of this process.
+  public let ownMetrics: PreferenceMetrics
   /// Before clipping.
   public let gradientNorm: Double
   /// The rate used.
   public let learningRate: Double
   /// Whether the update was left out because the gradient was not finite.
   public let isSkipped: Bool
+  /// Whether this process or another wishes to stop here.
+  public let isLastWish: Bool
   /// From its beginning to its end.
   public let duration: Duration
   /// The part of it spent waiting for the batch.
   public let dataWait: Duration
-}
-
-/// The packed micro-batches of one step.
-struct StepBatches: Sendable {
-  let packed: [TreeBatch]
-  let pairCount: Int
-}
-
-/// Packs the pairs of any step.
-struct StepBatchMaker: Sendable {
-  let plan: BatchPlan
-  let pairs: [TokenizedPair]
-  let options: TrainingOptions
-
-  func batches(ofStep step: Int) -> StepBatches {
-    let chosen = plan.pairs(ofStep: step).map { pairs[$0] }
-    return StepBatches(packed: options.microBatches(of: chosen), pairCount: chosen.count)
-  }
+  /// Seconds from the first gradient that was sent to the last that came; 0 for a process alone.
+  public let communication: Double
+  /// Seconds of these that the backward pass did not hide.
+  public let exposedCommunication: Double
 }

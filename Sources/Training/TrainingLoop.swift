@@ -9,44 +9,10 @@ public protocol TrainingObserver: AnyObject {
   func trainer(_ trainer: Trainer, didStep report: StepReport) throws
   /// A logging interval is full, or the run is over.
   func trainer(_ trainer: Trainer, didFinish interval: IntervalReport) throws
-  /// It is time to evaluate.
+  /// It is time to evaluate; all ranks are told so at the same step.
   func evaluate(_ trainer: Trainer) throws
-  /// It is time to save a checkpoint.
+  /// It is time to save a checkpoint; all ranks are told so at the same step.
   func save(_ trainer: Trainer, interval: IntervalReport) throws
-}
-
-/// What happened since the last record.
-public struct IntervalReport: Sendable, Codable {
-  /// The last step of it.
-  public var step = 0
-  /// Its number of steps.
-  public var steps = 0
-  /// Passes over the pairs behind, in parts of one.
-  public var epoch = 0.0
-  /// Sums over its pairs.
-  public var metrics = PreferenceMetrics()
-  /// The gradient norm of its last step, before clipping.
-  public var gradientNorm = 0.0
-  /// The learning rate of its last step.
-  public var learningRate = 0.0
-  /// Seconds spent in its steps.
-  public var seconds = 0.0
-  /// Seconds of these spent waiting for batches.
-  public var dataWait = 0.0
-
-  /// An empty interval.
-  public init() {}
-
-  mutating func add(_ report: StepReport) {
-    step = report.step
-    steps += 1
-    epoch = report.epoch
-    metrics += report.metrics
-    gradientNorm = report.gradientNorm
-    learningRate = report.learningRate
-    seconds += report.duration / .seconds(1)
-    dataWait += report.dataWait / .seconds(1)
-  }
 }
 
 /// A wish from outside, for instance of a signal handler, that a run end after the step it is in.
@@ -79,22 +45,38 @@ extension Trainer {
   ) throws -> String? {
     var interval = interval
     while completedSteps < plan.totalSteps {
-      let report = try step()
+      let report = try step { stop.requestedBy != nil }
       interval.add(report)
       try observer.trainer(self, didStep: report)
 
       let isLast = completedSteps == plan.totalSteps
       if isLast || completedSteps % options.loggingSteps == 0 {
+        interval.ranks = try shares(of: interval)
         try observer.trainer(self, didFinish: interval)
         interval = IntervalReport()
       }
-      if !isLast, let every = options.evaluationSteps, completedSteps % every == 0 { try observer.evaluate(self) }
+      if !isLast, let every = options.evaluationSteps, completedSteps % every == 0 {
+        activity.set(.evaluating)
+        try observer.evaluate(self)
+      }
 
-      let stopped = isLast ? nil : stop.requestedBy
-      if stopped != nil || isDue(options.saveSteps) { try observer.save(self, interval: interval) }
-      if let stopped { return stopped }
+      // Ranks stop together, behind a step in which they have agreed to; a process alone just stops.
+      let stops = !isLast && (ranks == nil ? stop.requestedBy != nil : report.isLastWish)
+      if stops || isDue(options.saveSteps) {
+        activity.set(.saving)
+        let started = ContinuousClock.now
+        try observer.save(self, interval: interval)
+        interval.saving += (ContinuousClock.now - started) / .seconds(1)
+      }
+      if stops { return stop.requestedBy ?? "another rank" }
     }
     return nil
+  }
+
+  /// What each rank did in the interval.
+  private func shares(of interval: IntervalReport) throws(TorchError) -> [RankInterval] {
+    guard let ranks else { return [interval.own] }
+    return try ranks.control.gather(interval.own.numbers).map(RankInterval.init(numbers:))
   }
 
   private func isDue(_ every: Int?) -> Bool { every.map { completedSteps % $0 == 0 } ?? false }

@@ -17,6 +17,8 @@ typedef enum ctorch_status {
   CTORCH_OK = 0,
   CTORCH_ERROR = 1,
   CTORCH_OUT_OF_MEMORY = 2,
+  CTORCH_COMMUNICATION = 3, // a peer, the store or the network failed
+  CTORCH_TIMEOUT = 4,       // nothing came within the time given
 } ctorch_status;
 
 #define CTORCH_CHECKED __attribute__((warn_unused_result))

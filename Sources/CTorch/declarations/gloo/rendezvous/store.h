@@ -1,0 +1,18 @@
+// See ../algorithm.h. LibTorch's header derives a class from this one. We never make an object of either: the order of
+// the functions, and with it the layout of the virtual table, is Gloo's own affair.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace gloo::rendezvous {
+class Store {
+public:
+  virtual ~Store() = default;
+  virtual void set(const std::string &key, const std::vector<char> &value) = 0;
+  virtual std::vector<char> get(const std::string &key) = 0;
+  virtual void wait(const std::vector<std::string> &keys) = 0;
+  virtual void wait(const std::vector<std::string> &keys, const std::chrono::milliseconds &timeout) = 0;
+};
+} // namespace gloo::rendezvous

@@ -1,0 +1,38 @@
+// What the files on several processes share.
+#pragma once
+
+#include "ctorch_distributed.h"
+#include "internal.h"
+
+#include <torch/csrc/distributed/c10d/Backend.hpp>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+#include <torch/csrc/distributed/c10d/Work.hpp>
+
+struct ctorch_store_s {
+  c10::intrusive_ptr<c10d::Store> value;
+};
+struct ctorch_group_s {
+  c10::intrusive_ptr<c10d::Backend> value;
+};
+struct ctorch_work_s {
+  c10::intrusive_ptr<c10d::Work> value;
+};
+
+namespace ctorch {
+
+// As `guarded`, for what depends on other processes: whatever is not an error in the arguments is one of theirs.
+template <typename Body> ctorch_status communicating(char **error, Body &&body) noexcept {
+  return guarded(error, [&] {
+    try {
+      body();
+    } catch (const c10::Error &) {
+      throw;
+    } catch (const std::bad_alloc &) {
+      throw;
+    } catch (const std::exception &failure) {
+      C10_THROW_ERROR(DistBackendError, failure.what());
+    }
+  });
+}
+
+} // namespace ctorch

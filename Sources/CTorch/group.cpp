@@ -1,0 +1,85 @@
+#include "distributed.h"
+
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#ifdef USE_C10D_NCCL
+#include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
+#endif
+
+#include <chrono>
+
+using namespace ctorch;
+
+ctorch_status ctorch_group_gloo(ctorch_store store, int rank, int size, int64_t timeout_ms, const char *interface,
+                                const char *address, ctorch_group *out, char **error) {
+  return communicating(error, [&] {
+    using Gloo = c10d::ProcessGroupGloo;
+    auto options = Gloo::Options::create(std::chrono::milliseconds(timeout_ms));
+    // Not the default device: that one resolves the host's own name, which often leads to the loopback interface.
+    options->devices.push_back(interface ? Gloo::createDeviceForInterface(interface)
+                                         : Gloo::createDeviceForHostname(address));
+    *out = new ctorch_group_s{c10::make_intrusive<Gloo>(store->value, rank, size, options)};
+  });
+}
+
+ctorch_status ctorch_group_nccl(ctorch_store store, int rank, int size, int64_t timeout_ms, ctorch_group *out,
+                                char **error) {
+  return communicating(error, [&] {
+#ifdef USE_C10D_NCCL
+    auto options = c10d::ProcessGroupNCCL::Options::create();
+    options->timeout = std::chrono::milliseconds(timeout_ms);
+    *out = new ctorch_group_s{c10::make_intrusive<c10d::ProcessGroupNCCL>(store->value, rank, size, options)};
+#else
+    (void)store, (void)rank, (void)size, (void)timeout_ms, (void)out;
+    TORCH_CHECK(false, "this build of the program has no NCCL; it was made with a LibTorch for the CPU alone");
+#endif
+  });
+}
+
+void ctorch_group_free(ctorch_group group) { delete group; }
+
+ctorch_status ctorch_group_all_reduce(ctorch_group group, ctorch_tensor tensor, ctorch_work *out, char **error) {
+  return communicating(error, [&] {
+    std::vector<at::Tensor> tensors{tensor->value};
+    *out = new ctorch_work_s{group->value->allreduce(tensors)};
+  });
+}
+
+ctorch_status ctorch_group_broadcast(ctorch_group group, ctorch_tensor tensor, int root, ctorch_work *out,
+                                     char **error) {
+  return communicating(error, [&] {
+    std::vector<at::Tensor> tensors{tensor->value};
+    c10d::BroadcastOptions options;
+    options.rootRank = root;
+    *out = new ctorch_work_s{group->value->broadcast(tensors, options)};
+  });
+}
+
+ctorch_status ctorch_group_all_gather(ctorch_group group, ctorch_tensor output, ctorch_tensor input, ctorch_work *out,
+                                      char **error) {
+  return communicating(error, [&] {
+    at::Tensor all = output->value, own = input->value;
+    *out = new ctorch_work_s{group->value->_allgather_base(all, own)};
+  });
+}
+
+ctorch_status ctorch_group_send(ctorch_group group, ctorch_tensor tensor, int to, int tag, ctorch_work *out,
+                                char **error) {
+  return communicating(error, [&] {
+    std::vector<at::Tensor> tensors{tensor->value};
+    *out = new ctorch_work_s{group->value->send(tensors, to, tag)};
+  });
+}
+
+ctorch_status ctorch_group_receive(ctorch_group group, ctorch_tensor tensor, int from, int tag, ctorch_work *out,
+                                   char **error) {
+  return communicating(error, [&] {
+    std::vector<at::Tensor> tensors{tensor->value};
+    *out = new ctorch_work_s{group->value->recv(tensors, from, tag)};
+  });
+}
+
+ctorch_status ctorch_work_wait(ctorch_work work, char **error) {
+  return communicating(error, [&] { work->value->wait(); });
+}
+
+void ctorch_work_free(ctorch_work work) { delete work; }

@@ -1,0 +1,80 @@
+import CTorch
+
+/// Sums gradients over the ranks of a group while the backward pass still runs.
+///
+/// The flat gradient buffer is cut into buckets. During an armed backward pass a bucket is sent as soon as its gradients,
+/// and those of the buckets before it, are there (Li et al., 2020, "PyTorch Distributed", arXiv:2006.15704, section 3.2).
+public final class GradientReducer {
+  /// How long an exchange took, in seconds.
+  public struct Times: Sendable {
+    /// From the end of the backward pass to the end of the last bucket.
+    public var exposed: Double
+    /// From the start of the first bucket to the end of the last.
+    public var total: Double
+  }
+
+  /// The slices of the buffer, in elements, in the order in which they are sent: the last parameters first, whose
+  /// gradients come first.
+  public let buckets: [Range<Int>]
+  /// The slices whose sums this rank receives: all, or, where the work is divided, its part of each bucket and the few
+  /// elements that cannot be divided.
+  public let received: [Range<Int>]
+  private let handle: ctorch_reducer
+  private let group: ProcessGroup
+
+  /// - Parameters:
+  ///   - gradients: the buffer whose views are the variables' gradients
+  ///   - variables: in the order of the buffer
+  ///   - bucketBytes: a bucket takes parameters until it has so many
+  ///   - shards: whether a rank receives only the sums of its part of each bucket
+  /// - Throws: `TorchError` when the buffer and the variables do not fit each other.
+  public init(
+    _ group: ProcessGroup, gradients: FlatBuffer, variables: [Tensor], bucketBytes: Int = 25 << 20, shards: Bool
+  ) throws(TorchError) {
+    let parts = shards ? group.size : 1
+    let (buckets, homes) = gradients.buckets(ofBytes: bucketBytes, dividedBy: parts)
+    self.buckets = buckets
+    self.group = group
+    received = buckets.map { bucket in
+      guard bucket.count.isMultiple(of: parts) else { return bucket }
+      let part = bucket.count / parts
+      return parts == 1 ? bucket : bucket.lowerBound + part * group.rank..<bucket.lowerBound + part * (group.rank + 1)
+    }
+    let slices = buckets.map {
+      ctorch_bucket(
+        offset: Int64($0.lowerBound), count: Int64($0.count), shards: shards && $0.count.isMultiple(of: parts))
+    }
+    let reached = homes.map { ctorch_bucket_range(first: $0.lowerBound, last: $0.upperBound) }
+    handle = try withHandles(variables) { variables, count throws(TorchError) in
+      try withExtendedLifetime((group, gradients)) { () throws(TorchError) in
+        try newHandle("GradientReducer") {
+          ctorch_reducer_new(
+            group.handle, gradients.storage.handle, slices, slices.count, variables, reached, count,
+            Int32(group.rank), Int32(group.size), &$0, &$1)
+        }
+      }
+    }
+  }
+
+  deinit { ctorch_reducer_free(handle) }
+
+  /// The next backward pass is the step's last: it sends the gradients.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func arm() throws(TorchError) {
+    try withExtendedLifetime(self) { () throws(TorchError) in
+      try checked("GradientReducer.arm") { ctorch_reducer_arm(handle, &$0) }
+    }
+  }
+
+  /// Sends what the backward pass did not reach, and waits for all.
+  ///
+  /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
+  public func finish() throws(TorchError) -> Times {
+    var times = ctorch_exchange_times()
+    try withExtendedLifetime(self) { () throws(TorchError) in
+      try checked("GradientReducer.finish") { ctorch_reducer_finish(handle, &times, &$0) }
+    }
+    return Times(exposed: times.exposed, total: times.total)
+  }
+}

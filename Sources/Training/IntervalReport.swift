@@ -1,0 +1,119 @@
+import DPO
+
+/// What happened since the last record.
+public struct IntervalReport: Sendable, Codable {
+  /// The last step of it.
+  public var step = 0
+  /// Its number of steps.
+  public var steps = 0
+  /// Passes over the pairs behind, in parts of one.
+  public var epoch = 0.0
+  /// Sums over its pairs, of all ranks.
+  public var metrics = PreferenceMetrics()
+  /// The gradient norm of its last step, before clipping.
+  public var gradientNorm = 0.0
+  /// The learning rate of its last step.
+  public var learningRate = 0.0
+  /// Seconds spent in its steps.
+  public var seconds = 0.0
+  /// Seconds spent writing checkpoints between them.
+  public var saving = 0.0
+  /// What this process did of it.
+  public var own = RankInterval()
+  /// What each rank did; there once the interval is full.
+  public var ranks: [RankInterval] = []
+
+  /// An empty interval.
+  public init() {}
+
+  /// Seconds of its steps that the rank that waited longest spent waiting for batches.
+  public var dataWait: Double { (ranks.isEmpty ? [own] : ranks).map(\.dataWait).max() ?? 0 }
+
+  mutating func add(_ report: StepReport) {
+    step = report.step
+    steps += 1
+    epoch = report.epoch
+    metrics += report.metrics
+    gradientNorm = report.gradientNorm
+    learningRate = report.learningRate
+    let duration = report.duration / .seconds(1)
+    seconds += duration
+    own.pairs += report.ownMetrics.pairs
+    own.tokens += report.ownMetrics.tokens
+    own.seconds += duration
+    own.dataWait += report.dataWait / .seconds(1)
+    own.communication += report.communication
+    own.exposedCommunication += report.exposedCommunication
+  }
+}
+
+/// What one rank did in an interval; times in seconds.
+public struct RankInterval: Sendable, Codable, Hashable {
+  /// Pairs that it computed.
+  public var pairs = 0.0
+  /// Input tokens of them.
+  public var tokens = 0.0
+  /// Time of its steps.
+  public var seconds = 0.0
+  /// Time of these spent waiting for batches.
+  public var dataWait = 0.0
+  /// Time from the first gradient sent to the last one received.
+  public var communication = 0.0
+  /// Time of these behind its backward passes: the transfer, and waiting for slower ranks.
+  public var exposedCommunication = 0.0
+
+  /// Nothing.
+  public init() {}
+
+  /// Time in which it computed.
+  public var computing: Double { seconds - dataWait - exposedCommunication }
+
+  var numbers: [Double] { [pairs, tokens, seconds, dataWait, communication, exposedCommunication] }
+
+  init(numbers: [Double]) {
+    (pairs, tokens, seconds) = (numbers[0], numbers[1], numbers[2])
+    (dataWait, communication, exposedCommunication) = (numbers[3], numbers[4], numbers[5])
+  }
+}
+
+extension IntervalReport {
+  /// What an interval's time went to, other than computing.
+  public enum Bound: String, Sendable {
+    /// Nothing stood in the way of computing.
+    case compute
+    /// Batches came too late.
+    case data
+    /// Gradients took long to travel.
+    case communication
+    /// The other ranks waited for the slowest.
+    case straggler
+    /// Checkpoints were written.
+    case checkpoint
+  }
+
+  /// The largest part of the time that was not spent computing, if it is a tenth of the whole at least.
+  public var bound: Bound {
+    let ranks = ranks.isEmpty ? [own] : ranks
+    let count = Double(ranks.count)
+    let computing = ranks.map(\.computing)
+    let slowest = computing.max() ?? 0
+    // Nobody waits less for the gradients than the slowest rank: that is their way alone.
+    let transfer = ranks.map(\.exposedCommunication).min() ?? 0
+    let parts: [(Bound, Double)] = [
+      (.data, ranks.map(\.dataWait).max() ?? 0), (.communication, transfer),
+      (.straggler, slowest - computing.reduce(0, +) / count), (.checkpoint, saving),
+    ]
+    guard let largest = parts.max(by: { $0.1 < $1.1 }), largest.1 >= 0.1 * (seconds + saving) else { return .compute }
+    return largest.0
+  }
+
+  /// The rank that computed longest, and by how much longer than the median.
+  public var straggler: (rank: Int, ratio: Double)? {
+    guard ranks.count > 1, let rank = ranks.indices.max(by: { ranks[$0].computing < ranks[$1].computing }) else {
+      return nil
+    }
+    let sorted = ranks.map(\.computing).sorted()
+    let median = (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+    return median > 0 ? (rank, ranks[rank].computing / median) : nil
+  }
+}

@@ -1,0 +1,70 @@
+import Preferences
+import Torch
+
+/// The processes that train one model together, as seen by one of them: each has a whole copy of the weights and takes
+/// its share of every batch.
+public struct Ranks {
+  /// Carries numbers between hosts' memories: metrics, stop requests, checkpoints.
+  public let control: ProcessGroup
+  /// Carries gradients and weights.
+  public let gradients: ProcessGroup
+  /// Whether each rank keeps and updates only its part of the optimizer's state (ZeRO stage 1: Rajbhandari et al., 2019,
+  /// arXiv:1910.02054).
+  public let shardsOptimizer: Bool
+
+  /// - Parameters:
+  ///   - control: a group for tensors on CPUs
+  ///   - gradients: a group for tensors on the device; without, `control` carries them too
+  public init(control: ProcessGroup, gradients: ProcessGroup? = nil, shardsOptimizer: Bool = false) {
+    self.control = control
+    self.gradients = gradients ?? control
+    self.shardsOptimizer = shardsOptimizer
+  }
+
+  /// This process.
+  public var rank: Int { control.rank }
+  /// The number of processes.
+  public var size: Int { control.size }
+}
+
+extension Ranks? {
+  /// This process; 0 where it is alone.
+  var rank: Int { self?.rank ?? 0 }
+  /// The number of processes; 1 where it is alone.
+  var size: Int { self?.size ?? 1 }
+  /// Whether this process writes files.
+  var isFirst: Bool { rank == 0 }
+
+  /// The sums of numbers over all ranks.
+  func sum(_ numbers: [Double]) throws(TorchError) -> [Double] { try self?.control.sum(numbers) ?? numbers }
+
+  /// The numbers of the first rank; the others' are ignored, and may be more or fewer.
+  func broadcast(_ numbers: [Double]) throws(TorchError) -> [Double] {
+    guard let self else { return numbers }
+    let count = Int(try self.control.sum([rank == 0 ? Double(numbers.count) : 0])[0])
+    guard count > 0 else { return [] }
+    let tensor = try rank == 0 ? Tensor(numbers) : Tensor.zeros([count], dtype: .float64)
+    try self.control.broadcast(tensor, from: 0)
+    return try tensor.array(Double.self)
+  }
+
+  /// The bytes of the first rank.
+  func broadcast(_ bytes: [UInt8]) throws(TorchError) -> [UInt8] {
+    guard let self else { return bytes }
+    let count = Int(try self.control.sum([rank == 0 ? Double(bytes.count) : 0])[0])
+    guard count > 0 else { return [] }
+    let tensor = try rank == 0 ? Tensor(bytes) : Tensor.zeros([count], dtype: .uint8)
+    try self.control.broadcast(tensor, from: 0)
+    return try tensor.array(UInt8.self)
+  }
+
+  /// This rank's share of pairs, by the tokens that each costs, in the order given.
+  func share(of pairs: [TokenizedPair], sharesPrefix: Bool) -> [TokenizedPair] {
+    fairShares(of: pairs.map { $0.tokens(sharingPrefix: sharesPrefix) }, among: size)[rank].map { pairs[$0] }
+  }
+}
+
+extension TokenizedPair {
+  /// Input tokens that the pair costs.
+  func tokens(sharingPrefix: Bool) -> Int { sharingPrefix ? treeLength : chosenIDs.count + rejectedIDs.count }
+}

@@ -1,0 +1,188 @@
+import OrderedCollections
+import Torch
+
+/// From the gradients of a step to new weights: the exchange between ranks, clipping, AdamW.
+///
+/// Alone, a process updates everything. With ranks, gradients are summed during the backward pass, and every rank makes the
+/// same update; where the optimizer is sharded, each makes a part of it, and the parts are exchanged.
+final class WeightUpdate {
+  /// How long the exchange took, in seconds.
+  struct Communication {
+    /// What the backward pass did not hide.
+    var exposed = 0.0
+    /// All of it, from its first byte to its last.
+    var total = 0.0
+  }
+
+  private let parameters: FlatBuffer
+  private let gradients: FlatBuffer
+  private let ranks: Ranks?
+  private let reducer: GradientReducer?
+  /// One for each slice of the buffers that this rank updates.
+  private let optimizers: [AdamW]
+  private let slices: [Range<Int>]
+
+  /// Gives each parameter a gradient in a common buffer, and the optimizer its moments.
+  ///
+  /// - Throws: `TorchError` when there is no memory.
+  init(
+    parameters: FlatBuffer, named: [NamedParameter], ranks: Ranks?, options: AdamW.Options
+  ) throws(TorchError) {
+    self.parameters = parameters
+    self.ranks = ranks
+    let gradients = try FlatBuffer(like: named)
+    self.gradients = gradients
+    for (view, (_, parameter)) in zip(gradients.views, named) {
+      try parameter.value.setRequiresGrad(true)
+      try parameter.value.setGradient(view)
+    }
+    let shards = ranks?.shardsOptimizer ?? false
+    var reducer: GradientReducer?
+    if let ranks {
+      reducer = try GradientReducer(
+        ranks.gradients, gradients: gradients, variables: named.map(\.parameter.value), shards: shards)
+    }
+    self.reducer = reducer
+    slices = shards ? reducer?.received ?? [] : [0..<gradients.storage.count]
+    var optimizers: [AdamW] = []
+    for slice in slices {
+      optimizers.append(
+        try AdamW(
+          parameters: FlatBuffer(slice: slice, of: parameters), gradients: FlatBuffer(slice: slice, of: gradients),
+          options: options))
+    }
+    self.optimizers = optimizers
+  }
+
+  /// Updates made.
+  var stepCount: Int {
+    get { optimizers.first?.stepCount ?? 0 }
+    set { for optimizer in optimizers { optimizer.stepCount = newValue } }
+  }
+
+  /// Before a step's first backward pass.
+  func clearGradients() throws(TorchError) { try gradients.storage.fillInPlace(0) }
+
+  /// Before a step's last backward pass: from here on gradients are final, and go to the other ranks.
+  func expectLastBackward() throws(TorchError) { try reducer?.arm() }
+
+  /// Behind a step's last backward pass, also on a rank that had none: the gradients become sums over all ranks.
+  func finishExchange() throws(TorchError) -> Communication {
+    guard let times = try reducer?.finish() else { return Communication() }
+    return Communication(exposed: times.exposed, total: times.total)
+  }
+
+  /// Scales the gradients so that their norm is at most `maximum`, over all ranks.
+  ///
+  /// - Returns: the norm before
+  func clip(maximum: Double) throws(TorchError) -> Double {
+    guard ranks?.shardsOptimizer == true, let reducer else {
+      return try clipGradientNorm(gradients, maximum: maximum)
+    }
+    // The sum of squares over each rank's own parts; what could not be divided, all have, and the first counts it.
+    var squares = 0.0
+    for (bucket, slice) in zip(reducer.buckets, reducer.received) where bucket != slice || ranks.isFirst {
+      let norm = try gradients.storage.narrow(0, slice.lowerBound, slice.count).norm().item()
+      squares += norm * norm
+    }
+    let norm = try ranks.sum([squares])[0].squareRoot()
+    let scale = maximum / (norm + 1e-6)
+    guard maximum > 0, scale < 1 else { return norm }
+    for slice in slices { try gradients.storage.narrow(0, slice.lowerBound, slice.count).multiplyInPlace(scale) }
+    return norm
+  }
+
+  /// One update of all weights, on every rank.
+  func apply(learningRate: Double) throws(TorchError) {
+    try withoutGrad { () throws(TorchError) in
+      for optimizer in optimizers { try optimizer.step(learningRate: learningRate) }
+      try gatherWeights()
+    }
+  }
+
+  /// Every rank receives the parts that the others have updated.
+  private func gatherWeights() throws(TorchError) {
+    guard let ranks, ranks.shardsOptimizer, let reducer else { return }
+    var works: [ProcessGroup.Work] = []
+    for (bucket, slice) in zip(reducer.buckets, reducer.received) where bucket != slice {
+      let whole = try parameters.storage.narrow(0, bucket.lowerBound, bucket.count)
+      // A copy: not every back end lets the input lie within the output.
+      let own = try parameters.storage.narrow(0, slice.lowerBound, slice.count).clone()
+      works.append(try ranks.gradients.startAllGather(into: whole, from: own))
+    }
+    for work in works { try work.wait() }
+  }
+}
+
+// MARK: - The optimizer's state, whole
+
+extension WeightUpdate {
+  /// A moment of AdamW.
+  enum Moment: String, CaseIterable {
+    case first, second
+  }
+
+  /// A moment of all parameters in the layout of the weights, whatever the number of ranks; called by all ranks.
+  ///
+  /// - Returns: nil on all ranks but the first
+  func gather(_ moment: Moment) throws(TorchError) -> FlatBuffer? {
+    let whole = ranks.isFirst ? try FlatBuffer(like: parameters) : nil
+    // Where every rank holds everything, the first needs nobody.
+    try forEachSlice(of: ranks?.shardsOptimizer == true ? 0..<ranks.size : 0..<1) {
+      rank, slice, number throws(TorchError) in
+      let own = number.map { self.moment(moment, of: $0) }
+      if let whole {
+        let target = try whole.storage.narrow(0, slice.lowerBound, slice.count)
+        if let own { try target.copyInPlace(own) } else { try ranks?.control.receive(into: target, from: rank) }
+      } else if let own {
+        try ranks?.control.send(own, to: 0)
+      }
+    }
+    return whole
+  }
+
+  /// The opposite: all ranks take theirs of what the first has; called by all ranks.
+  ///
+  /// - Parameter whole: nil on all ranks but the first
+  func scatter(_ moment: Moment, from whole: FlatBuffer?) throws(TorchError) {
+    try forEachSlice(of: 0..<ranks.size) { rank, slice, number throws(TorchError) in
+      let own = number.map { self.moment(moment, of: $0) }
+      if let whole {
+        let source = try whole.storage.narrow(0, slice.lowerBound, slice.count)
+        if let own { try own.copyInPlace(source) } else { try ranks?.control.send(source, to: rank) }
+      } else if let own {
+        try ranks?.control.receive(into: own, from: 0)
+      }
+    }
+  }
+
+  private func moment(_ moment: Moment, of optimizer: Int) -> Tensor {
+    switch moment {
+    case .first: optimizers[optimizer].firstMoments.storage
+    case .second: optimizers[optimizer].secondMoments.storage
+    }
+  }
+
+  /// Goes through the slices of some ranks in one order.
+  ///
+  /// - Parameter body: the rank that holds the slice, where it is, and the number of the optimizer where this rank is it
+  private func forEachSlice(
+    of holders: Range<Int>, _ body: (Int, Range<Int>, Int?) throws(TorchError) -> Void
+  ) throws(TorchError) {
+    for rank in holders {
+      for (number, slice) in slices(of: rank).enumerated() {
+        try body(rank, slice, rank == ranks.rank ? number : nil)
+      }
+    }
+  }
+
+  private func slices(of rank: Int) -> [Range<Int>] {
+    guard let reducer, ranks?.shardsOptimizer == true else { return slices }
+    let size = ranks.size
+    return zip(reducer.buckets, reducer.received).map { bucket, own in
+      guard bucket != own else { return bucket }
+      let part = bucket.count / size
+      return bucket.lowerBound + part * rank..<bucket.lowerBound + part * (rank + 1)
+    }
+  }
+}
