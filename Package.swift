@@ -56,6 +56,8 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["Jinja", "OrderedJSON", collections]),
     .target(name: "Preferences", dependencies: ["Tokenization", "Jinja", "OrderedJSON", collections, crypto]),
     .target(name: "Observability", dependencies: ["OrderedJSON", logging, protobuf, collections]),
+    .target(name: "CLauncher", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
+    .target(name: "Launcher", dependencies: ["CLauncher"]),
 
     // LibTorch, and what stands on it.
     .target(
@@ -73,7 +75,7 @@ let package = Package(
       name: "minimind-dpo",
       dependencies: [
         "Training", "DPO", "MiniMind", "Preferences", "Tokenization", "Checkpoints", "Torch", "Observability",
-        "OrderedJSON", "Jinja", arguments, collections, logging, yams,
+        "Launcher", "OrderedJSON", "Jinja", arguments, collections, logging, yams,
       ]),
 
     // Tests.
@@ -85,6 +87,9 @@ let package = Package(
       name: "PreferencesTests", dependencies: ["Preferences", "Tokenization", "OrderedJSON"],
       resources: [.copy("Goldens")]),
     .testTarget(name: "ObservabilityTests", dependencies: ["Observability", "OrderedJSON"]),
+    // The launcher as a process of its own, without LibTorch.
+    .executableTarget(name: "launcher-fixture", dependencies: ["Launcher"], path: "Tests/LauncherFixture"),
+    .testTarget(name: "LauncherTests", dependencies: ["Launcher", "launcher-fixture", subprocess]),
     .testTarget(name: "TorchTests", dependencies: ["Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Torch", "OrderedJSON"], resources: [.copy("Goldens")]),

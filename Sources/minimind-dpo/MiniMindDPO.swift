@@ -17,8 +17,8 @@ struct MiniMindDPO: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      Train.self, Evaluate.self, InspectData.self, Convert.self, Generate.self, Chat.self, Initialize.self, Report.self,
-      Bench.self, Demo.self,
+      Train.self, Launch.self, Evaluate.self, InspectData.self, Convert.self, Generate.self, Chat.self, Initialize.self,
+      Report.self, Bench.self, Demo.self,
     ])
 
   /// Parses, runs, and turns whatever goes wrong into a message on stderr and the exit code that design and README name.

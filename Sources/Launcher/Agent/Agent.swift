@@ -1,0 +1,224 @@
+import Foundation
+
+/// The launcher on one node: starts the workers, watches them, passes on their output and the signals that it gets, stops
+/// and restarts them, and says in the end what failed first.
+///
+/// One thread does all of it and waits in one place (``turn(atMost:)``), so that every event is seen in its order. It must
+/// live as long as the process, since the kernel kills the workers when it ends.
+public final class Agent {
+  private let options: LaunchOptions
+  private let program: WorkerProgram
+  private let environment: [String: String]
+  private let coordination: any Coordination
+  private let inbox: SignalInbox
+  private let console: AgentConsole
+  private let host = HostName.current
+
+  private var guardProcess: Guard?
+  private var group: WorkerGroup?
+  private var arrived: [CoordinationNews] = []
+  /// Signals from outside so far, and the one that came from another node.
+  private var signals: [Int32] = []
+  private var signalOfOthers: (number: Int32, at: ContinuousClock.Instant)?
+  private var lost: LaunchError?
+  private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+
+  /// - Parameters:
+  ///   - options: what to do
+  ///   - program: what the workers run
+  ///   - environment: the launcher's, which the workers inherit
+  ///   - stores: makes the stores in which nodes and workers meet
+  ///   - inbox: where signals arrive
+  ///   - output: descriptor for the workers' stdout
+  ///   - error: descriptor for their stderr and the launcher's own words
+  public init(
+    _ options: LaunchOptions, program: WorkerProgram, environment: [String: String], stores: any StoreProvider,
+    inbox: SignalInbox = SignalInbox(), output: Int32 = STDOUT_FILENO, error: Int32 = STDERR_FILENO
+  ) {
+    self.options = options
+    self.program = program
+    self.environment = environment
+    self.inbox = inbox
+    console = AgentConsole(output: output, error: error)
+    coordination = SingleNode(options, stores: stores)
+  }
+
+  /// Runs the job to its end.
+  ///
+  /// - Parameter catchingSignals: whether the signals of the process (`--signals-to-handle`) go to the workers
+  /// - Returns: what the process should exit with
+  public func run(catchingSignals: Bool = true) -> Int32 {
+    let caught = catchingSignals ? options.signals.compactMap(SignalName.number(of:)) : []
+    signal(SIGPIPE, SIG_IGN)
+    // Where children vanish by themselves, nobody learns how they ended.
+    signal(SIGCHLD, SIG_DFL)
+    inbox.receive(caught)
+    defer { inbox.release(caught) }
+    let code: Int32
+    do {
+      guardProcess = try Guard()
+      code = try work()
+    } catch {
+      console.say("error: \(error)")
+      code = (error as? LaunchError ?? LaunchError(.unavailable, "\(error)")).code.rawValue
+    }
+    coordination.leave()
+    flush()
+    return code
+  }
+
+  private func work() throws -> Int32 {
+    let runID = options.runID ?? UUID().uuidString.lowercased()
+    let logs = try LogFolder(
+      folder: options.logFolder, runID: runID,
+      keepsLogs: options.redirects != StreamChoice() || options.tee != StreamChoice())
+    defer { logs.remove() }
+    var attempt = 0
+    while true {
+      coordination.begin(attempt: attempt)
+      guard let plan = try awaited({ if case .plan(let plan) = $0 { plan } else { nil } }) else { return signalCode }
+      let starter = WorkerStarter(
+        options: options, program: program, environment: environment, plan: plan, runID: runID, logs: logs,
+        console: console, host: host)
+      let group = try starter.start(under: guardProcess)
+      self.group = group
+      if attempt == 0 { console.say(starter.announcement) }
+      while !group.hasEnded { turn() }
+      coordination.conclude(group.report(signal: signals.first ?? signalOfOthers?.number))
+      group.release()
+      self.group = nil
+      if let lost { throw lost }
+      guard let outcome = try awaited({ if case .outcome(let outcome) = $0 { outcome } else { nil } }) else {
+        return signalCode
+      }
+      report(outcome, logs)
+      guard let next = outcome.restart else { return outcome.code }
+      attempt = next
+      console.say("launch: starting all workers again (restart \(attempt) of \(options.maxRestarts))")
+    }
+  }
+
+  private var signalCode: Int32 { 128 + (signals.last ?? SIGTERM) }
+
+  private func report(_ outcome: JobOutcome, _ logs: LogFolder) {
+    // Output first: nothing of it may come behind the last words.
+    if let root = WorkerFailure.root(of: outcome.failures) {
+      console.say(FailureSummary(root: root, all: outcome.failures, stopped: outcome.stopped).text)
+    }
+    if let cause = outcome.cause { console.say("launch: \(cause)") }
+  }
+
+  // MARK: Waiting
+
+  /// Takes turns until the news has come; nil when a signal ends the wait. Throws when it cannot come any more.
+  private func awaited<News>(_ select: (CoordinationNews) -> News?) throws(LaunchError) -> News? {
+    let before = signals.count
+    while true {
+      if let lost { throw lost }
+      for (index, news) in arrived.enumerated() {
+        if let found = select(news) {
+          arrived.remove(at: index)
+          return found
+        }
+      }
+      if signals.count > before { return nil }
+      turn(atMost: arrived.isEmpty && coordination.wakeDescriptor == nil ? .zero : nil)
+    }
+  }
+
+  /// Waits until something happens, at most for a moment, and deals with all that happened.
+  private func turn(atMost limit: Duration? = nil) {
+    var waits = WaitList()
+    waits.add(inbox.descriptor)
+    waits.add(coordination.wakeDescriptor)
+    for stream in group?.streams ?? [] { waits.add(stream.descriptor) }
+    let running = group?.running ?? []
+    for worker in running { waits.add(worker.exitDescriptor?.number) }
+    for outlet in console.outlets where outlet.hasWaiting { waits.add(outlet.descriptor, writing: true) }
+    waits.wait(atMost: limit ?? patience(running))
+
+    while let signal = inbox.next() { receive(signal) }
+    coordination.news().forEach(receive)
+    console.outlets.forEach { $0.flush() }
+    guard let group else { return console.showHeld() }
+    for stream in group.streams { stream.relay(into: &buffer) }
+    console.showHeld()
+    let new = group.look()
+    for failure in new {
+      coordination.tell(failure: failure)
+      if !group.hasEnded { console.say("launch: rank \(failure.rank) failed: \(failure.ending)") }
+    }
+    if !group.failures.isEmpty, !group.hasEnded {
+      group.stop(knowingCause: group.failures.contains(where: \.isPrimary))
+    }
+    for worker in group.tick() {
+      console.say("launch: rank \(worker.place.rank) did not stop within \(Self.text(options.shutdownTimeout)); killed")
+    }
+  }
+
+  private func patience(_ running: [WorkerProcess]) -> Duration {
+    // Without descriptors that tell of their end (Linux before 5.3), workers have to be looked at.
+    let interval = running.contains { $0.exitDescriptor == nil } ? 0.01 : max(0.01, min(1, options.monitorInterval))
+    let untilDeadline = group?.nextDeadline.map { max(.zero, $0 - .now) }
+    return [.seconds(interval), untilDeadline, console.holdsSome ? Screen.patience : nil].compactMap(\.self).min()
+      ?? .seconds(interval)
+  }
+
+  /// Writes out what is left, for as long as somebody reads and no further signal comes.
+  private func flush() {
+    let before = signals.count
+    while console.outlets.contains(where: \.hasWaiting), signals.count == before { turn() }
+  }
+
+  // MARK: News
+
+  private func receive(_ signal: Int32) {
+    // The scheduler signals all nodes, and they tell each other: the workers are to hear of it once.
+    if let other = signalOfOthers, other.number == signal, signals.isEmpty, .now - other.at < .seconds(5) {
+      signals.append(signal)
+      return
+    }
+    signals.append(signal)
+    pass(signal, "\(SignalName.of(signal))")
+    if signals.count == 1 { coordination.tell(signal: signal) }
+  }
+
+  private func pass(_ signal: Int32, _ origin: String) {
+    guard let group, !group.hasEnded else { return }
+    if signals.count > 2 {
+      console.say("launch: \(origin), the third signal: killing the workers")
+      return group.killAll()
+    }
+    let workers = group.running.count
+    console.say(
+      "launch: \(origin): passed on to \(workers) worker\(workers == 1 ? "" : "s"), which "
+        + "\(workers == 1 ? "has" : "have") \(Self.text(options.shutdownTimeout)) to stop")
+    group.pass(signal)
+  }
+
+  private func receive(_ news: CoordinationNews) {
+    switch news {
+    case .plan, .outcome: arrived.append(news)
+    case .message(let text): console.say("launch: \(text)")
+    case .failure(let failure):
+      guard let group, !group.hasEnded else { return }
+      console.say("launch: rank \(failure.rank) on host \(failure.host) failed: \(failure.ending)")
+      group.stop(knowingCause: failure.isPrimary)
+    case .signal(let number, let host):
+      guard signals.isEmpty, signalOfOthers == nil else { return }
+      signalOfOthers = (number, .now)
+      pass(number, "\(SignalName.of(number)) on host \(host)")
+    case .lost(let error):
+      lost = error
+      guard let group, !group.hasEnded else { return }
+      console.say("launch: \(error)")
+      group.stop(knowingCause: true)
+      // The peers of these workers are out of reach; there is nothing that they could finish together.
+      group.kill(by: .now + .seconds(min(10, options.shutdownTimeout)))
+    }
+  }
+
+  private static func text(_ seconds: Double) -> String {
+    seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
+  }
+}

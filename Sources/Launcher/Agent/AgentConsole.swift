@@ -1,0 +1,20 @@
+/// Where the launcher shows things: its stdout and stderr, which are one screen when they are the same terminal or file.
+final class AgentConsole {
+  let output: Screen
+  let error: Screen
+  private static let ownSource = -1
+
+  init(output: Int32, error: Int32) {
+    self.error = Screen(Outlet(error))
+    self.output = Outlet.identity(output) == Outlet.identity(error) ? self.error : Screen(Outlet(output))
+  }
+
+  private var screens: [Screen] { output === error ? [error] : [output, error] }
+  var outlets: [Outlet] { screens.map(\.outlet) }
+  var holdsSome: Bool { screens.contains(where: \.holdsSome) }
+
+  func showHeld() { screens.forEach { $0.showHeld() } }
+
+  /// A line, or several, of the launcher's own.
+  func say(_ text: String) { error.show(Array((text + "\n").utf8)[...], from: Self.ownSource) }
+}

@@ -1,0 +1,113 @@
+import Foundation
+
+/// The workers of an attempt on this node: watched together, stopped together.
+final class WorkerGroup {
+  let workers: [WorkerProcess]
+  let streams: [WorkerStream]
+  private let host: String
+  private let logs: [Int: [String]]
+  /// Failures in the order in which they were noticed.
+  private(set) var failures: [WorkerFailure] = []
+
+  /// When those that are still there get SIGTERM, and when SIGKILL.
+  private var terminateAt: ContinuousClock.Instant?
+  private(set) var killAt: ContinuousClock.Instant?
+  private var isTerminated = false
+  private let shutdownTimeout: Duration
+
+  /// How long the launcher waits for the cause when the first that it sees is a worker that lost a peer: whoever that was
+  /// may be on its way out, and SIGTERM would hide why.
+  static let patienceForCause = Duration.seconds(1)
+
+  /// - Parameter logs: paths of log files by local rank
+  init(
+    _ workers: [WorkerProcess], streams: [WorkerStream], logs: [Int: [String]], host: String, shutdownTimeout: Duration
+  ) {
+    self.workers = workers
+    self.streams = streams
+    self.logs = logs
+    self.host = host
+    self.shutdownTimeout = shutdownTimeout
+  }
+
+  var hasEnded: Bool { workers.allSatisfy { $0.ending != nil } }
+  var running: [WorkerProcess] { workers.filter { $0.ending == nil } }
+
+  /// Looks who ended. Returns the new failures. Of those that are noticed together, one that was killed comes before one
+  /// that gave up by itself, since the latter is more often the consequence.
+  func look() -> [WorkerFailure] {
+    let ended = workers.filter { $0.look() }
+    let failed = ended.filter { $0.ending?.isFailure == true && !$0.endedAsAsked }.sorted {
+      Self.weight($0) < Self.weight($1)
+    }
+    let new = failed.map { worker in
+      for stream in streams where stream.worker === worker { stream.relayAll() }
+      return WorkerFailure(
+        worker, ending: worker.ending ?? .exited(70), host: host, logs: logs[worker.place.localRank] ?? [])
+    }
+    for var failure in new {
+      failure.order = failures.count
+      failures.append(failure)
+    }
+    return Array(failures.suffix(new.count))
+  }
+
+  private static func weight(_ worker: WorkerProcess) -> Int {
+    switch worker.ending {
+    case .killed: 0
+    case .lostPeer: 2
+    default: 1
+    }
+  }
+
+  /// Stops everybody: SIGTERM now or, where the cause is not known yet, a moment later; SIGKILL at the timeout.
+  func stop(knowingCause: Bool, now: ContinuousClock.Instant = .now) {
+    let at = knowingCause ? now : now + Self.patienceForCause
+    terminateAt = min(terminateAt ?? at, at)
+    tick(now: now)
+  }
+
+  /// Passes a signal on, and gives those who hear it until the timeout.
+  func pass(_ signal: Int32, now: ContinuousClock.Instant = .now) {
+    running.forEach { $0.send(signal) }
+    killAt = min(killAt ?? now + shutdownTimeout, now + shutdownTimeout)
+  }
+
+  func killAll() { running.forEach { $0.send(SIGKILL) } }
+
+  /// Not later than this.
+  func kill(by deadline: ContinuousClock.Instant) { killAt = min(killAt ?? deadline, deadline) }
+
+  /// Does what is due. Returns those that were killed because they did not stop.
+  @discardableResult
+  func tick(now: ContinuousClock.Instant = .now) -> [WorkerProcess] {
+    if let terminateAt, now >= terminateAt, !isTerminated {
+      isTerminated = true
+      pass(SIGTERM, now: now)
+    }
+    guard let killAt, now >= killAt else { return [] }
+    let stubborn = running.filter { !$0.sentSignals.contains(SIGKILL) }
+    stubborn.forEach { $0.send(SIGKILL) }
+    return stubborn
+  }
+
+  /// The next moment at which ``tick(now:)`` has something to do.
+  var nextDeadline: ContinuousClock.Instant? { isTerminated ? killAt : [terminateAt, killAt].compactMap(\.self).min() }
+
+  /// Kills what workers left behind in their groups, and reads what is still to be read.
+  func release() {
+    workers.forEach { $0.release() }
+    for stream in streams {
+      stream.relayAll()
+      stream.finish()
+    }
+  }
+
+  func report(signal: Int32?) -> NodeReport {
+    let failed = Set(failures.map(\.rank))
+    let others = workers.filter { !failed.contains($0.place.rank) }
+    return NodeReport(
+      host: host, failures: failures, endings: others.compactMap(\.ending),
+      stopped: others.filter { $0.endedAsAsked || $0.ending == .stopped }.map(\.place.rank), signal: signal)
+  }
+}

@@ -1,0 +1,112 @@
+import Foundation
+
+/// Starts the workers of an attempt on this node.
+struct WorkerStarter {
+  let options: LaunchOptions
+  let program: WorkerProgram
+  let environment: [String: String]
+  let plan: AttemptPlan
+  let runID: String
+  let logs: LogFolder
+  let console: AgentConsole
+  let host: String
+
+  private var worldSize: Int { plan.nodeCount * options.workersPerNode }
+  private var threads: Int { max(1, AvailableCores.count() / options.workersPerNode) }
+
+  /// A line that tells what was started.
+  var announcement: String {
+    let count = options.workersPerNode
+    let first = plan.nodeRank * count
+    let here =
+      count == 1 ? "1 worker here, rank \(first)" : "\(count) workers here, ranks \(first)–\(first + count - 1)"
+    let nodes = plan.nodeCount == 1 ? "" : ", node \(plan.nodeRank) of \(plan.nodeCount)"
+    let given = environment["OMP_NUM_THREADS"].flatMap { $0.isEmpty ? nil : $0 }
+    let kept = logs.isTemporary ? "" : "; logs in \(logs.path)"
+    return "launch: \(here) of \(worldSize)\(nodes); they meet at "
+      + "\(Endpoint(host: plan.masterAddress, port: plan.masterPort)); OMP_NUM_THREADS=\(given ?? String(threads))\(kept)"
+  }
+
+  /// Starts them all; when one cannot be started, those before it are stopped again.
+  func start(under guardProcess: Guard?) throws(LaunchError) -> WorkerGroup {
+    guard let guardProcess else { throw LaunchError(.unavailable, "the guard of the workers is not there.") }
+    let input = isatty(STDIN_FILENO) == 1 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : STDIN_FILENO
+    defer { if input != STDIN_FILENO { close(input) } }
+    var workers: [WorkerProcess] = []
+    var streams: [WorkerStream] = []
+    var paths: [Int: [String]] = [:]
+    do {
+      for localRank in 0..<options.workersPerNode {
+        let folder = try logs.folder(attempt: plan.attempt, localRank: localRank)
+        let files = try StreamChoice.Stream.allCases.map { stream throws(LaunchError) in
+          try logFile(stream, localRank: localRank, folder: folder)
+        }
+        paths[localRank] = files.compactMap { $0?.path }
+        let worker = try WorkerProcess(
+          program, as: place(localRank, errorFile: folder + "/error.json"),
+          environment: variables(localRank, errorFile: folder + "/error.json"), input: input, under: guardProcess)
+        workers.append(worker)
+        for (stream, file) in zip(StreamChoice.Stream.allCases, files) {
+          streams.append(self.stream(stream, of: worker, log: file))
+        }
+      }
+    } catch {
+      workers.forEach { $0.release() }
+      throw error
+    }
+    return WorkerGroup(
+      workers, streams: streams, logs: paths, host: host, shutdownTimeout: .seconds(options.shutdownTimeout))
+  }
+
+  private func place(_ localRank: Int, errorFile: String) -> WorkerEnvironment {
+    WorkerEnvironment(
+      rank: plan.nodeRank * options.workersPerNode + localRank, localRank: localRank, worldSize: worldSize,
+      localWorldSize: options.workersPerNode, nodeRank: plan.nodeRank, masterAddress: plan.masterAddress,
+      masterPort: plan.masterPort, restartCount: plan.attempt, maxRestarts: options.maxRestarts, runID: runID,
+      errorFile: errorFile, launcherProcess: getpid())
+  }
+
+  private func variables(_ localRank: Int, errorFile: String) -> [String: String] {
+    var variables = WorkerEnvironment.environment(
+      for: place(localRank, errorFile: errorFile), role: options.role, signals: options.signals,
+      inheriting: environment, threads: threads)
+    if showsProgress(localRank) { variables["MINIMIND_DPO_TERMINAL_WIDTH"] = String(console.error.outlet.width) }
+    return variables
+  }
+
+  /// Whether a worker's progress line is seen by somebody: that of rank 0, on a terminal, as it is.
+  private func showsProgress(_ localRank: Int) -> Bool {
+    console.error.outlet.isTerminal && environment["TERM"] != "dumb" && plan.nodeRank == 0 && localRank == 0
+      && isShown(.error, localRank: localRank) && !options.tee.has(.error, localRank: localRank)
+  }
+
+  private func isShown(_ stream: StreamChoice.Stream, localRank: Int) -> Bool {
+    if options.shownLocalRanks?.contains(localRank) == false { return false }
+    return options.tee.has(stream, localRank: localRank) || !options.redirects.has(stream, localRank: localRank)
+  }
+
+  private func logFile(
+    _ stream: StreamChoice.Stream, localRank: Int, folder: String
+  ) throws(LaunchError) -> LogFile? {
+    guard options.tee.has(stream, localRank: localRank) || options.redirects.has(stream, localRank: localRank) else {
+      return nil
+    }
+    let console = console
+    return try LogFile("\(folder)/std\(stream == .output ? "out" : "err").log") {
+      console.say("launch: warning: \($0)")
+    }
+  }
+
+  private func stream(_ stream: StreamChoice.Stream, of worker: WorkerProcess, log: LogFile?) -> WorkerStream {
+    let localRank = worker.place.localRank
+    let screen = stream == .output ? console.output : console.error
+    // Attempts follow each other on the same screen.
+    let source = (plan.attempt * options.workersPerNode + localRank) * 2 + (stream == .output ? 0 : 1)
+    if stream == .error, showsProgress(localRank) { screen.immediate.insert(source) }
+    // The begun lines of a single worker cannot get in the way of others'.
+    if options.workersPerNode == 1 { screen.immediate.insert(source) }
+    return WorkerStream(
+      stream, of: worker, screen: isShown(stream, localRank: localRank) ? screen : nil, source: source, log: log,
+      prefix: options.tee.has(stream, localRank: localRank) ? "[\(options.role)\(localRank)]:" : "")
+  }
+}

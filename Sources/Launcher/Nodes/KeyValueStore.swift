@@ -1,0 +1,25 @@
+/// The store in which nodes and workers find each other: LibTorch's `TCPStore`, seen from a target that does without
+/// LibTorch. Calls come from one thread at a time. They throw when the host of the store does not answer.
+public protocol KeyValueStore: Sendable {
+  /// Writes a value.
+  func set(_ key: String, to value: [UInt8]) throws
+  /// The value, waiting for it if need be; throws when it does not come in time.
+  func get(_ key: String, timeout: Duration) throws -> [UInt8]
+  /// Whether the key has a value.
+  func check(_ key: String) throws -> Bool
+  /// Adds to a number that is 0 at first, and returns the sum.
+  func add(_ amount: Int, to key: String) throws -> Int
+  /// Writes `desired` where the key holds `expected`, or, with nothing expected, where it holds nothing; returns what it
+  /// holds then.
+  func compareAndSet(_ key: String, expected: [UInt8], desired: [UInt8]) throws -> [UInt8]
+  /// Removes a key, and returns whether it was there.
+  func delete(_ key: String) throws -> Bool
+}
+
+/// Makes stores.
+public protocol StoreProvider: Sendable {
+  /// Hosts a store on a socket that listens already, and belongs to it from here on. The store goes when it is released.
+  func host(listening: Int32, port: Int) throws -> any KeyValueStore
+  /// Connects to a store, trying for so long.
+  func connect(to endpoint: Endpoint, timeout: Duration) throws -> any KeyValueStore
+}

@@ -1,0 +1,43 @@
+import Foundation
+
+/// Who listens on a port of this machine.
+package enum PortOwner {
+  /// `process 4711 (python3 train.py)`, or why that is not known.
+  package static func describe(port: Int) -> String {
+    let sockets = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { listeners(table: text($0), port: port) }
+    guard !sockets.isEmpty else { return "a process of another network namespace or container" }
+    let names = Set(sockets.map { "socket:[\($0)]" })
+    for process in folder("/proc").compactMap({ Int32($0) }).sorted() {
+      for descriptor in folder("/proc/\(process)/fd") {
+        guard
+          let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/\(descriptor)"),
+          names.contains(target)
+        else { continue }
+        let command = text("/proc/\(process)/cmdline").split(separator: "\0").joined(separator: " ")
+        let name =
+          command.isEmpty ? text("/proc/\(process)/comm").trimmingCharacters(in: .whitespacesAndNewlines) : command
+        return "process \(process) (\(name.count > 200 ? name.prefix(200) + "…" : name))"
+      }
+    }
+    return "a process of another user (see ss -ltnp as root)"
+  }
+
+  /// Inodes of the sockets that listen on a port, from a table such as `/proc/net/tcp`.
+  private static func listeners(table: String, port: Int) -> [String] {
+    table.split(separator: "\n").dropFirst().compactMap { line in
+      let fields = line.split(separator: " ")
+      guard fields.count > 9, fields[3] == "0A", let colon = fields[1].lastIndex(of: ":"),
+        Int(fields[1][fields[1].index(after: colon)...], radix: 16) == port
+      else { return nil }
+      return String(fields[9])
+    }
+  }
+
+  private static func text(_ path: String) -> String {
+    String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+  }
+
+  private static func folder(_ path: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+  }
+}

@@ -1,0 +1,49 @@
+import Foundation
+
+/// How a process ended.
+public enum Ending: Hashable, Sendable, Codable, CustomStringConvertible {
+  /// By itself, with an exit code.
+  case exited(Int32)
+  /// By a signal.
+  case killed(by: Int32)
+
+  /// What a shell would call it: the code, or 128 + signal.
+  public var code: Int32 {
+    switch self {
+    case .exited(let code): code
+    case .killed(let signal): 128 + signal
+    }
+  }
+
+  /// Stopped behind a checkpoint, as asked: no failure, and no success either (EX_TEMPFAIL).
+  static let stopped = Ending.exited(75)
+  /// Lost another process or a device: most often the consequence of a failure elsewhere (EX_UNAVAILABLE).
+  static let lostPeer = Ending.exited(69)
+
+  var isFailure: Bool { self != .exited(0) && self != .stopped }
+
+  /// Whether the same would happen again: wrong usage, bad data, missing input, an output that cannot be written.
+  var isDeterministic: Bool {
+    if case .exited(let code) = self { [64, 65, 66, 73].contains(code) } else { false }
+  }
+
+  /// In words.
+  public var description: String {
+    switch self {
+    case .killed(by: SIGKILL):
+      "killed by SIGKILL (by hand, or by the kernel or a scheduler when memory ran out: see dmesg)"
+    case .killed(let signal): "killed by \(SignalName.of(signal))"
+    case .exited(let code):
+      switch code {
+      case 64: "exit code 64 (usage)"
+      case 65: "exit code 65 (bad data)"
+      case 66: "exit code 66 (missing input)"
+      case 69: "exit code 69 (lost another process, or a device)"
+      case 70: "exit code 70 (internal error)"
+      case 73: "exit code 73 (cannot write)"
+      case 75: "exit code 75 (stopped behind a checkpoint)"
+      default: "exit code \(code)"
+      }
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import CLauncher
+import Foundation
+
+/// A worker: a process in a group of its own, whose output comes through pipes.
+///
+/// swift-subprocess has no place for PR_SET_PDEATHSIG between fork and exec on Linux, and its children are children of
+/// a thread and wait functions that are not ours to keep alive; so CLauncher forks, and one thread does it all. A worker
+/// that ended stays a zombie until ``release()``: until then its group's number is not given away, and a signal to the
+/// group cannot hit others.
+final class WorkerProcess {
+  let place: WorkerEnvironment
+  let id: pid_t
+  let startedAt = ContinuousClock.now
+  private(set) var ending: Ending?
+  private(set) var endedAt: Date?
+  /// Readable when the process ended; nil on kernels without such descriptors.
+  let exitDescriptor: Descriptor?
+  let output: Descriptor
+  let error: Descriptor
+  var lastLines = LastLines()
+  /// Signals that the launcher sent it; ends by those are not its own failures.
+  private(set) var sentSignals: Set<Int32> = []
+  private let guardProcess: Guard
+
+  init(
+    _ program: WorkerProgram, as place: WorkerEnvironment, environment: [String: String], input: Int32,
+    under guardProcess: Guard
+  ) throws(LaunchError) {
+    let output = try PipeEnds()
+    let error = try PipeEnds()
+    let arguments = program.arguments.map { strdup($0) } + [nil]
+    let variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    let path = strdup(program.path)
+    defer {
+      (arguments + variables).forEach { free($0) }
+      free(path)
+    }
+    id = arguments.withUnsafeBufferPointer { arguments in
+      variables.withUnsafeBufferPointer { variables in
+        var request = claunch_request(
+          path: path, arguments: arguments.baseAddress, environment: variables.baseAddress, input: input,
+          output: output.writing.number, error: error.writing.number, guard: guardProcess.descriptor)
+        return claunch_start(&request)
+      }
+    }
+    guard id > 0 else {
+      let reason = String(cString: strerror(-id))
+      throw LaunchError(
+        -id == ENOENT || -id == EACCES || -id == ENOEXEC ? .missingInput : .unavailable,
+        "cannot start \(program.path): \(reason).")
+    }
+    self.place = place
+    self.output = output.reading
+    self.error = error.reading
+    self.guardProcess = guardProcess
+    let descriptor = claunch_pidfd(id)
+    exitDescriptor = descriptor >= 0 ? Descriptor(owning: descriptor) : nil
+  }
+
+  /// Looks whether it has ended. Returns true the first time that it has.
+  func look() -> Bool {
+    guard ending == nil else { return false }
+    var code: Int32 = 0
+    var bySignal = false
+    let answer = claunch_ended(id, &code, &bySignal)
+    if answer == 0 { return false }
+    // Somebody else took the child's status; that it failed is the safe guess.
+    if answer < 0 { code = 70 }
+    ending = bySignal ? .killed(by: code) : .exited(code)
+    endedAt = Date()
+    return true
+  }
+
+  /// Sends a signal to the worker and whatever it started in its group. One that is stopped is woken to hear it.
+  func send(_ signal: Int32) {
+    if ending == nil { sentSignals.insert(signal) }
+    kill(-id, signal)
+    if signal != SIGKILL { kill(-id, SIGCONT) }
+  }
+
+  /// Whether it ended because the launcher asked it to.
+  var endedAsAsked: Bool {
+    switch ending {
+    case .killed(let signal)?: sentSignals.contains(signal)
+    // What a shell, and many a program, makes of the signal.
+    case .exited(let code)?: code > 128 && sentSignals.contains(code - 128)
+    case nil: false
+    }
+  }
+
+  /// Kills what is left of its group, and lets go of its numbers.
+  func release() {
+    kill(-id, SIGKILL)
+    claunch_guard_dismiss(guardProcess.descriptor, id)
+    claunch_reap(id)
+  }
+}
+
+/// The small process that kills the workers when the launcher was killed.
+final class Guard {
+  let descriptor: Int32
+  private let process: pid_t
+
+  init() throws(LaunchError) {
+    var process: pid_t = 0
+    descriptor = claunch_guard_start(&process)
+    self.process = process
+    guard descriptor >= 0 else {
+      throw LaunchError(.unavailable, "cannot start a process: \(String(cString: strerror(-descriptor))).")
+    }
+  }
+
+  deinit {
+    close(descriptor)
+    claunch_reap(process)
+  }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import Foundation
+import Launcher
+import Torch
+
+/// `launch`: several processes of a command, as torchrun starts them.
+struct Launch: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Starts a command in several processes, on this machine or several, with torchrun's options.")
+
+  // Options may be shortened, and those of the worker are not ours: LaunchOptions reads them all.
+  @Argument(parsing: .captureForPassthrough, help: "torchrun's options, then a command with its own.")
+  var arguments: [String] = []
+
+  func run() throws {
+    try Self.start(arguments)
+  }
+
+  /// Runs a job to its end, and ends the process as it did.
+  ///
+  /// - Parameter arguments: launch's own options, the command of the workers, and its options
+  static func start(_ arguments: [String]) throws -> Never {
+    let environment = ProcessInfo.processInfo.environment
+    let options: LaunchOptions
+    let program: WorkerProgram
+    do throws(LaunchError) {
+      guard
+        let parsed = try LaunchOptions.parse(
+          arguments, environment: environment, devices: { Runtime.cudaDeviceCount })
+      else {
+        Output.line(LaunchOptions.help())
+        Foundation.exit(0)
+      }
+      options = parsed
+      program = try WorkerProgram(options, commands: commands, environment: environment)
+    } catch {
+      throw Failure(Failure.Code(rawValue: error.code.rawValue) ?? .internal, error.description)
+    }
+    Foundation.exit(Agent(options, program: program, environment: environment, stores: TorchStores()).run())
+  }
+
+  /// What workers can be.
+  private static var commands: [String] {
+    MiniMindDPO.configuration.subcommands.map { $0._commandName }.filter { $0 != Launch._commandName }
+  }
+}
+
+/// LibTorch's stores, which workers under torchrun know as well.
+struct TorchStores: StoreProvider {
+  private struct Hosted: KeyValueStore {
+    let store: Store
+    func set(_ key: String, to value: [UInt8]) throws { try store.set(key, to: value) }
+    func get(_ key: String, timeout: Duration) throws -> [UInt8] { try store.get(key, timeout: timeout) }
+    func check(_ key: String) throws -> Bool { try store.exists(key) }
+    func add(_ amount: Int, to key: String) throws -> Int { try store.add(amount, to: key) }
+    func compareAndSet(_ key: String, expected: [UInt8], desired: [UInt8]) throws -> [UInt8] {
+      try store.compareAndSet(key, expected: expected, desired: desired)
+    }
+    func delete(_ key: String) throws -> Bool { try store.delete(key) }
+  }
+
+  func host(listening: Int32, port: Int) throws -> any KeyValueStore {
+    Hosted(store: try Store.hosting(port: port, listening: listening))
+  }
+
+  func connect(to endpoint: Endpoint, timeout: Duration) throws -> any KeyValueStore {
+    Hosted(store: try Store.connecting(to: endpoint.host, port: endpoint.port, timeout: timeout))
+  }
+}
