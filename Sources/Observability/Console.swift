@@ -19,16 +19,20 @@ public final class Console: Sendable {
   private let status = Mutex("")
 
   /// A console on an open descriptor, which it does not close. What is nil is found out from the terminal and the
-  /// environment; tests set it.
+  /// environment; tests set it. `MINIMIND_DPO_TERMINAL_WIDTH` is set where what is written goes through a pipe to a
+  /// terminal of that many columns, as `launch` passes on the messages of rank 0.
   public init(
     descriptor: CInt, isInteractive: Bool? = nil, usesColor: Bool? = nil, width: Int? = nil,
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) {
-    let interactive = isInteractive ?? (isatty(descriptor) == 1 && environment["TERM"] != "dumb")
+    let isTerminal = isatty(descriptor) == 1
+    let widthBehindPipe =
+      isTerminal ? nil : environment["MINIMIND_DPO_TERMINAL_WIDTH"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
+    let interactive = isInteractive ?? ((isTerminal || widthBehindPipe != nil) && environment["TERM"] != "dumb")
     self.descriptor = descriptor
     self.isInteractive = interactive
     self.usesColor = usesColor ?? (interactive && (environment["NO_COLOR"] ?? "").isEmpty)
-    fixedWidth = width
+    fixedWidth = width ?? widthBehindPipe
   }
 
   /// Columns of the terminal at this moment (people resize windows); 80 where there is none.

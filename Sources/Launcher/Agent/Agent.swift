@@ -40,7 +40,8 @@ public final class Agent {
     self.environment = environment
     self.inbox = inbox
     console = AgentConsole(output: output, error: error)
-    coordination = SingleNode(options, stores: stores)
+    coordination =
+      options.nodes.upperBound == 1 ? SingleNode(options, stores: stores) : ManyNodes(options, stores: stores)
   }
 
   /// Runs the job to its end.
@@ -55,19 +56,19 @@ public final class Agent {
     inbox.receive(caught)
     defer { inbox.release(caught) }
     let code: Int32
-    do {
+    do throws(LaunchError) {
       guardProcess = try Guard()
       code = try work()
     } catch {
+      coordination.leave(because: error.description)
       console.say("error: \(error)")
-      code = (error as? LaunchError ?? LaunchError(.unavailable, "\(error)")).code.rawValue
+      code = error.code.rawValue
     }
-    coordination.leave()
     flush()
     return code
   }
 
-  private func work() throws -> Int32 {
+  private func work() throws(LaunchError) -> Int32 {
     let runID = options.runID ?? UUID().uuidString.lowercased()
     let logs = try LogFolder(
       folder: options.logFolder, runID: runID,
@@ -76,7 +77,9 @@ public final class Agent {
     var attempt = 0
     while true {
       coordination.begin(attempt: attempt)
-      guard let plan = try awaited({ if case .plan(let plan) = $0 { plan } else { nil } }) else { return signalCode }
+      guard let plan = try awaited({ if case .plan(let plan) = $0 { plan } else { nil } }) else {
+        return stoppedBySignal()
+      }
       let starter = WorkerStarter(
         options: options, program: program, environment: environment, plan: plan, runID: runID, logs: logs,
         console: console, host: host)
@@ -87,21 +90,34 @@ public final class Agent {
       coordination.conclude(group.report(signal: signals.first ?? signalOfOthers?.number))
       group.release()
       self.group = nil
-      if let lost { throw lost }
-      guard let outcome = try awaited({ if case .outcome(let outcome) = $0 { outcome } else { nil } }) else {
-        return signalCode
+      if let lost {
+        if let root = WorkerFailure.root(of: group.failures) {
+          console.say(FailureSummary(root: root, all: group.failures, stopped: []).text)
+        }
+        throw lost
       }
-      report(outcome, logs)
-      guard let next = outcome.restart else { return outcome.code }
+      guard let outcome = try awaited({ if case .outcome(let outcome) = $0 { outcome } else { nil } }) else {
+        return stoppedBySignal()
+      }
+      guard let next = outcome.restart else {
+        coordination.leave(because: nil)
+        report(outcome)
+        return outcome.code
+      }
+      report(outcome)
       attempt = next
       console.say("launch: starting all workers again (restart \(attempt) of \(options.maxRestarts))")
     }
   }
 
-  private var signalCode: Int32 { 128 + (signals.last ?? SIGTERM) }
+  private func stoppedBySignal() -> Int32 {
+    let signal = signals.last ?? SIGTERM
+    console.say("launch: stopped by \(SignalName.of(signal))")
+    coordination.leave(because: "stopped by \(SignalName.of(signal))")
+    return 128 + signal
+  }
 
-  private func report(_ outcome: JobOutcome, _ logs: LogFolder) {
-    // Output first: nothing of it may come behind the last words.
+  private func report(_ outcome: JobOutcome) {
     if let root = WorkerFailure.root(of: outcome.failures) {
       console.say(FailureSummary(root: root, all: outcome.failures, stopped: outcome.stopped).text)
     }
@@ -204,6 +220,10 @@ public final class Agent {
       guard let group, !group.hasEnded else { return }
       console.say("launch: rank \(failure.rank) on host \(failure.host) failed: \(failure.ending)")
       group.stop(knowingCause: failure.isPrimary)
+    case .nodeLost(let cause):
+      guard let group, !group.hasEnded else { return }
+      console.say("launch: \(cause)")
+      group.stop(knowingCause: true)
     case .signal(let number, let host):
       guard signals.isEmpty, signalOfOthers == nil else { return }
       signalOfOthers = (number, .now)

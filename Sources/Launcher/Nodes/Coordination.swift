@@ -13,18 +13,21 @@ protocol Coordination: AnyObject {
   func tell(signal: Int32)
   /// All workers of this node ended.
   func conclude(_ report: NodeReport)
-  /// The job is over for this node. Waits, within limits, for those that still need it.
-  func leave()
+  /// The job is over for this node, or, for a reason, it leaves the others alone. Waits, within limits, for those that
+  /// still need it.
+  func leave(because cause: String?)
 }
 
 /// What comes from the other nodes, or from the agreement with them.
-enum CoordinationNews {
+enum CoordinationNews: Sendable {
   /// The attempt begins.
   case plan(AttemptPlan)
   /// A worker of another node failed.
   case failure(WorkerFailure)
   /// Another node got a signal.
   case signal(Int32, host: String)
+  /// Another node is not there any more: the attempt is over for all.
+  case nodeLost(String)
   /// How the attempt ended for the whole job.
   case outcome(JobOutcome)
   /// The job cannot go on, here.

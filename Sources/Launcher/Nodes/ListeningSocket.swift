@@ -1,12 +1,12 @@
 import Foundation
 
 /// A TCP port that is ours from the moment it is chosen: bound and listening before anybody is told its number.
-struct ListeningSocket {
-  let descriptor: Int32
-  let port: Int
+package struct ListeningSocket {
+  package let descriptor: Int32
+  package let port: Int
 
   /// A free port that only this machine can reach.
-  static func local() throws(LaunchError) -> ListeningSocket {
+  package static func local() throws(LaunchError) -> ListeningSocket {
     if let socket = open(AF_INET, port: 0, onlyLocal: true) ?? open(AF_INET6, port: 0, onlyLocal: true) {
       return socket
     }
@@ -14,7 +14,7 @@ struct ListeningSocket {
   }
 
   /// A given port at every address of this machine; nil when it is taken.
-  static func everywhere(port: Int) throws(LaunchError) -> ListeningSocket? {
+  package static func everywhere(port: Int) throws(LaunchError) -> ListeningSocket? {
     // One socket for both families where the machine has both.
     if let socket = open(AF_INET6, port: port, onlyLocal: false) { return socket }
     if errno == EADDRINUSE { return nil }

@@ -1,0 +1,52 @@
+import Foundation
+
+/// The agreement of several nodes, through a store that node 0 hosts. A thread of its own talks to the store, since no
+/// answer may come for a long time while the workers here have to be watched.
+final class ManyNodes: Coordination {
+  private let options: LaunchOptions
+  private let stores: any StoreProvider
+  private let mailbox = Mailbox()
+  private var isStarted = false
+  private var isLost = false
+
+  init(_ options: LaunchOptions, stores: any StoreProvider) {
+    self.options = options
+    self.stores = stores
+  }
+
+  var wakeDescriptor: Int32? { mailbox.wakeDescriptor }
+
+  func begin(attempt: Int) {
+    mailbox.ask(.begin(attempt: attempt))
+    guard !isStarted else { return }
+    isStarted = true
+    let thread = Thread { [options, stores, mailbox] in NodeLoop(options, stores: stores, mailbox: mailbox).run() }
+    thread.name = "nodes"
+    thread.start()
+  }
+
+  func news() -> [CoordinationNews] {
+    let news = mailbox.takeNews()
+    for case .lost in news { isLost = true }
+    // The thread may hang in a call that the network swallowed.
+    if !isLost, let last = mailbox.lastAnswer, .now - last > .seconds(options.patience + 2),
+      let endpoint = options.endpoint
+    {
+      isLost = true
+      return news + [.lost(.storeLost(endpoint, "no answer for \(Int(options.patience)) s"))]
+    }
+    return news
+  }
+
+  func tell(failure: WorkerFailure) { mailbox.ask(.failure(failure)) }
+  func tell(signal: Int32) { mailbox.ask(.signal(signal)) }
+  func conclude(_ report: NodeReport) { mailbox.ask(.conclude(report)) }
+
+  func leave(because cause: String?) {
+    guard isStarted else { return }
+    mailbox.ask(.leave(because: cause))
+    // The thread's own limit is shorter; this one is for a thread that hangs.
+    let deadline = ContinuousClock.now + .seconds(isLost ? 1 : options.patience + 5)
+    while !mailbox.isClosed, .now < deadline { usleep(10_000) }
+  }
+}
