@@ -65,6 +65,7 @@ let package = Package(
       sources: hasLibTorch ? nil : ["MissingLibTorch.cpp"],
       cxxSettings: cxxSettings, linkerSettings: linkerSettings),
     .target(name: "Torch", dependencies: ["CTorch"]),
+    .target(name: "Collectives", dependencies: ["Launcher", "Torch", logging]),
     .target(name: "Checkpoints", dependencies: ["Torch", "OrderedJSON", crypto, collections]),
     .target(name: "MiniMind", dependencies: ["Torch", "Checkpoints", "OrderedJSON", collections]),
     .target(name: "DPO", dependencies: ["MiniMind", "Preferences", "Torch"]),
@@ -75,7 +76,7 @@ let package = Package(
       name: "minimind-dpo",
       dependencies: [
         "Training", "DPO", "MiniMind", "Preferences", "Tokenization", "Checkpoints", "Torch", "Observability",
-        "Launcher", "OrderedJSON", "Jinja", arguments, collections, logging, yams,
+        "Collectives", "Launcher", "OrderedJSON", "Jinja", arguments, collections, logging, yams,
       ]),
 
     // Tests.

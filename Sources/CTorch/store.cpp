@@ -60,6 +60,20 @@ ctorch_status ctorch_store_get(ctorch_store store, const char *key, int64_t time
   });
 }
 
+ctorch_status ctorch_store_get_all(ctorch_store store, const char *const *keys, size_t key_count, void **bytes,
+                                   size_t *lengths, char **error) {
+  return communicating(error, [&] {
+    std::vector<uint8_t> joined;
+    const auto values = store->value->multiGet(std::vector<std::string>(keys, keys + key_count));
+    for (size_t i = 0; i < key_count; ++i) {
+      lengths[i] = values[i].size();
+      joined.insert(joined.end(), values[i].begin(), values[i].end());
+    }
+    size_t total = 0;
+    give(joined, bytes, &total);
+  });
+}
+
 ctorch_status ctorch_store_check(ctorch_store store, const char *key, bool *exists, char **error) {
   return communicating(error, [&] { *exists = store->value->check({key}); });
 }

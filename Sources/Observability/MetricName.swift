@@ -39,6 +39,10 @@ public enum MetricName {
   public static let dataWaitTime = "time/data_wait"
   /// Seconds a step waited for communication that computing did not hide.
   public static let communicationTime = "time/communication_exposed"
+  /// Time that the slowest rank computed, over the median of all ranks.
+  public static let stragglerRatio = "straggler/ratio"
+  /// The slowest rank.
+  public static let stragglerRank = "straggler/rank"
   /// Most memory in use so far, in bytes: on the device where there is one, else of the process.
   public static let peakMemory = "memory/peak_bytes"
 

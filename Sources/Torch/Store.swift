@@ -83,6 +83,30 @@ public final class Store: @unchecked Sendable {  // LibTorch guards a connection
     return try get(key, timeout: .seconds(10))
   }
 
+  /// The values of several keys, waiting for those that are not there yet, in one exchange with the host.
+  ///
+  /// - Throws: `TorchError` of kind `timeout` or `communication`.
+  public func get(all keys: [String]) throws(TorchError) -> [[UInt8]] {
+    var bytes: UnsafeMutableRawPointer?
+    var lengths = [Int](repeating: 0, count: keys.count)
+    let texts = keys.map { strdup($0) }
+    defer { for text in texts { free(text) } }
+    let pointers = texts.map { UnsafePointer($0) }
+    try calling("get") { ctorch_store_get_all(handle, pointers, keys.count, &bytes, &lengths, &$0) }
+    defer { ctorch_free_bytes(bytes) }
+    var values: [[UInt8]] = []
+    var start = 0
+    for length in lengths {
+      values.append(
+        Array(
+          UnsafeRawBufferPointer(
+            rebasing: UnsafeRawBufferPointer(
+              start: bytes, count: start + length)[start...])))
+      start += length
+    }
+    return values
+  }
+
   /// Whether a key has a value.
   ///
   /// - Throws: `TorchError` of kind `communication` when the host is gone.

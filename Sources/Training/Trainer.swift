@@ -26,7 +26,7 @@ public final class Trainer {
   private(set) var skippedInARow = 0
 
   /// What this process is doing.
-  public let activity = Activity()
+  public let activity: Activity
   /// The processes that train together; nil for one alone.
   public let ranks: Ranks?
   /// The frozen model that the policy is compared with.
@@ -49,9 +49,11 @@ public final class Trainer {
   ///   - ranks: the processes that train together, each with the same model, pairs and options
   /// - Throws: `TorchError` when there is no memory for gradients and optimizer, or another rank fails.
   public init(
-    policy: CausalLM, reference: CausalLM, pairs: [TokenizedPair], options: TrainingOptions, ranks: Ranks? = nil
+    policy: CausalLM, reference: CausalLM, pairs: [TokenizedPair], options: TrainingOptions, ranks: Ranks? = nil,
+    activity: Activity = Activity()
   ) throws(TorchError) {
     self.policy = policy
+    self.activity = activity
     self.ranks = ranks
     self.reference = ReferenceModel(reference, keepsResults: options.cachesReference)
     self.pairs = pairs

@@ -6,6 +6,8 @@ import Yams
 /// files are put before those of the command line, which therefore win.
 enum CommandLineArguments {
   static func prepared(_ arguments: [String]) throws -> [String] {
+    // What stands behind `launch` is for it and its workers to read.
+    if arguments.first == "launch" { return arguments }
     let spelled = arguments.map(withDashes)
     guard let command = spelled.first, !command.hasPrefix("-") else { return spelled }
     var rest: [String] = []
@@ -24,7 +26,7 @@ enum CommandLineArguments {
         index += 1
       }
     }
-    return [command] + fromFile + rest
+    return [command] + (command == "train" ? try MiniMindCommandLine.completed(fromFile + rest) : fromFile + rest)
   }
 
   /// `--per_device_batch_size=4` → `--per-device-batch-size=4`; values stay as they are.

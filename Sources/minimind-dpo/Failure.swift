@@ -1,7 +1,9 @@
 import ArgumentParser
 import Checkpoints
+import Collectives
 import Foundation
 import Jinja
+import Launcher
 import MiniMind
 import Observability
 import OrderedJSON
@@ -49,6 +51,12 @@ struct Failure: Error {
       self.init(
         error.isWriteFailure ? .cannotWrite : error.isMissingInput ? .missingInput : .badData, "\(error)")
     case let error as TrainingError: self.init(Self.code(for: error), "\(error)")
+    case let error as WorkerEnvironmentError: self.init(.usage, "\(error)")
+    case let error as LaunchError: self.init(Code(rawValue: error.code.rawValue) ?? .internal, error.description)
+    case let error as CollectiveError:
+      if case .disagreement = error { self.init(.badData, "\(error)") } else { self.init(.unavailable, "\(error)") }
+    case let error as TorchError where error.kind == .communication || error.kind == .timeout:
+      self.init(.unavailable, "\(error)")
     case let error as TorchError:
       self.init(
         .internal,
@@ -80,7 +88,31 @@ struct Failure: Error {
   func exit() -> Never {
     Console.standardError.clearStatus()
     if let parserError, MiniMindDPO.exitCode(for: parserError) != .failure { MiniMindDPO.exit(withError: parserError) }
-    Console.standardError.print("error: \(message)")
+    say()
     Foundation.exit(code.rawValue)
+  }
+
+  /// The same from a thread beside the one that works, which may never come back: nothing is waited for.
+  func leave(_ environment: WorkerEnvironment) -> Never {
+    Console.standardError.clearStatus()
+    say()
+    Foundation._exit(code.rawValue)
+  }
+
+  /// The message; of several processes, with the rank before it, and where the starter collects reasons, also there.
+  private func say() {
+    guard let environment = ThisProcess.environment, environment.isDistributed else {
+      return Console.standardError.print("error: \(message)")
+    }
+    Console.standardError.print("[rank \(environment.rank)] error: \(message)")
+    guard code != .stopped, let file = environment.errorFile else { return }
+    let reason: JSON = [
+      "message": [
+        "message": .string(message),
+        "extraInfo": ["py_callstack": .string(message), "timestamp": .string("\(Int(Date().timeIntervalSince1970))")],
+      ]
+    ]
+    // Written aside and renamed: torchrun does not survive half of such a file.
+    try? writeAtomically(Data(reason.serialized().utf8), to: URL(fileURLWithPath: file))
   }
 }

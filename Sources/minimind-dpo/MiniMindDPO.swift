@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Launcher
 import Logging
 import Observability
 
@@ -23,9 +24,11 @@ struct MiniMindDPO: ParsableCommand {
 
   /// Parses, runs, and turns whatever goes wrong into a message on stderr and the exit code that design and README name.
   static func main() {
-    LoggingSystem.bootstrap { _ in ConsoleLogHandler() }
+    LoggingSystem.bootstrap { _ in ThisProcess.logHandler() }
     do {
-      var command = try parseAsRoot(try CommandLineArguments.prepared(Array(CommandLine.arguments.dropFirst())))
+      let arguments = Array(CommandLine.arguments.dropFirst())
+      if let (launch, worker) = LaunchOptions.extracting(from: arguments) { try Launch.start(launch + worker) }
+      var command = try parseAsRoot(try CommandLineArguments.prepared(arguments))
       try command.run()
     } catch {
       Failure(error).exit()

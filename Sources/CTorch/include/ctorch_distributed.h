@@ -25,6 +25,9 @@ CTORCH_CHECKED ctorch_status ctorch_store_set(ctorch_store store, const char *ke
 // Waits for the key. *bytes is malloc'ed.
 CTORCH_CHECKED ctorch_status ctorch_store_get(ctorch_store store, const char *key, int64_t timeout_ms, void **bytes,
                                               size_t *count, char **error);
+// The values of keys that are all there, each *lengths[i] long, one behind the other in *bytes, which is malloc'ed.
+CTORCH_CHECKED ctorch_status ctorch_store_get_all(ctorch_store store, const char *const *keys, size_t key_count,
+                                                  void **bytes, size_t *lengths, char **error);
 CTORCH_CHECKED ctorch_status ctorch_store_check(ctorch_store store, const char *key, bool *exists, char **error);
 CTORCH_CHECKED ctorch_status ctorch_store_add(ctorch_store store, const char *key, int64_t amount, int64_t *sum,
                                               char **error);

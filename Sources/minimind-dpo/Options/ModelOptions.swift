@@ -86,7 +86,7 @@ struct ShapeArguments: ParsableArguments {
 
 /// Where and how fast to compute.
 struct DeviceArguments: ParsableArguments {
-  @Option(help: "Where to compute: auto, cpu or cuda.")
+  @Option(help: "Where to compute: auto, cpu or cuda; MiniMind's cuda:0 is taken as cuda.")
   var device = DeviceChoice.auto
 
   @Option(help: ArgumentHelp("CPU threads; without, all cores this process may use.", valueName: "count"))
@@ -114,6 +114,13 @@ struct DeviceArguments: ParsableArguments {
 /// What `--device` may name.
 enum DeviceChoice: String, ExpressibleByArgument, CaseIterable {
   case auto, cpu, cuda
+
+  /// MiniMind writes `cuda:0`. No process is tied to a number: each takes the device of its local rank among the visible
+  /// ones, and `CUDA_VISIBLE_DEVICES` decides which those are.
+  init?(argument: String) {
+    let isNumbered = argument.hasPrefix("cuda:") && Int(argument.dropFirst("cuda:".count)) != nil
+    self.init(rawValue: isNumbered ? "cuda" : argument)
+  }
 }
 
 extension DType: ExpressibleByArgument {

@@ -8,7 +8,8 @@ import Training
 final class Interruption: Sendable {
   private let sources: Mutex<[DispatchSourceSignal]>
 
-  init(_ stop: StopRequest) {
+  /// - Parameter speaks: of several processes that hear the same signal, one says so
+  init(_ stop: StopRequest, speaks: Bool = true) {
     let queue = DispatchQueue(label: "signals")
     sources = Mutex(
       [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
@@ -17,10 +18,13 @@ final class Interruption: Sendable {
         let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
         source.setEventHandler {
           if stop.requestedBy != nil {
-            Console.standardError.print("\(name) again: stopping at once. Finished checkpoints stay as they are.")
+            if speaks {
+              Console.standardError.print("\(name) again: stopping at once. Finished checkpoints stay as they are.")
+            }
             Foundation._exit(128 + number)
           }
           stop.request(by: name)
+          guard speaks else { return }
           Console.standardError.print(
             "\(name): finishing this step, then saving a checkpoint. Once more stops at once.")
         }

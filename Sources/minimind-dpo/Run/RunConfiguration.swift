@@ -20,10 +20,16 @@ enum RunConfiguration {
     return Node(value.description)
   }
 
+  /// What each process of a job may have otherwise: where it finds things, and with how many threads it works.
+  static let mayDiffer: Set<String> = [
+    "model", "tokenizer", "ref-model", "train-data", "eval-data", "output-dir", "token-cache", "device", "threads",
+  ]
+
   /// nil for what was not given; flags appear only where they are set.
-  private static func options(of command: Train) -> [(String, (any CustomStringConvertible)?)] {
+  static func options(of command: Train) -> [(String, (any CustomStringConvertible)?)] {
     func flag(_ value: Bool) -> Bool? { value ? true : nil }
     let (model, pairs, optimization, output) = (command.model, command.pairs, command.optimization, command.output)
+    let miniMind = command.miniMind
     return [
       ("model", model.model), ("tokenizer", model.tokenizer), ("ref-model", command.refModel),
       ("hidden-size", model.shape.hiddenSize), ("num-hidden-layers", model.shape.numHiddenLayers),
@@ -49,6 +55,11 @@ enum RunConfiguration {
       ("eval-steps", output.evalSteps), ("save-steps", output.saveSteps),
       ("save-total-limit", output.saveTotalLimit), ("save-dtype", output.saveDtype.rawValue),
       ("device", command.device.device.rawValue), ("threads", command.device.threads),
+      ("backend", command.distribution.backend.rawValue), ("zero-stage", command.distribution.zeroStage),
+      ("collective-timeout", command.distribution.collectiveTimeout),
+      ("from-weight", miniMind.fromWeight), ("save-dir", miniMind.saveDir), ("save-weight", miniMind.saveWeight),
+      ("dtype", miniMind.dtype?.rawValue), ("num-workers", miniMind.numWorkers), ("use-wandb", flag(miniMind.useWandb)),
+      ("wandb-project", miniMind.wandbProject), ("use-compile", miniMind.useCompile == 1 ? 1 : nil),
     ]
   }
 }

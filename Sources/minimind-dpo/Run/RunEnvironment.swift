@@ -6,7 +6,7 @@ import Training
 
 /// `environment.json`: what a run ran on, for the report and for whoever has to reproduce it.
 enum RunEnvironment {
-  static func json(worldSize: Int, started: Date) throws -> JSON {
+  static func json(of job: Job, started: Date) throws -> JSON {
     let system = SystemInfo()
     return [
       "program": .string(Version.number),
@@ -15,7 +15,16 @@ enum RunEnvironment {
       "cpu_capability": .string(try Runtime.cpuCapability()),
       "threads": .integer(Runtime.threadCount),
       "device": "cpu",
-      "world_size": .integer(worldSize),
+      "world_size": .integer(job.worldSize),
+      "started_by": .string(job.environment.startedBy.rawValue),
+      "restarts": .integer(job.environment.restartCount),
+      "processes": .array(
+        (job.communicator?.roster.members ?? []).map { member in
+          [
+            "rank": .integer(member.rank), "host": .string(member.host), "device": .string(member.device),
+            "threads": .integer(member.threads),
+          ]
+        }),
       "host": .string(system.hostName),
       "operating_system": .string(system.operatingSystem),
       "kernel": .string(system.kernel),

@@ -11,13 +11,15 @@ import Training
 
 import struct Observability.Progress
 
-/// Listens to a run: writes metrics.jsonl and TensorBoard's events, moves the progress line, evaluates, saves.
+/// Listens to a run: writes metrics.jsonl and TensorBoard's events, moves the progress line, evaluates, saves. On all
+/// processes of a job but the first it only takes part in evaluations and checkpoints.
 final class RunRecorder: TrainingObserver {
   /// The totals so far; of this start of the run where it was resumed.
   private(set) var totals = RunTotals(steps: 0)
-  private let folder: RunFolder
-  private let metrics: MetricsFile
-  private let events: TensorBoardWriter
+  /// Told of every interval, behind its record.
+  var alsoRecords: (Trainer, IntervalReport) -> Void = { _, _ in }
+  /// nil on all processes of a job but the first.
+  private let files: (metrics: MetricsFile, events: TensorBoardWriter)?
   private let progress = ProgressLine()
   private let logger = Logger(label: "train")
   private let evaluationPairs: [TokenizedPair]
@@ -28,21 +30,35 @@ final class RunRecorder: TrainingObserver {
   private var latest: IntervalReport?
 
   /// - Parameters:
+  ///   - folder: nil on all processes of a job but the first
   ///   - resumedStep: the step behind which the run continues; 0 for a new one
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
-    folder: RunFolder, resumedStep: Int, evaluationPairs: [TokenizedPair], evaluationReference: ReferenceModel,
+    folder: RunFolder?, resumedStep: Int, evaluationPairs: [TokenizedPair], evaluationReference: ReferenceModel,
     saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
   ) throws {
-    self.folder = folder
     self.evaluationPairs = evaluationPairs
     self.evaluationReference = evaluationReference
     self.saveCheckpoint = saveCheckpoint
     firstStep = resumedStep
+    guard let folder else {
+      files = nil
+      return
+    }
     let file = folder.file("metrics.jsonl")
     let resumes = resumedStep > 0 && FileManager.default.fileExists(atPath: file.path)
-    metrics = resumes ? try MetricsFile(resuming: file, afterStep: resumedStep) : try MetricsFile(creating: file)
-    events = try TensorBoardWriter(folder: folder.location, resumingAfter: resumedStep > 0 ? resumedStep : nil)
+    files = (
+      resumes ? try MetricsFile(resuming: file, afterStep: resumedStep) : try MetricsFile(creating: file),
+      try TensorBoardWriter(folder: folder.location, resumingAfter: resumedStep > 0 ? resumedStep : nil)
+    )
+  }
+
+  /// Computes the reference ahead, where its results are kept.
+  func prepareReference(_ trainer: Trainer) throws {
+    try trainer.prepareReference { done, total in
+      show(Progress(task: "reference", done: done, total: total, unit: "pair"))
+    }
+    progress.finish()
   }
 
   func trainer(_ trainer: Trainer, didStep report: StepReport) {
@@ -61,11 +77,12 @@ final class RunRecorder: TrainingObserver {
     if report.isSkipped {
       logger.warning("step \(report.step): the gradient is not a finite number; this update was left out")
     }
-    progress.update(state(trainer, report.metrics, latest, step: report.step))
+    show(state(trainer, report.metrics, latest, step: report.step))
   }
 
   func trainer(_ trainer: Trainer, didFinish interval: IntervalReport) throws {
     latest = interval
+    guard files != nil else { return }
     var record = MetricsRecord(step: interval.step)
     record[MetricName.epoch] = interval.epoch
     for (name, value) in interval.metrics.means {
@@ -81,12 +98,20 @@ final class RunRecorder: TrainingObserver {
     record[MetricName.pairsPerSecond] = interval.metrics.pairs / interval.seconds
     record[MetricName.stepTime] = interval.seconds / Double(interval.steps)
     record[MetricName.dataWaitTime] = interval.dataWait / Double(interval.steps)
+    if interval.ranks.count > 1 {
+      let exposed = interval.ranks.map(\.exposedCommunication).max() ?? 0
+      record[MetricName.communicationTime] = exposed / Double(interval.steps)
+      record[MetricName.stragglerRatio] = interval.straggler?.ratio
+      if let rank = interval.straggler?.rank { record.set(MetricName.stragglerRank, to: rank) }
+    }
     if let memory = ProcessMemory.current() { record.set(MetricName.peakMemory, to: memory.peakBytes) }
     try append(record)
     var state = self.state(trainer, interval.metrics, interval, step: interval.step)
     state.learningRate = interval.learningRate
     state.gradientNorm = interval.gradientNorm
     progress.report(state)
+    if interval.ranks.count > 1 { Console.standardError.print(RankLine(interval).text) }
+    alsoRecords(trainer, interval)
   }
 
   /// Measures the held-out pairs; nothing happens where there are none.
@@ -94,8 +119,9 @@ final class RunRecorder: TrainingObserver {
     guard !evaluationPairs.isEmpty else { return }
     let total = evaluationPairs.count
     let sums = try Trainer.evaluate(
-      trainer.policy, reference: evaluationReference, pairs: evaluationPairs, options: trainer.options
-    ) { progress.update(Progress(task: "eval", done: $0, total: total, unit: "pair")) }
+      trainer.policy, reference: evaluationReference, pairs: evaluationPairs, options: trainer.options,
+      ranks: trainer.ranks
+    ) { show(Progress(task: "eval", done: $0 * (trainer.ranks?.size ?? 1), total: total, unit: "pair")) }
     var record = MetricsRecord(step: trainer.completedSteps)
     record[MetricName.epoch] = trainer.plan.epoch(afterStep: trainer.completedSteps)
     for (name, value) in sums.means { record[MetricName.evaluationPrefix + name] = value }
@@ -119,12 +145,16 @@ final class RunRecorder: TrainingObserver {
   /// Closes the files of the run.
   func finish(_ totals: RunTotals) throws {
     progress.finish()
-    try metrics.finish(totals)
+    try files?.metrics.finish(totals)
   }
 
   private func append(_ record: MetricsRecord) throws {
-    try metrics.append(record)
-    try events.append(record)
+    try files?.metrics.append(record)
+    try files?.events.append(record)
+  }
+
+  private func show(_ state: Progress) {
+    if files != nil { progress.update(state) }
   }
 
   private func state(

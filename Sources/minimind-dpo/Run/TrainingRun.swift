@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Launcher
 import Logging
 import MiniMind
 import Observability
@@ -10,70 +11,79 @@ import Tokenization
 import Torch
 import Training
 
-/// `train` from its first line to its last: reads everything, trains, saves, sums up.
+/// `train` from its first line to its last: reads everything, trains, saves, sums up. Every process of a job does so; the
+/// first writes and speaks.
 struct TrainingRun {
   private let command: Train
+  private let environment: WorkerEnvironment
   private let logger = Logger(label: "train")
 
-  init(_ command: Train) { self.command = command }
+  init(_ command: Train) throws {
+    self.command = command
+    environment = try WorkerEnvironment(ProcessInfo.processInfo.environment)
+  }
 
   func run() throws {
     // Whether the folder can be used is worth knowing first; a run in it is replaced only once this one can begin.
-    let folder = try RunFolder(location, existing: existing == .overwrite ? .resume : existing)
+    let folder =
+      environment.rank == 0 ? try RunFolder(location, existing: existing == .overwrite ? .resume : existing) : nil
     do {
-      try run(in: folder)
+      let job = try Job(environment, timeout: command.distribution.collectiveTimeout)
+      try job.together { try run(in: folder, of: job) }
     } catch {
-      folder.removeIfUnused()
+      folder?.removeIfUnused()
       throw error
     }
   }
 
-  private func run(in folder: RunFolder) throws {
+  private func run(in folder: RunFolder?, of job: Job) throws {
+    let started = try startDate(of: folder, job)
+    try job.communicator?.requireAgreement(on: configuration, about: "configuration")
+
     let tokenizerFolder = try command.model.tokenizerFolder
     // Before the data: a model that cannot be read should not cost the time of tokenizing.
     let policy = try command.model.loadModel()
     let reference = try referenceModel(of: policy)
-    let pairOptions = command.pairs.options(seed: command.optimization.seed)
-    let started = existing == .resume ? RunEnvironment.start(of: folder) ?? Date() : Date()
-    let data = try PreparedPairs(
-      contentsOf: command.trainData, tokenizer: Tokenizer(folder: tokenizerFolder), folder: tokenizerFolder,
-      options: pairOptions,
-      cache: command.pairs.cache, now: started)
-    logger.info("\(data.describe(as: "training data", path: command.trainData))")
+    job.activity.set(.preparingData)
+    let data = try prepare(command.trainData, as: "training data", tokenizer: tokenizerFolder, started: started)
     let held = try command.evalData.map {
-      let held = try PreparedPairs(
-        contentsOf: $0, tokenizer: Tokenizer(folder: tokenizerFolder), folder: tokenizerFolder, options: pairOptions,
-        cache: command.pairs.cache, now: started)
-      logger.info("\(held.describe(as: "evaluation data", path: $0))")
-      return held
+      try prepare($0, as: "evaluation data", tokenizer: tokenizerFolder, started: started)
     }
-
     for pairs in [data, held].compactMap(\.self) { try check(pairs, against: policy.configuration) }
     let usable = try data.usable()
-    var options = trainingOptions
-    options.startsAtReference = command.refModel == nil
-    let trainer = try Trainer(policy: policy, reference: reference, pairs: usable, options: options)
+    let heldUsable = try held?.usable() ?? []
+    try job.communicator?.requireAgreement(
+      on: [
+        "training pairs": usable.contentHash, "evaluation pairs": heldUsable.contentHash,
+        "model": policy.contentHash(), "reference model": reference.contentHash(),
+      ], about: "inputs")
 
+    let trainer = try Trainer(
+      policy: policy, reference: reference, pairs: usable, options: trainingOptions,
+      ranks: job.ranks(zeroStage: command.distribution.zeroStage), activity: job.activity)
     let identity = self.identity(usable, trainer: trainer)
-    let resumed = try resume(trainer, in: folder, identity: identity)
-    if existing == .overwrite { _ = try RunFolder(location, existing: .overwrite) }
+    let resumed = try resume(trainer, in: folder, identity: identity, job)
+    if folder != nil, existing == .overwrite { _ = try RunFolder(location, existing: .overwrite) }
     let stop = StopRequest()
-    let interruption = Interruption(stop)
-    announce(trainer, pairs: usable.count)
-    try RunConfiguration.write(command, to: folder)
-    try writeAtomically(
-      Data((RunEnvironment.json(worldSize: 1, started: started).serialized(.pretty) + "\n").utf8),
-      to: folder.file("environment.json"))
+    let interruption = Interruption(stop, speaks: job.isFirst)
+    for line in RunBanner(trainer: trainer, job: job, pairs: usable.count).lines { logger.info("\(line)") }
+    if let folder { try writeDescription(of: job, started: started, to: folder) }
+    let miniMind = folder == nil ? nil : MiniMindRun(command)
+    miniMind?.remarks(on: policy).forEach { logger.info("\($0)") }
 
     let recorder = try RunRecorder(
-      folder: folder, resumedStep: trainer.completedSteps, evaluationPairs: held?.usable() ?? [],
+      folder: folder, resumedStep: trainer.completedSteps, evaluationPairs: heldUsable,
       evaluationReference: ReferenceModel(reference, keepsResults: true)
     ) { trainer, interval in
       try save(trainer, interval: interval, identity: identity, tokenizer: tokenizerFolder, in: folder)
+      try miniMind?.write(trainer.policy, isLast: false)
     }
+    recorder.alsoRecords = { miniMind?.log($1, of: $0) }
+    try recorder.prepareReference(trainer)
     if trainer.completedSteps == 0 { try recorder.evaluate(trainer) }
     let stoppedBy = try trainer.run(resuming: resumed, until: stop, observer: recorder)
     if stoppedBy == nil { try recorder.evaluate(trainer) }
+    job.activity.set(.finishing)
     interruption.end()
 
     var totals = recorder.totals
@@ -83,13 +93,17 @@ struct TrainingRun {
     for (reason, count) in data.statistics.dropped { totals.dropped[reason.rawValue] = count }
     if let stoppedBy {
       try recorder.finish(totals)
+      // Behind the checkpoint: whoever leaves earlier could take the others with it.
+      try job.communicator?.leave()
       throw Failure(
         .stopped,
         "stopped by \(stoppedBy) behind step \(trainer.completedSteps) of \(trainer.plan.totalSteps); "
           + "continue with the same command and --resume-from-checkpoint auto.")
     }
+    guard let folder else { return }
     try ModelFiles.writeFolder(
       policy, to: folder.location, tokenizer: tokenizerFolder, dtype: command.output.saveDtype)
+    try miniMind?.write(policy, isLast: true)
     try recorder.finish(totals)
     try HTMLReport([ReportRun(folder: folder.location)]).write(to: folder.file("report.html"))
     try summarize(
@@ -101,6 +115,8 @@ struct TrainingRun {
   private var location: URL { URL(fileURLWithPath: command.output.outputDir, isDirectory: true) }
 
   private var existing: RunFolder.Existing {
+    // Workers that are started anew go on with what the first ones made.
+    if environment.restartCount > 0 { return .resume }
     if command.output.resumeFromCheckpoint != nil { return .resume }
     return command.output.overwriteOutputDir ? .overwrite : .refuse
   }
@@ -110,7 +126,41 @@ struct TrainingRun {
     options.loggingSteps = command.output.loggingSteps
     options.evaluationSteps = command.output.evalSteps
     options.saveSteps = command.output.saveSteps
+    options.startsAtReference = command.refModel == nil
     return options
+  }
+
+  /// When the run began, as its first process says: templates that print the date must print one.
+  private func startDate(of folder: RunFolder?, _ job: Job) throws -> Date {
+    let own = existing == .resume ? folder.flatMap(RunEnvironment.start) ?? Date() : Date()
+    guard let communicator = job.communicator else { return own }
+    let told = try communicator.fromFirst("\(Int(own.timeIntervalSince1970))", about: "start")
+    return Date(timeIntervalSince1970: Double(told) ?? own.timeIntervalSince1970)
+  }
+
+  /// What must be the same on all ranks, by option.
+  private var configuration: [String: String] {
+    var facts = ["program": Version.number, "program file": Program.identity, "LibTorch": Runtime.version]
+    for (name, value) in RunConfiguration.options(of: command) where !RunConfiguration.mayDiffer.contains(name) {
+      facts["--" + name] = value?.description
+    }
+    return facts
+  }
+
+  private func prepare(
+    _ path: String, as name: String, tokenizer: URL, started: Date
+  ) throws -> PreparedPairs {
+    let pairs = try PreparedPairs(
+      contentsOf: path, tokenizer: Tokenizer(folder: tokenizer), folder: tokenizer,
+      options: command.pairs.options(seed: command.optimization.seed), cache: command.pairs.cache, now: started)
+    logger.info("\(pairs.describe(as: name, path: path))")
+    return pairs
+  }
+
+  private func writeDescription(of job: Job, started: Date, to folder: RunFolder) throws {
+    try RunConfiguration.write(command, to: folder)
+    let environment = try RunEnvironment.json(of: job, started: started)
+    try writeAtomically(Data((environment.serialized(.pretty) + "\n").utf8), to: folder.file("environment.json"))
   }
 
   /// The model named, or a copy of the policy as it is now.
@@ -147,45 +197,42 @@ struct TrainingRun {
   }
 
   private func resume(
-    _ trainer: Trainer, in folder: RunFolder, identity: [String: String]
+    _ trainer: Trainer, in folder: RunFolder?, identity: [String: String], _ job: Job
   ) throws -> IntervalReport {
-    guard let from = command.output.resumeFromCheckpoint else { return IntervalReport() }
-    let checkpoint =
-      from == "auto"
-      ? try RunCheckpoint.newest(in: folder) { logger.warning("\($0)") } : URL(fileURLWithPath: from, isDirectory: true)
+    let checkpoint = try folder.flatMap(checkpoint(in:))
+    let isThere = checkpoint != nil
+    guard try job.communicator?.fromFirst("\(isThere)", about: "resume") ?? "\(isThere)" == "true" else {
+      return IntervalReport()
+    }
     let interval = try RunCheckpoint.restore(trainer, from: checkpoint, identity: identity)
-    logger.info("resuming behind step \(trainer.completedSteps) from \(checkpoint.path)")
+    if let checkpoint { logger.info("resuming behind step \(trainer.completedSteps) from \(checkpoint.path)") }
     return interval
   }
 
-  private func announce(_ trainer: Trainer, pairs: Int) {
-    let options = trainer.options
-    let schedule = trainer.schedule
-    logger.info(
-      """
-      model: \(HumanText.count(Double(trainer.policy.configuration.parameterCount))) parameters, \
-      \(trainer.policy.configuration.layerCount) layers of \(trainer.policy.configuration.hiddenSize), float32 on cpu with \
-      \(Runtime.threadCount) threads
-      """)
-    logger.info(
-      """
-      global batch: 1 process × \(options.perDeviceBatchSize) pairs × \(options.accumulationSteps) accumulated = \
-      \(trainer.plan.globalBatchSize) pairs a step; \(trainer.plan.totalSteps) steps, \
-      \(trainer.plan.stepsPerEpoch) an epoch of \(pairs) pairs
-      """)
-    logger.info(
-      """
-      learning rate: \(schedule.shape.rawValue), up to \(HumanText.short(schedule.peak)) after \
-      \(schedule.warmupSteps) steps of warm-up; beta \(HumanText.short(options.loss.beta))
-      """)
+  /// The checkpoint to go on from; nil for a new run.
+  private func checkpoint(in folder: RunFolder) throws -> URL? {
+    func newest() throws -> URL { try RunCheckpoint.newest(in: folder) { logger.warning("\($0)") } }
+    if environment.restartCount > 0 {
+      // Workers that died before their first checkpoint begin anew.
+      if !folder.checkpoints.isEmpty { return try newest() }
+      if command.output.resumeFromCheckpoint == "auto" { return nil }
+    }
+    return try command.output.resumeFromCheckpoint.map {
+      try $0 == "auto" ? newest() : URL(fileURLWithPath: $0, isDirectory: true)
+    }
   }
 
   // MARK: - During and after
 
   /// A full disk must not end a run whose older checkpoint is whole.
   private func save(
-    _ trainer: Trainer, interval: IntervalReport, identity: [String: String], tokenizer: URL, in folder: RunFolder
+    _ trainer: Trainer, interval: IntervalReport, identity: [String: String], tokenizer: URL, in folder: RunFolder?
   ) throws {
+    guard let folder else {
+      // Only its part of the optimizer's state is asked for.
+      return try RunCheckpoint.write(
+        trainer, interval: interval, tokenizer: tokenizer, identity: identity, to: location)
+    }
     let checkpoint = folder.checkpoint(step: trainer.completedSteps)
     do {
       try RunCheckpoint.write(trainer, interval: interval, tokenizer: tokenizer, identity: identity, to: checkpoint)
@@ -206,6 +253,7 @@ struct TrainingRun {
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")), evaluationPairs: evaluationPairs)
     summary.outputs = [.folder(command.output.outputDir)]
+    if let miniMind = MiniMindRun(command) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
     summary.files = [
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
     ]

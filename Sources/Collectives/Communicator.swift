@@ -1,0 +1,139 @@
+import Foundation
+import Launcher
+import Logging
+import Torch
+
+/// This process's connection to the others of its job.
+public final class Communicator {
+  /// Who this process is.
+  public let environment: WorkerEnvironment
+  /// Who all of them are.
+  public let roster: Roster
+  /// Carries numbers and tensors between hosts' memories, by Gloo.
+  public let group: ProcessGroup
+  /// The network device that it uses, for people.
+  public let route: ProcessGroup.Route
+
+  private let store: Store
+  private let heartbeat: Heartbeat
+  private let logger: Logger
+
+  /// Meets the other processes.
+  ///
+  /// - Parameters:
+  ///   - device: what this process computes on
+  ///   - timeout: how long a collective operation may take
+  ///   - patience: how many seconds the others may take to come
+  ///   - state: asked, from another thread, what this process is doing
+  ///   - lost: called, on another thread, with the reason when the others are gone for good; ends the process
+  /// - Throws: `CollectiveError`, `TorchError`
+  public init(
+    _ environment: WorkerEnvironment, device: Device, program: String, timeout: Duration, patience: Int = 300,
+    logger: Logger, state: @escaping @Sendable () -> Heartbeat.State, lost: @escaping @Sendable (String) -> Void
+  ) throws {
+    self.environment = environment
+    self.logger = logger
+    let rendezvous = Rendezvous(environment: environment, logger: logger, patience: patience)
+    let shared = try rendezvous.store()
+    let address = environment.masterAddress.flatMap {
+      NetworkRoute.localAddress(towards: $0, port: environment.masterPort ?? 0)
+    }
+    let own = Member.current(
+      rank: environment.rank, device: "\(device)", threads: Runtime.threadCount, program: program, address: address)
+    (roster, store) = try rendezvous.meet(own, in: shared)
+    route = Self.route(of: own, in: roster)
+    logger.debug("collectives go over \(route)")
+    group = try ProcessGroup(
+      gloo: store.prefixed("gloo"), rank: own.rank, size: roster.worldSize, route: route, timeout: timeout)
+    heartbeat = Heartbeat(
+      store: try store.reconnected().prefixed("heartbeat"), roster: roster, rank: own.rank, logger: logger,
+      state: state, lost: lost)
+  }
+
+  /// The network device: the one that the user names (`GLOO_SOCKET_IFNAME`), the loopback interface on one machine, else
+  /// the one that leads to the others. Never the one that the host's own name leads to, which is often 127.0.0.1.
+  private static func route(of own: Member, in roster: Roster) -> ProcessGroup.Route {
+    if let name = ProcessInfo.processInfo.environment["GLOO_SOCKET_IFNAME"], !name.isEmpty { return .interface(name) }
+    if roster.isOnOneMachine { return .address("127.0.0.1") }
+    if let address = own.address, !NetworkRoute.isLoopback(address) { return .address(address) }
+    // The store is on this machine, reached under a name that leads back to it: ask for the way to the others instead.
+    let others = roster.members.filter { $0.machine != own.machine }.compactMap(\.address)
+    for other in others where !NetworkRoute.isLoopback(other) {
+      if let address = NetworkRoute.localAddress(towards: other, port: 9) { return .address(address) }
+    }
+    return .address(own.address ?? "127.0.0.1")
+  }
+
+  deinit { heartbeat.stop() }
+
+  /// This process.
+  public var rank: Int { environment.rank }
+  /// The number of processes.
+  public var worldSize: Int { roster.worldSize }
+
+  /// Waits until all ranks have come here and makes sure that they say the same.
+  ///
+  /// There is no limit to the wait while the others are alive: one may still be tokenizing. Whoever must wait says for whom.
+  ///
+  /// - Parameters:
+  ///   - facts: what must be equal everywhere, by name
+  ///   - subject: names this meeting; each may be held once
+  /// - Throws: `CollectiveError.disagreement` on every rank
+  public func requireAgreement(on facts: [String: String], about subject: String) throws {
+    let place = try store.prefixed("agreement/\(subject)")
+    try place.set("\(rank)", to: Array(JSONEncoder().encode(facts)))
+    var differences: [String] = []
+    var first: [String: String] = [:]
+    for member in roster.members {
+      let bytes = try value(of: member, "\(member.rank)", in: place)
+      let told = try JSONDecoder().decode([String: String].self, from: Data(bytes))
+      if member.rank == 0 { first = told }
+      for name in Set(first.keys).union(told.keys).sorted() where first[name] != told[name] {
+        differences.append(
+          "\(name): \(first[name] ?? "not set") on rank 0, \(told[name] ?? "not set") on \(member.name)")
+      }
+    }
+    // Nobody leaves before all have read: rank 0 may host the store.
+    try group.barrier()
+    if !differences.isEmpty { throw CollectiveError.disagreement(differences) }
+  }
+
+  /// What rank 0 says, on every rank.
+  ///
+  /// - Parameters:
+  ///   - text: of rank 0; the others' is ignored
+  ///   - subject: names what it is about; each may be asked once
+  /// - Throws: `TorchError` when the store is gone
+  public func fromFirst(_ text: String, about subject: String) throws -> String {
+    let place = try store.prefixed("from-first")
+    if rank == 0 { try place.set(subject, to: Array(text.utf8)) }
+    return try String(decoding: value(of: roster.members[0], subject, in: place), as: UTF8.self)
+  }
+
+  private func value(of member: Member, _ key: String, in place: Store) throws -> [UInt8] {
+    let clock = SuspendingClock()
+    let started = clock.now
+    var reported = started
+    while true {
+      if let bytes = try place.find(key) { return bytes }
+      if clock.now - reported > .seconds(10) {
+        reported = clock.now
+        let seconds = Int((clock.now - started) / .seconds(1))
+        logger.info(
+          "waiting for \(member.name) since \(seconds) s; it is \(heartbeat.activity(of: member.rank) ?? "silent")")
+      }
+      usleep(20_000)
+    }
+  }
+
+  /// After a failure of communication: which ranks are gone, if that shows within some seconds.
+  public func missingPeers() -> [Member] { heartbeat.missingPeers() }
+
+  /// Leaves the job when all ranks have come to its end.
+  ///
+  /// - Throws: `TorchError` when another rank fails before
+  public func leave() throws(TorchError) {
+    heartbeat.stop()
+    try group.barrier()
+  }
+}

@@ -1,0 +1,106 @@
+import Foundation
+
+/// Makes the command line of MiniMind's `train_dpo.py` one of `train`: its defaults and its files are put in front as this
+/// program's own options, so that whatever was given behind them wins.
+///
+/// A run is MiniMind's when it names MiniMind's files (`--from_weight`, `--save_dir`, `--save_weight`), or neither a model
+/// nor a folder for the result.
+struct MiniMindCommandLine {
+  private let given: GivenOptions
+  private let checkout: MiniMindCheckout
+
+  /// The arguments behind `train`, in dashes, completed where the run is MiniMind's.
+  static func completed(
+    _ arguments: [String], checkout: MiniMindCheckout = MiniMindCheckout()
+  ) throws -> [String] {
+    let given = GivenOptions(arguments)
+    let isMiniMinds =
+      given.has("--from-weight", "--save-dir", "--save-weight") || !given.has("--model", "--output-dir")
+    guard isMiniMinds, !given.has("--help", "-h", "--help-hidden", "--version") else { return arguments }
+    return try MiniMindCommandLine(given: given, checkout: checkout).completed()
+  }
+
+  /// What `train_dpo.py` computes when nothing is said, in this program's words.
+  private static let defaults = [
+    "--num-train-epochs", "1", "--per-device-train-batch-size", "4", "--gradient-accumulation-steps", "1",
+    "--learning-rate", "4e-8", "--lr-scheduler-type", "minimind", "--weight-decay", "0.01", "--max-grad-norm", "1",
+    "--beta", "0.15", "--max-length", "1024", "--completion-mask", "all", "--empty-think", "random", "--save-dtype",
+    "float16",
+    // MiniMind keeps one file to resume from; a second one is there in case the newest is damaged.
+    "--save-total-limit", "2",
+  ]
+
+  private func completed() throws -> [String] {
+    if given.value("--use-moe") == "1" {
+      throw Failure(
+        .usage,
+        "--use_moe 1: mixtures of experts cannot be trained yet by this version; train a dense model (--use_moe 0).")
+    }
+    let folder = checkout.path(given.value("--save-dir") ?? "../out")
+    let hidden = given.value("--hidden-size") ?? "768"
+    let name = given.value("--save-weight") ?? "dpo"
+    let source = given.value("--from-weight") ?? "full_sft"
+
+    var front = Self.defaults
+    if !given.has("--model") {
+      front += ["--model", try weights(source, hidden: hidden, in: folder)]
+      front += ["--hidden-size", hidden, "--num-hidden-layers", "8"]
+    }
+    if let tokenizer = checkout.tokenizer(besides: folder) { front += ["--tokenizer", tokenizer] }
+    let run = folder + "/\(name)_\(hidden)_run"
+    front += ["--output-dir", run] + intervals + resumption(ofRunIn: run)
+
+    var behind = ["--save-dir", folder, "--save-weight", name]
+    if !given.has("--model") { behind += ["--from-weight", source] }
+    behind += ["--train-data", checkout.path(given.value("--train-data", "--data-path") ?? "../dataset/dpo.jsonl")]
+    var rest = given
+    for name in ["--log-interval", "--save-interval"] { rest.remove(name) }
+    return front + rest.arguments + behind
+  }
+
+  /// MiniMind's script reads from `../out` whatever `--save_dir` says; what lies in that folder goes first here.
+  private func weights(_ name: String, hidden: String, in folder: String) throws -> String {
+    guard name != "none" else {
+      throw Failure(
+        .usage,
+        "--from_weight none: preferences are learned by a model that can speak already. Name its weights; random ones for a "
+          + "trial come from: minimind-dpo init --shape minimind-3 --to \(folder)/full_sft_768.pth")
+    }
+    let file = "\(name)_\(hidden).pth"
+    var folders = [folder]
+    let usual = checkout.path("../out")
+    if usual != folder { folders.append(usual) }
+    if let found = folders.map({ "\($0)/\(file)" }).first(where: checkout.exists) { return found }
+    let there = folders.flatMap(checkout.weightFiles)
+    throw Failure(
+      .missingInput,
+      "there is no \(folders.map { "\($0)/\(file)" }.joined(separator: " or ")), which --from_weight \(name) --hidden_size "
+        + "\(hidden) stands for. "
+        + (there.isEmpty
+          ? "Run this in the folder trainer/ of a MiniMind checkout, or in the checkout itself; or name a model, the pairs and "
+            + "a folder for the result: --model, --train-data, --output-dir."
+          : "What is there: \(there.joined(separator: ", "))."))
+  }
+
+  /// MiniMind counts batches between two lines of its log and between two files; this program counts optimizer steps.
+  private var intervals: [String] {
+    let accumulated = given.value("--gradient-accumulation-steps", "--accumulation-steps").flatMap { Int($0) } ?? 1
+    func steps(_ name: String) -> String {
+      let value = given.value(name) ?? "100"
+      guard let batches = Int(value), batches > 0, accumulated > 0 else { return value }
+      return "\(max(1, batches / accumulated))"
+    }
+    return ["--logging-steps", steps("--log-interval"), "--save-steps", steps("--save-interval")]
+  }
+
+  /// As MiniMind has it, a run starts anew in the place of the one before, unless it is to go on and can.
+  private func resumption(ofRunIn usual: String) -> [String] {
+    if given.has("--resume-from-checkpoint", "--overwrite-output-dir") { return [] }
+    let run = given.value("--output-dir") ?? usual
+    if given.value("--from-resume") == "1", checkout.holdsCheckpoint(run) {
+      return ["--resume-from-checkpoint", "auto"]
+    }
+    // A folder that was named may hold anything: what is in it is not replaced without being asked for.
+    return run == usual ? ["--overwrite-output-dir"] : []
+  }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Foundation
+
+/// The options that only MiniMind's `train_dpo.py` has; its others are other spellings of this program's own.
+///
+/// `--save-dir` and `--save-weight` are there exactly when a run is MiniMind's: `MiniMindCommandLine` completes them.
+struct MiniMindArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp("Train the model in SAVE_DIR/NAME_HIDDEN.pth. (default: full_sft)", valueName: "name"))
+  var fromWeight: String?
+
+  @Option(
+    help: ArgumentHelp("The folder of MiniMind's weight files. (default: ../out)", valueName: "folder"))
+  var saveDir: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Write the result to SAVE_DIR/NAME_HIDDEN.pth, at every --save-interval and at the end. (default: dpo)",
+      valueName: "name"))
+  var saveWeight: String?
+
+  @Option(
+    help: ArgumentHelp("1: go on from the newest checkpoint of the run's folder, if there is one.", valueName: "0|1"))
+  var fromResume = 0
+
+  @Option(help: ArgumentHelp("1 asks for a mixture of experts, which this version does not have.", valueName: "0|1"))
+  var useMoe = 0
+
+  @Option(help: "MiniMind's type of mixed precision on GPUs; on a CPU MiniMind computes in float32, and so does this.")
+  var dtype: MiniMindType?
+
+  @Option(
+    help: ArgumentHelp("MiniMind's loader processes; here a thread prepares batches ahead.", valueName: "count"))
+  var numWorkers: Int?
+
+  @Flag(help: "MiniMind's log on a server; here TensorBoard's events and report.html are written, always.")
+  var useWandb = false
+
+  @Option(help: ArgumentHelp("The name of MiniMind's log on a server; not used.", valueName: "name"))
+  var wandbProject: String?
+
+  @Option(help: ArgumentHelp("1 asks for torch.compile; nothing here needs to be compiled.", valueName: "0|1"))
+  var useCompile = 0
+
+  func validate() throws {
+    for (name, value) in [("from-resume", fromResume), ("use-moe", useMoe), ("use-compile", useCompile)]
+    where ![0, 1].contains(value) {
+      throw ValidationError("--\(name) must be 0 or 1.")
+    }
+    if let numWorkers, numWorkers < 0 { throw ValidationError("--num-workers must not be negative.") }
+  }
+
+  /// What options that mean nothing here stand for, in a line each.
+  var remarks: [String] {
+    var lines: [String] = []
+    if let dtype, dtype != .float32 {
+      lines.append("--dtype \(dtype.rawValue): on a CPU MiniMind computes in float32, and so does this run")
+    }
+    if let numWorkers {
+      lines.append(
+        "--num_workers \(numWorkers): pairs are tokenized once, over all cores, and a thread prepares batches ahead; "
+          + "there are no loader processes")
+    }
+    if useWandb {
+      lines.append(
+        "--use_wandb: nothing is sent to a server; TensorBoard's events and report.html are in the run's folder")
+    }
+    if useCompile == 1 { lines.append("--use_compile 1: nothing to compile; the kernels are compiled already") }
+    return lines
+  }
+}
+
+/// What MiniMind's `--dtype` may name.
+enum MiniMindType: String, ExpressibleByArgument, CaseIterable {
+  case bfloat16, float16, float32
+}

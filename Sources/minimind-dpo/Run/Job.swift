@@ -1,0 +1,83 @@
+import Collectives
+import Foundation
+import Launcher
+import Logging
+import Observability
+import Torch
+import Training
+
+/// This process's part in its job: alone, or one of several that train together.
+final class Job {
+  /// Who this process is.
+  let environment: WorkerEnvironment
+  /// The connection to the others; nil for a process alone.
+  let communicator: Communicator?
+  /// What this process is doing.
+  let activity: Activity
+
+  /// Meets the other processes of the job, where there are any.
+  ///
+  /// - Parameter timeout: seconds that a collective operation may take
+  init(_ environment: WorkerEnvironment, timeout: Int) throws {
+    let activity = Activity()
+    self.environment = environment
+    self.activity = activity
+    guard environment.isDistributed else {
+      communicator = nil
+      return
+    }
+    communicator = try Communicator(
+      environment, device: .cpu, program: Version.number, timeout: .seconds(timeout), logger: Logger(label: "ranks"),
+      state: {
+        let current = activity.current
+        return Heartbeat.State(phase: current.phase.rawValue, step: current.step)
+      },
+      lost: { reason in
+        // The thread that trains may be blocked for good in a collective operation.
+        Failure(.unavailable, "\(reason). Rank \(environment.rank) stops.").leave(environment)
+      })
+  }
+
+  /// Whether this process writes files and messages.
+  var isFirst: Bool { environment.rank == 0 }
+  /// The number of processes.
+  var worldSize: Int { environment.worldSize }
+
+  /// The groups that the trainer works with.
+  func ranks(zeroStage: Int) -> Ranks? {
+    communicator.map { Ranks(control: $0.group, shardsOptimizer: zeroStage > 0) }
+  }
+
+  /// Runs the body; a failure of communication in it becomes one that names the ranks that are gone.
+  func together<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      let result = try body()
+      try communicator?.leave()
+      return result
+    } catch let error as TorchError where error.kind == .communication || error.kind == .timeout {
+      guard let communicator else { throw error }
+      let (phase, step) = activity.current
+      let gone = communicator.missingPeers().map(\.name)
+      let culprit =
+        gone.isEmpty ? "another rank has failed or cannot be reached" : "\(gone.joined(separator: ", ")) is gone"
+      throw Failure(
+        .unavailable,
+        "rank \(environment.rank) lost the others while \(phase.rawValue)\(step > 0 ? " (step \(step))" : ""): "
+          + "\(culprit). (\(error))")
+    }
+  }
+}
+
+/// What the environment says of this process, which decides who speaks on the console.
+enum ThisProcess {
+  /// Alone where the variables make no sense; whoever needs them finds out why.
+  static let environment: WorkerEnvironment? = try? WorkerEnvironment(ProcessInfo.processInfo.environment)
+
+  /// Rank 0 speaks for all; of the others only warnings and errors are heard, with their rank before them.
+  static func logHandler() -> ConsoleLogHandler {
+    let wished = ProcessInfo.processInfo.environment["MINIMIND_DPO_LOG"].flatMap(Logger.Level.init(rawValue:))
+    guard let environment, environment.rank > 0 else { return ConsoleLogHandler(level: wished ?? .info) }
+    return ConsoleLogHandler(
+      level: wished ?? .warning, rank: environment.rank, worldSize: environment.worldSize)
+  }
+}

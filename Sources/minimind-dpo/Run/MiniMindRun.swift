@@ -1,0 +1,82 @@
+import Checkpoints
+import Foundation
+import Logging
+import MiniMind
+import Observability
+import Training
+
+/// What a run does for MiniMind besides its own work: its weight file, and its lines of log.
+final class MiniMindRun {
+  private let command: Train
+  private let folder: String
+  private let name: String
+  private let logger = Logger(label: "train")
+  private let started = ContinuousClock.now
+  private var firstStep: Int?
+
+  /// Nil where a run is not MiniMind's.
+  init?(_ command: Train) {
+    guard let folder = command.miniMind.saveDir, let name = command.miniMind.saveWeight else { return nil }
+    (self.command, self.folder, self.name) = (command, folder, name)
+  }
+
+  /// What is read and written, and what MiniMind's options mean here.
+  func remarks(on policy: CausalLM) -> [String] {
+    let output = command.output
+    var lines = [
+      "MiniMind's options: the model from \(command.model.model), the pairs from \(command.trainData), the tokenizer from "
+        + "\(command.model.tokenizer ?? "the model's folder"); the result goes to \(file(of: policy)) in "
+        + "\(output.saveDtype.rawValue), at the end\(output.saveSteps.map { " and every \($0) steps" } ?? ""), everything "
+        + "else to \(output.outputDir)"
+    ]
+    if command.miniMind.fromResume == 1, output.resumeFromCheckpoint == nil {
+      lines.append("--from_resume 1: there is no checkpoint in \(output.outputDir) yet; the run starts anew")
+      let checkout = MiniMindCheckout()
+      let theirs = checkout.path("../checkpoints") + "/\(name)_\(policy.configuration.hiddenSize)_resume.pth"
+      if checkout.exists(theirs) {
+        lines.append("  (MiniMind's own \(theirs) is not read: its order of the pairs is another)")
+      }
+    }
+    return lines + command.miniMind.remarks
+  }
+
+  /// Writes the weights as MiniMind's scripts read them; at any moment the file is the old one or the new one.
+  ///
+  /// - Parameter isLast: whether training is over; on the way a full disk is only a warning
+  /// - Throws: `CheckpointError` when it cannot be written.
+  func write(_ policy: CausalLM, isLast: Bool) throws {
+    try makeFolder(URL(fileURLWithPath: folder, isDirectory: true))
+    let path = file(of: policy)
+    do {
+      try ModelFiles.writeTorchFile(policy, to: URL(fileURLWithPath: path), dtype: command.output.saveDtype)
+      logger.info("saved \(path)")
+    } catch let error as CheckpointError where error.isWriteFailure && !isLast {
+      logger.warning("\(path) is as it was before: \(error). Training goes on.")
+    }
+  }
+
+  /// The path of the weight file.
+  func file(of policy: CausalLM) -> String { "\(folder)/\(name)_\(policy.configuration.hiddenSize).pth" }
+
+  /// Prints an interval as `train_dpo.py` does: on standard output, counted in batches of each process, `epoch_time` being
+  /// what is left of the epoch in whole minutes.
+  func log(_ interval: IntervalReport, of trainer: Trainer) {
+    let plan = trainer.plan
+    let accumulated = trainer.options.accumulationSteps
+    let batches = (plan.pairCount * accumulated + plan.globalBatchSize - 1) / plan.globalBatchSize
+    let (epoch, place) = (interval.step - 1).quotientAndRemainder(dividingBy: plan.stepsPerEpoch)
+    let batch = min((place + 1) * accumulated, batches)
+    let epochs = (plan.totalSteps + plan.stepsPerEpoch - 1) / plan.stepsPerEpoch
+
+    let before = firstStep ?? interval.step - interval.steps
+    firstStep = before
+    let perStep = (ContinuousClock.now - started) / .seconds(1) / Double(max(1, interval.step - before))
+    let minutesLeft = (perStep * Double(plan.stepsPerEpoch - place - 1) / 60).rounded(.down)
+    let loss = HumanText.fixed(interval.metrics.loss / interval.metrics.pairs, 4)
+    Console.standardError.clearStatus()
+    Output.line(
+      "Epoch:[\(epoch + 1)/\(epochs)](\(batch)/\(batches)), loss: \(loss), dpo_loss: \(loss), aux_loss: 0.0000, "
+        + "learning_rate: \(HumanText.fixed(interval.learningRate, 8)), "
+        + "epoch_time: \(HumanText.fixed(minutesLeft, 3))min")
+  }
+}

@@ -1,0 +1,64 @@
+import Collectives
+import Foundation
+import Logging
+import Observability
+import Torch
+import Training
+
+/// What a run says before its first step: what trains where, on how much, and how fast it learns.
+struct RunBanner {
+  let trainer: Trainer
+  let job: Job
+  let pairs: Int
+
+  /// The lines, in order.
+  var lines: [String] { [model] + processes + [batch, rate] }
+
+  private var model: String {
+    let configuration = trainer.policy.configuration
+    return
+      "model: \(HumanText.count(Double(configuration.parameterCount))) parameters, \(configuration.layerCount) layers of "
+      + "\(configuration.hiddenSize), float32 on cpu with \(threads(Runtime.threadCount))"
+      + (job.communicator == nil ? "" : " in each process")
+  }
+
+  /// Answers whether the run is really distributed: who takes part, and over what they speak.
+  private var processes: [String] {
+    guard let communicator = job.communicator, let ranks = trainer.ranks else { return [] }
+    let roster = communicator.roster
+    let hosts = Set(roster.members.map(\.host)).count
+    let route =
+      switch communicator.route {
+      case .interface(let name): "interface \(name)"
+      case .address(let address): address
+      }
+    var lines = [
+      "distributed: \(roster.worldSize) processes on \(hosts == 1 ? "1 host" : "\(hosts) hosts"), back end "
+        + "\(ranks.gradients.backend.rawValue) over \(route), started by \(job.environment.startedBy.rawValue)"
+        + (ranks.shardsOptimizer ? ", optimizer state divided among them (ZeRO-1)" : "")
+    ]
+    for member in roster.members {
+      lines.append(
+        "  rank \(member.rank): \(member.host), process \(member.process), \(member.device), \(threads(member.threads))"
+      )
+    }
+    return lines
+  }
+
+  private var batch: String {
+    let (options, plan) = (trainer.options, trainer.plan)
+    let processes = job.worldSize == 1 ? "1 process" : "\(job.worldSize) processes"
+    return
+      "global batch: \(processes) × \(options.perDeviceBatchSize) pairs × \(options.accumulationSteps) accumulated = "
+      + "\(plan.globalBatchSize) pairs a step; \(plan.totalSteps) steps, \(plan.stepsPerEpoch) an epoch of \(pairs) pairs"
+  }
+
+  private var rate: String {
+    let schedule = trainer.schedule
+    return
+      "learning rate: \(schedule.shape.rawValue), up to \(HumanText.short(schedule.peak)) after \(schedule.warmupSteps) "
+      + "steps of warm-up, over \(schedule.totalSteps) steps; beta \(HumanText.short(trainer.options.loss.beta))"
+  }
+
+  private func threads(_ count: Int) -> String { count == 1 ? "1 thread" : "\(count) threads" }
+}
