@@ -27,7 +27,7 @@ public struct IntervalReport: Sendable, Codable {
   public init() {}
 
   /// Seconds of its steps that the rank that waited longest spent waiting for batches.
-  public var dataWait: Double { (ranks.isEmpty ? [own] : ranks).map(\.dataWait).max() ?? 0 }
+  public var dataWait: Double { (ranks.isEmpty ? [own] : ranks).map(\.times.data).max() ?? 0 }
 
   mutating func add(_ report: StepReport) {
     step = report.step
@@ -36,14 +36,11 @@ public struct IntervalReport: Sendable, Codable {
     metrics += report.metrics
     gradientNorm = report.gradientNorm
     learningRate = report.learningRate
-    let duration = report.duration / .seconds(1)
-    seconds += duration
+    seconds += report.seconds
     own.pairs += report.ownMetrics.pairs
     own.tokens += report.ownMetrics.tokens
-    own.seconds += duration
-    own.dataWait += report.dataWait / .seconds(1)
-    own.communication += report.communication
-    own.exposedCommunication += report.exposedCommunication
+    own.exchange += report.exchange
+    own.times += report.times
   }
 }
 
@@ -53,26 +50,25 @@ public struct RankInterval: Sendable, Codable, Hashable {
   public var pairs = 0.0
   /// Input tokens of them.
   public var tokens = 0.0
-  /// Time of its steps.
-  public var seconds = 0.0
-  /// Time of these spent waiting for batches.
-  public var dataWait = 0.0
-  /// Time from the first gradient sent to the last one received.
-  public var communication = 0.0
-  /// Time of these behind its backward passes: the transfer, and waiting for slower ranks.
-  public var exposedCommunication = 0.0
+  /// From the first gradient sent to the last one received, step by step.
+  public var exchange = 0.0
+  /// Where the time of its steps went. What it waited for gradients is their way, and slower ranks.
+  public var times = StepTimes()
 
   /// Nothing.
   public init() {}
 
+  /// Time of its steps.
+  public var seconds: Double { times.total }
   /// Time in which it computed.
-  public var computing: Double { seconds - dataWait - exposedCommunication }
+  public var computing: Double { seconds - times.data - times.communication }
 
-  var numbers: [Double] { [pairs, tokens, seconds, dataWait, communication, exposedCommunication] }
+  var numbers: [Double] { [pairs, tokens, exchange] + times.parts.map(\.seconds) }
 
   init(numbers: [Double]) {
-    (pairs, tokens, seconds) = (numbers[0], numbers[1], numbers[2])
-    (dataWait, communication, exposedCommunication) = (numbers[3], numbers[4], numbers[5])
+    (pairs, tokens, exchange) = (numbers[0], numbers[1], numbers[2])
+    (times.data, times.reference, times.forward) = (numbers[3], numbers[4], numbers[5])
+    (times.backward, times.communication, times.update) = (numbers[6], numbers[7], numbers[8])
   }
 }
 
@@ -98,9 +94,9 @@ extension IntervalReport {
     let computing = ranks.map(\.computing)
     let slowest = computing.max() ?? 0
     // Nobody waits less for the gradients than the slowest rank: that is their way alone.
-    let transfer = ranks.map(\.exposedCommunication).min() ?? 0
+    let transfer = ranks.map(\.times.communication).min() ?? 0
     let parts: [(Bound, Double)] = [
-      (.data, ranks.map(\.dataWait).max() ?? 0), (.communication, transfer),
+      (.data, dataWait), (.communication, transfer),
       (.straggler, slowest - computing.reduce(0, +) / count), (.checkpoint, saving),
     ]
     guard let largest = parts.max(by: { $0.1 < $1.1 }), largest.1 >= 0.1 * (seconds + saving) else { return .compute }

@@ -78,24 +78,25 @@ public final class Trainer {
   /// - Parameter stops: asked once, when the step is computed: whether this process wishes to stop behind it
   /// - Throws: `TrainingError` when the loss does not start where it must or gradients stay infinite, `TorchError`.
   public func step(stops: () -> Bool = { false }) throws -> StepReport {
-    let started = ContinuousClock.now
+    var watch = Stopwatch()
     let step = completedSteps + 1
     activity.set(.waitingForData, step: step)
     let batches = nextBatches()
-    let waited = ContinuousClock.now - started
+    watch.book(\.data)
 
     activity.set(.computing)
     try update.clearGradients()
     var metrics = PreferenceMetrics()
     for (place, batch) in batches.packed.enumerated() {
       if place == batches.packed.count - 1 { try update.expectLastBackward() }
-      metrics += try accumulateGradients(batch, pairsOfStep: batches.pairCount)
+      metrics += try accumulateGradients(batch, pairsOfStep: batches.pairCount, &watch)
     }
     if batches.packed.isEmpty { try update.expectLastBackward() }
 
     activity.set(.exchangingGradients)
-    let communication = try update.finishExchange()
+    let exchange = try update.finishExchange()
     let together = try sum(metrics, stops: stops())
+    watch.book(\.communication)
     activity.set(.updating)
     if step == 1 { try checkStart(together.metrics) }
 
@@ -107,12 +108,12 @@ public final class Trainer {
     } else {
       try skipUpdate(step: step)
     }
+    watch.book(\.update)
     completedSteps = step
     return StepReport(
       step: step, epoch: plan.epoch(afterStep: step), metrics: together.metrics, ownMetrics: metrics,
-      gradientNorm: norm, learningRate: rate, isSkipped: !norm.isFinite, isLastWish: together.stops,
-      duration: ContinuousClock.now - started, dataWait: waited, communication: communication.total,
-      exposedCommunication: communication.exposed)
+      gradientNorm: norm, learningRate: rate, isSkipped: !norm.isFinite, isLastWish: together.stops, times: watch.times,
+      exchange: exchange)
   }
 
   /// The sums over all ranks, and whether one of them wishes to stop.
@@ -126,12 +127,18 @@ public final class Trainer {
   }
 
   /// Adds the gradients of a micro-batch's part of the mean loss.
-  private func accumulateGradients(_ packed: TreeBatch, pairsOfStep: Int) throws(TorchError) -> PreferenceMetrics {
+  private func accumulateGradients(
+    _ packed: TreeBatch, pairsOfStep: Int, _ watch: inout Stopwatch
+  ) throws(TorchError) -> PreferenceMetrics {
     let batch = try DeviceBatch(packed, device: device)
+    watch.book(\.data)
     let reference = try self.reference.logProbabilities(batch, of: packed.pairIndices)
+    watch.book(\.reference)
     let policy = try self.policy.sequenceLogProbabilities(batch)
     let result = try options.loss(policy: policy, reference: reference)
+    watch.book(\.forward)
     try result.losses.sum().divide(Double(pairsOfStep)).backward()
+    watch.book(\.backward)
     return try PreferenceMetrics(result, policy: policy, tokenCount: batch.tokenCount)
   }
 
@@ -235,12 +242,11 @@ public struct StepReport: Sendable {
   public let isSkipped: Bool
   /// Whether this process or another wishes to stop here.
   public let isLastWish: Bool
-  /// From its beginning to its end.
-  public let duration: Duration
-  /// The part of it spent waiting for the batch.
-  public let dataWait: Duration
-  /// Seconds from the first gradient that was sent to the last that came; 0 for a process alone.
-  public let communication: Double
-  /// Seconds of these that the backward pass did not hide.
-  public let exposedCommunication: Double
+  /// Where its time went.
+  public let times: StepTimes
+  /// Seconds from the first gradient that was sent to the last that came, backward passes included; 0 for a process alone.
+  public let exchange: Double
+
+  /// Seconds from its beginning to its end.
+  public var seconds: Double { times.total }
 }

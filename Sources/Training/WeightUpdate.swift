@@ -6,14 +6,6 @@ import Torch
 /// Alone, a process updates everything. With ranks, gradients are summed during the backward pass, and every rank makes the
 /// same update; where the optimizer is sharded, each makes a part of it, and the parts are exchanged.
 final class WeightUpdate {
-  /// How long the exchange took, in seconds.
-  struct Communication {
-    /// What the backward pass did not hide.
-    var exposed = 0.0
-    /// All of it, from its first byte to its last.
-    var total = 0.0
-  }
-
   private let parameters: FlatBuffer
   private let gradients: FlatBuffer
   private let ranks: Ranks?
@@ -67,10 +59,9 @@ final class WeightUpdate {
   func expectLastBackward() throws(TorchError) { try reducer?.arm() }
 
   /// Behind a step's last backward pass, also on a rank that had none: the gradients become sums over all ranks.
-  func finishExchange() throws(TorchError) -> Communication {
-    guard let times = try reducer?.finish() else { return Communication() }
-    return Communication(exposed: times.exposed, total: times.total)
-  }
+  ///
+  /// - Returns: seconds from the first gradient sent to the last one received
+  func finishExchange() throws(TorchError) -> Double { try reducer?.finish().total ?? 0 }
 
   /// Scales the gradients so that their norm is at most `maximum`, over all ranks.
   ///

@@ -158,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", type=Path, default=Path(__file__).resolve().parents[2] / "Demo")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--workers", type=int, default=1, help="number of workers whose global batch is imitated")
+    parser.add_argument("--workers", type=int, default=2, help="number of workers whose global batch is imitated")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="an option in place of demo.yaml's")
     parser.add_argument("--quick", action="store_true", help="no greedy answers to all held-out prompts")
     arguments = parser.parse_args()

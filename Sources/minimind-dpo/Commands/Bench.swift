@@ -1,9 +1,8 @@
 import ArgumentParser
 import Foundation
+import Launcher
 import MiniMind
 import Observability
-import OrderedCollections
-import OrderedJSON
 import Preferences
 import Tokenization
 import Torch
@@ -17,29 +16,98 @@ struct Bench: ParsableCommand {
     abstract: "Measures training speed: pairs/s, tokens/s, and the share of this machine's matrix-product rate.",
     discussion: """
       Without --train-data the pairs are made up: random tokens, --prefix-tokens that both sides share and two \
-      tails of --tail-tokens. The utilisation counts the operations that the real tokens need (2 per weight and token \
-      forward, twice that backward, once more for an online reference, and attention) over the measured rate of float32 \
-      products of the feed-forward network's shape.
+      tails of --tail-tokens. The utilisation is the operations that the real tokens need over the measured rate of float32 \
+      products of the feed-forward network's shape. Operations: 2 per weight and token and 4 per head dimension and visible \
+      token forward, twice that backward, once more forward for an online reference.
+      --scaling measures 1 … N processes on the same pairs, in turns, and prints the efficiency against one.
       """)
 
+  @OptionGroup(title: "Workload") var workload: BenchWorkload
+  @OptionGroup(title: "Pairs") var pairs: PairArguments
+  @Flag(help: "Print one JSON object instead of a table.")
+  var json = false
+  @OptionGroup(title: "Machine") var device: DeviceArguments
+  @OptionGroup(title: "Scaling") var scaling: ScalingArguments
+
+  func validate() throws {
+    guard scaling.scaling == nil || device.threads != nil else {
+      throw ValidationError("--scaling needs --threads: the threads of each process, the same for any number of them.")
+    }
+  }
+
+  func run() throws {
+    if let largest = scaling.scaling {
+      return try ScalingBenchmark(self, largest: largest).run()
+    }
+    try device.prepare()
+    let environment = try WorkerEnvironment(ProcessInfo.processInfo.environment)
+    let job = try Job(environment, timeout: 600)
+    try job.together {
+      let figures = try measure(job)
+      if job.isFirst { Output.line(json ? figures.json.serialized(.python) : figures.table) }
+    }
+  }
+
+  /// Takes the steps, and asks all ranks where their time went.
+  private func measure(_ job: Job) throws -> BenchFigures {
+    let policy = try CausalLM(ModelConfiguration(workload.shape.json))
+    try policy.initializeRandomly(seed: 42)
+    var options = TrainingOptions()
+    options.perDeviceBatchSize = workload.perDeviceTrainBatchSize
+    options.maxSteps = workload.steps + 1
+    options.cachesReference = workload.refLogps == .cache
+    options.shuffles = false
+    let learned = try workload.pairs(
+      vocabulary: policy.configuration.vocabularySize, processes: job.worldSize, options: pairs)
+    let trainer = try Trainer(
+      policy: policy, reference: policy.copy(), pairs: learned, options: options, ranks: job.ranks(zeroStage: 0),
+      activity: job.activity)
+    let progress = ProgressLine()
+    if options.cachesReference { try trainer.prepareReference() }
+    // The last step's pairs warm up, so that the measured ones are the same for any number of processes.
+    _ = try trainer.step()
+
+    var figures = BenchFigures(model: workload.shape.rawValue, processes: job.worldSize)
+    for step in 1...workload.steps {
+      let report = try trainer.step()
+      if job.isFirst { progress.update(Progress(task: "bench", done: step, total: workload.steps)) }
+      figures.add(report)
+      let batch = TreeBatch(trainer.plan.pairs(ofStep: report.step).map { learned[$0] })
+      figures.operations += Arithmetic.training(
+        batch, of: policy.configuration, onlineReference: !options.cachesReference)
+    }
+    progress.finish()
+    let rows = Int(figures.tokens) / workload.steps / job.worldSize
+    // All at once, since processes share the machine's memory and its clock.
+    try job.communicator?.group.barrier()
+    let peak = try Arithmetic.measuredPeak(of: policy.configuration, tokens: rows)
+    figures.peak = try job.communicator?.group.sum([peak])[0] ?? peak
+    let memory = Double(ProcessMemory.current()?.peakBytes ?? 0)
+    figures.peakMemory = try job.communicator?.group.gather([memory]).map { $0[0] } ?? [memory]
+    return figures
+  }
+}
+
+/// What is trained on, and how long.
+struct BenchWorkload: ParsableArguments {
   @Option(help: "A shape of MiniMind's, with random weights: minimind-3, minimind2, minimind2-small.")
   var shape = NamedShape.miniMind3
   @Option(help: ArgumentHelp("Preference pairs; needs --tokenizer.", valueName: "file"))
   var trainData: String?
   @Option(help: ArgumentHelp("The folder of the tokenizer for --train-data.", valueName: "folder"))
   var tokenizer: String?
-  @OptionGroup(title: "Pairs") var pairs: PairArguments
   @Option(help: ArgumentHelp("Shared tokens of a made-up pair.", valueName: "tokens"))
   var prefixTokens = 256
   @Option(help: ArgumentHelp("Tokens of each side behind them.", valueName: "tokens"))
   var tailTokens = 192
-  @Option(name: [.long, .customLong("batch-size")], help: ArgumentHelp("Pairs of a step.", valueName: "pairs"))
+  @Option(
+    name: [.long, .customLong("batch-size")],
+    help: ArgumentHelp("Pairs of a step, in each process.", valueName: "pairs"))
   var perDeviceTrainBatchSize = 4
   @Option(help: ArgumentHelp("Steps that are measured, behind one of warm-up.", valueName: "steps"))
   var steps = 4
-  @Flag(help: "Print one JSON object instead of a table.")
-  var json = false
-  @OptionGroup(title: "Machine") var device: DeviceArguments
+  @Option(help: "The reference's log-probabilities: online, or cache (computed before what is measured).")
+  var refLogps = ReferenceMode.online
 
   func validate() throws {
     guard steps >= 1, perDeviceTrainBatchSize >= 1, prefixTokens >= 1, tailTokens >= 1 else {
@@ -51,64 +119,36 @@ struct Bench: ParsableCommand {
     }
   }
 
-  func run() throws {
-    try device.prepare()
-    let policy = try CausalLM(ModelConfiguration(shape.json))
-    try policy.initializeRandomly(seed: 42)
-    var options = TrainingOptions()
-    options.perDeviceBatchSize = perDeviceTrainBatchSize
-    options.maxSteps = steps + 1
-    let learned = try pairsToLearnFrom(vocabulary: policy.configuration.vocabularySize)
-    let trainer = try Trainer(policy: policy, reference: policy.copy(), pairs: learned, options: options)
-    let progress = ProgressLine()
-    var (seconds, waited, tokens, operations) = (0.0, 0.0, 0.0, 0.0)
-    for step in 0...steps {
-      let report = try trainer.step()
-      progress.update(Progress(task: "bench", done: step + 1, total: steps + 1))
-      guard step > 0 else { continue }
-      seconds += report.duration / .seconds(1)
-      waited += report.dataWait / .seconds(1)
-      tokens += report.metrics.tokens
-      let batch = TreeBatch(trainer.plan.pairs(ofStep: report.step).map { learned[$0] })
-      operations += Arithmetic.training(batch, of: policy.configuration, onlineReference: true)
-    }
-    progress.finish()
-    let peak = try Arithmetic.measuredPeak(of: policy.configuration, tokens: Int(tokens) / steps)
-    report([
-      "model": .string(shape.rawValue), "threads": .integer(Runtime.threadCount), "steps": .integer(steps),
-      "pairs_per_second": .number(Double(steps * perDeviceTrainBatchSize) / seconds),
-      "tokens_per_second": .number(tokens / seconds), "seconds_per_step": .number(seconds / Double(steps)),
-      "data_wait_share": .number(waited / seconds), "gflops": .number(operations / seconds / 1e9),
-      "peak_gflops": .number(peak / 1e9), "utilization": .number(operations / seconds / peak),
-      "peak_memory_bytes": ProcessMemory.current().map { .integer($0.peakBytes) } ?? .null,
-    ])
+  /// The pairs of all steps: those that are measured, and before them a step's to warm up.
+  func pairs(vocabulary: Int, processes: Int, options: PairArguments) throws -> [TokenizedPair] {
+    let step = processes * perDeviceTrainBatchSize
+    let measured = try trainData == nil ? madeUp(step * steps, vocabulary: vocabulary) : read(step * steps, options)
+    return Array(measured.suffix(step)) + measured
   }
 
-  private func pairsToLearnFrom(vocabulary: Int) throws -> [TokenizedPair] {
-    if let trainData, let tokenizer {
-      let folder = URL(fileURLWithPath: tokenizer, isDirectory: true)
-      let prepared = try PreparedPairs(
-        contentsOf: trainData, tokenizer: Tokenizer(folder: folder), folder: folder, options: pairs.options(seed: 42),
-        cache: pairs.cache)
-      return try prepared.usable()
+  private func read(_ count: Int, _ options: PairArguments) throws -> [TokenizedPair] {
+    guard let trainData, let tokenizer else { return [] }
+    let folder = URL(fileURLWithPath: tokenizer, isDirectory: true)
+    let usable = try PreparedPairs(
+      contentsOf: trainData, tokenizer: Tokenizer(folder: folder), folder: folder, options: options.options(seed: 42),
+      cache: options.cache
+    ).usable()
+    guard usable.count >= count else {
+      throw Failure(
+        .badData, "\(trainData): \(usable.count) pairs to learn from, but \(count) are to be measured. Lower --steps.")
     }
+    return Array(usable.prefix(count))
+  }
+
+  private func madeUp(_ count: Int, vocabulary: Int) -> [TokenizedPair] {
     var generator = SeededGenerator(seed: 42)
     func draw(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(generator.below(vocabulary)) } }
-    return (0..<perDeviceTrainBatchSize * (steps + 1)).map { index in
+    return (0..<count).map { index in
       let prefix = draw(prefixTokens)
       let targets = [Bool](repeating: false, count: prefixTokens) + [Bool](repeating: true, count: tailTokens)
       return TokenizedPair(
         index: index, chosenIDs: prefix + draw(tailTokens), rejectedIDs: prefix + draw(tailTokens),
         chosenTargets: targets, rejectedTargets: targets, sharedPrefix: prefixTokens)
-    }
-  }
-
-  private func report(_ figures: OrderedDictionary<String, JSON>) {
-    if json { return Output.line(JSON.object(figures).serialized(.python)) }
-    for (name, value) in figures {
-      let text =
-        value.string ?? value.int.map { HumanText.grouped($0) } ?? value.double.map { HumanText.short($0) } ?? "unknown"
-      Output.line(name.padding(toLength: 20, withPad: " ", startingAt: 0) + text)
     }
   }
 }

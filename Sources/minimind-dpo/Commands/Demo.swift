@@ -7,7 +7,7 @@ import OrderedJSON
 /// `demo`: a whole run on the small model and pairs that ship with the project.
 struct Demo: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Trains a small model that ships with the project, in a minute or so, and shows the outcome.",
+    abstract: "Trains a small model that ships with the project, on two processes, and shows the outcome.",
     discussion: """
       The model answers simple questions in English and Chinese, as often rudely as politely. The pairs prefer the polite
       answers; after DPO it gives those, also to questions it was not trained on.
@@ -28,14 +28,17 @@ struct Demo: ParsableCommand {
     let before = try answers(of: folder, to: prompts, options: options)
     for (request, answer) in zip(prompts.requests, before) { Output.line(Self.dialogue(request, answer)) }
 
-    var train = try Train.parse(
-      CommandLineArguments.options(ofFile: path("demo.yaml")) + [
+    let code = try Launch.job(
+      ["--nproc-per-node", "2", "train"] + CommandLineArguments.options(ofFile: path("demo.yaml")) + [
         "--model", folder.path, "--train-data", path("train.jsonl"), "--eval-data", path("eval.jsonl"),
         "--output-dir", outputDir, "--overwrite-output-dir",
         // A model this small gains nothing from a second thread, and on a busy machine would wait for it.
         "--threads", "1",
       ])
-    try train.run()
+    guard code == 0 else {
+      throw Failure(
+        Failure.Code(rawValue: code) ?? .internal, "the demo's training ended with exit code \(code); see above.")
+    }
 
     Output.line("\nAfter training, it answers:\n")
     let trained = URL(fileURLWithPath: outputDir, isDirectory: true)

@@ -17,26 +17,25 @@ struct Launch: ParsableCommand {
   }
 
   /// Runs a job to its end, and ends the process as it did.
+  static func start(_ arguments: [String]) throws -> Never { Foundation.exit(try job(arguments)) }
+
+  /// Runs a job to its end.
   ///
-  /// - Parameter arguments: launch's own options, the command of the workers, and its options
-  static func start(_ arguments: [String]) throws -> Never {
+  /// - Parameters:
+  ///   - arguments: launch's own options, the command of the workers, and its options
+  ///   - output: where the workers' results go
+  /// - Returns: what the process should exit with
+  static func job(_ arguments: [String], output: Int32 = STDOUT_FILENO) throws -> Int32 {
     let environment = ProcessInfo.processInfo.environment
-    let options: LaunchOptions
-    let program: WorkerProgram
-    do throws(LaunchError) {
-      guard
-        let parsed = try LaunchOptions.parse(
-          arguments, environment: environment, devices: { Runtime.cudaDeviceCount })
-      else {
-        Output.line(LaunchOptions.help())
-        Foundation.exit(0)
-      }
-      options = parsed
-      program = try WorkerProgram(options, commands: commands, environment: environment)
-    } catch {
-      throw Failure(Failure.Code(rawValue: error.code.rawValue) ?? .internal, error.description)
+    guard
+      let options = try LaunchOptions.parse(
+        arguments, environment: environment, devices: { Runtime.cudaDeviceCount })
+    else {
+      Output.line(LaunchOptions.help())
+      return 0
     }
-    Foundation.exit(Agent(options, program: program, environment: environment, stores: TorchStores()).run())
+    let program = try WorkerProgram(options, commands: commands, environment: environment)
+    return Agent(options, program: program, environment: environment, stores: TorchStores(), output: output).run()
   }
 
   /// What workers can be.

@@ -9,7 +9,7 @@ struct RankLine {
     func share(_ seconds: Double) -> String { HumanText.percent(interval.seconds > 0 ? seconds / interval.seconds : 0) }
     let speeds = interval.ranks.map { HumanText.count($0.seconds > 0 ? $0.pairs / $0.seconds : 0) }
     var parts = ["  ranks: \(speeds.joined(separator: " + ")) pairs/s"]
-    let exposed = interval.ranks.map(\.exposedCommunication)
+    let exposed = interval.ranks.map(\.times.communication)
     parts.append("exposed communication \(share(exposed.reduce(0, +) / Double(max(1, exposed.count))))")
     parts.append("data wait \(share(interval.dataWait))")
     if let (rank, ratio) = interval.straggler {

@@ -99,7 +99,7 @@ final class RunRecorder: TrainingObserver {
     record[MetricName.stepTime] = interval.seconds / Double(interval.steps)
     record[MetricName.dataWaitTime] = interval.dataWait / Double(interval.steps)
     if interval.ranks.count > 1 {
-      let exposed = interval.ranks.map(\.exposedCommunication).max() ?? 0
+      let exposed = interval.ranks.map(\.times.communication).max() ?? 0
       record[MetricName.communicationTime] = exposed / Double(interval.steps)
       record[MetricName.stragglerRatio] = interval.straggler?.ratio
       if let rank = interval.straggler?.rank { record.set(MetricName.stragglerRank, to: rank) }

@@ -1,0 +1,69 @@
+import Observability
+import OrderedCollections
+import OrderedJSON
+import Torch
+import Training
+
+/// What a benchmark measured, over all processes.
+struct BenchFigures {
+  let model: String
+  let processes: Int
+  var steps = 0
+  var pairs = 0.0
+  var tokens = 0.0
+  /// Floating-point operations that the tokens needed.
+  var operations = 0.0
+  /// Where the first process's time went.
+  var times = StepTimes()
+  /// From the first gradient sent to the last received.
+  var exchange = 0.0
+  /// Operations per second of matrix products, all processes at once.
+  var peak = 0.0
+  /// Most bytes in use, of each process.
+  var peakMemory: [Double] = []
+
+  init(model: String, processes: Int) {
+    self.model = model
+    self.processes = processes
+  }
+
+  mutating func add(_ report: StepReport) {
+    steps += 1
+    pairs += report.metrics.pairs
+    tokens += report.metrics.tokens
+    times += report.times
+    exchange += report.exchange
+  }
+
+  private var seconds: Double { times.total }
+
+  /// The figures under their names.
+  var values: OrderedDictionary<String, JSON> {
+    var values: OrderedDictionary<String, JSON> = [
+      "model": .string(model), "processes": .integer(processes), "threads": .integer(Runtime.threadCount),
+      "steps": .integer(steps), "pairs_per_second": .number(pairs / seconds),
+      "tokens_per_second": .number(tokens / seconds), "seconds_per_step": .number(seconds / Double(max(1, steps))),
+      "gflops": .number(operations / seconds / 1e9), "peak_gflops": .number(peak / 1e9),
+      "utilization": .number(operations / seconds / peak),
+      "peak_memory_bytes": .integer(Int(peakMemory.max() ?? 0)),
+    ]
+    for (name, part) in times.parts { values["share/\(name)"] = .number(part / seconds) }
+    if processes > 1 { values["exchange_seconds"] = .number(exchange / Double(max(1, steps))) }
+    return values
+  }
+
+  var json: JSON { .object(values) }
+
+  var table: String {
+    values.map { name, value in
+      let text: String =
+        if name.hasPrefix("share/"), let share = value.double {
+          HumanText.percent(share)
+        } else {
+          value.string ?? value.int.map { HumanText.grouped($0) } ?? value.double.map { HumanText.short($0) }
+            ?? "unknown"
+        }
+      return name.padding(toLength: 22, withPad: " ", startingAt: 0) + text
+    }.joined(separator: "\n")
+  }
+}

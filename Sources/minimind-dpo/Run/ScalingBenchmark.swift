@@ -1,0 +1,143 @@
+import ArgumentParser
+import Foundation
+import Launcher
+import Observability
+import OrderedCollections
+import OrderedJSON
+
+/// How `bench --scaling` goes on.
+struct ScalingArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Measure 1, 2, 4 … up to so many processes of this machine, and the efficiency against one.",
+      valueName: "processes"
+    ))
+  var scaling: Int?
+
+  @Option(help: ArgumentHelp("How often each number of processes has its turn.", valueName: "count"))
+  var rounds = 3
+
+  func validate() throws {
+    if let scaling, scaling < 2 { throw ValidationError("--scaling must be at least 2 processes.") }
+    guard rounds >= 1 else { throw ValidationError("--rounds must be at least 1.") }
+  }
+}
+
+/// `bench --scaling`: one process and several on the same pairs, in turns, so that whatever else the machine does meets
+/// them alike.
+///
+/// Weak efficiency is tokens/s of N processes over N times those of one, taken in each round; what is told is the median.
+struct ScalingBenchmark {
+  private let bench: Bench
+  private let counts: [Int]
+
+  init(_ bench: Bench, largest: Int) {
+    self.bench = bench
+    // 1, 2, 4 … and the largest itself.
+    var counts = Array(sequence(first: 1) { $0 * 2 < largest ? $0 * 2 : nil })
+    counts.append(largest)
+    self.counts = counts
+  }
+
+  func run() throws {
+    var rounds: [[Int: JSON]] = []
+    for round in 1...bench.scaling.rounds {
+      var results: [Int: JSON] = [:]
+      // The order turns round, so that no number of processes always comes first.
+      for count in round.isMultiple(of: 2) ? counts.reversed() : counts {
+        results[count] = try measure(count)
+        Console.standardError.print("round \(round)/\(bench.scaling.rounds), \(count) × : \(summary(results[count]))")
+      }
+      rounds.append(results)
+    }
+    report(rounds)
+  }
+
+  /// One measurement by so many processes, each with the steps that make the pairs the same.
+  private func measure(_ count: Int) throws -> JSON {
+    let most = counts.last ?? 1
+    let steps = bench.workload.steps * most / count
+    let output = Pipe()
+    let arguments = ["--nproc-per-node", "\(count)", "bench"] + (try workerArguments(steps: steps))
+    let code = try Launch.job(arguments, output: output.fileHandleForWriting.fileDescriptor)
+    try output.fileHandleForWriting.close()
+    let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+    guard code == 0 else {
+      throw Failure(.internal, "bench with \(count) processes ended with exit code \(code); see above.")
+    }
+    return try JSON(parsing: bytes)
+  }
+
+  private func workerArguments(steps: Int) throws -> [String] {
+    let workload = bench.workload
+    var arguments = [
+      "--json", "--steps", "\(steps)", "--shape", workload.shape.rawValue, "--batch-size",
+      "\(workload.perDeviceTrainBatchSize)", "--prefix-tokens", "\(workload.prefixTokens)", "--tail-tokens",
+      "\(workload.tailTokens)", "--ref-logps", workload.refLogps.rawValue, "--max-length", "\(bench.pairs.maxLength)",
+      "--threads", "\(bench.device.threads ?? 1)",
+    ]
+    if let data = workload.trainData { arguments += ["--train-data", data] }
+    if let tokenizer = workload.tokenizer { arguments += ["--tokenizer", tokenizer] }
+    return arguments
+  }
+
+  private func summary(_ figures: JSON?) -> String {
+    func number(_ name: String) -> String { HumanText.short(figures?[name]?.double ?? .nan) }
+    return
+      "\(number("tokens_per_second")) tokens/s, \(number("pairs_per_second")) pairs/s, exposed communication "
+      + "\(HumanText.percent(figures?["share/communication"]?.double ?? 0)), matrix products at \(number("peak_gflops")) GFLOP/s"
+  }
+
+  private func report(_ rounds: [[Int: JSON]]) {
+    func values(_ count: Int, _ name: String) -> [Double] { rounds.compactMap { $0[count]?[name]?.double } }
+    var rows: [JSON] = []
+    for count in counts {
+      let ratios = rounds.compactMap { round -> Double? in
+        guard let many = round[count]?["tokens_per_second"]?.double, let one = round[1]?["tokens_per_second"]?.double
+        else { return nil }
+        return many / (Double(count) * one)
+      }
+      let peaks = rounds.compactMap { round -> Double? in
+        guard let many = round[count]?["peak_gflops"]?.double, let one = round[1]?["peak_gflops"]?.double else {
+          return nil
+        }
+        return many / (Double(count) * one)
+      }
+      rows.append([
+        "processes": .integer(count), "tokens_per_second": .number(median(values(count, "tokens_per_second"))),
+        "pairs_per_second": .number(median(values(count, "pairs_per_second"))),
+        "efficiency": .number(median(ratios)), "efficiency_least": .number(ratios.min() ?? .nan),
+        "efficiency_greatest": .number(ratios.max() ?? .nan),
+        "exposed_communication": .number(median(values(count, "share/communication"))),
+        "exchange_seconds": .number(median(values(count, "exchange_seconds"))),
+        "matrix_product_efficiency": .number(median(peaks)),
+      ])
+    }
+    if bench.json {
+      return Output.line(JSON.object(["rounds": .integer(rounds.count), "scaling": .array(rows)]).serialized(.python))
+    }
+    Output.line("processes  tokens/s  pairs/s  efficiency (least … greatest)  exposed communication  products alone")
+    for row in rows {
+      func text(_ name: String, _ width: Int, _ form: (Double) -> String) -> String {
+        let text = form(row[name]?.double ?? .nan)
+        return String(repeating: " ", count: max(0, width - text.count)) + text
+      }
+      Output.line(
+        text("processes", 9) { "\(Int($0))" } + text("tokens_per_second", 10, HumanText.short)
+          + text("pairs_per_second", 9, HumanText.short) + text("efficiency", 12) { HumanText.fixed($0, 3) }
+          + " (" + text("efficiency_least", 0) { HumanText.fixed($0, 3) } + " … "
+          + text("efficiency_greatest", 0) { HumanText.fixed($0, 3) } + ")"
+          + text("exposed_communication", 20) { HumanText.percent($0) }
+          + text("matrix_product_efficiency", 16) { HumanText.fixed($0, 3) })
+    }
+    Output.line(
+      "\nThe last column is what bare matrix products lose when all processes multiply at once: memory, caches and clock that "
+        + "they share. No training can lose less.")
+  }
+
+  private func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    guard !sorted.isEmpty else { return .nan }
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+  }
+}
