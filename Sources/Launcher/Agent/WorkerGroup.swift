@@ -64,7 +64,6 @@ final class WorkerGroup {
   func stop(knowingCause: Bool, now: ContinuousClock.Instant = .now) {
     let at = knowingCause ? now : now + Self.patienceForCause
     terminateAt = min(terminateAt ?? at, at)
-    tick(now: now)
   }
 
   /// Passes a signal on, and gives those who hear it until the timeout.
@@ -79,7 +78,6 @@ final class WorkerGroup {
   func kill(by deadline: ContinuousClock.Instant) { killAt = min(killAt ?? deadline, deadline) }
 
   /// Does what is due. Returns those that were killed because they did not stop.
-  @discardableResult
   func tick(now: ContinuousClock.Instant = .now) -> [WorkerProcess] {
     if let terminateAt, now >= terminateAt, !isTerminated {
       isTerminated = true

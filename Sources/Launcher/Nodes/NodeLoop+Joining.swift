@@ -52,6 +52,8 @@ extension NodeLoop {
         do {
           return (try stores.connect(to: endpoint, timeout: .seconds(10)), address)
         } catch {
+          // Something else listens where this machine could have.
+          if Reachability.isOwn(endpoint.host) { throw .portTaken(endpoint.port) }
           reason = "\(error)"
         }
       case .refused: reason = "nobody listens there yet"

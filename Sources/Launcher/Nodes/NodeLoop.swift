@@ -72,6 +72,8 @@ final class NodeLoop {
       }
     } catch {
       mailbox.post(.lost(error))
+      // The others are not left guessing, as far as they can still be told.
+      if let store { try? leave(because: error.description, store) }
     }
   }
 
