@@ -81,7 +81,7 @@ extension NodeLoop {
 
   /// What listens there must be the store of this very job.
   private func checkJob(_ store: JobStore, _ endpoint: Endpoint, _ runID: String) throws(LaunchError) {
-    let deadline = ContinuousClock.now + .seconds(10)
+    let deadline = ContinuousClock.now + .seconds(5)
     while try !store.has("node/0") {
       guard ContinuousClock.now < deadline else {
         let owner = Reachability.isOwn(endpoint.host) ? " (\(PortOwner.describe(port: endpoint.port)))" : ""

@@ -74,7 +74,8 @@ extension NodeLoop {
   }
 
   private func refuse(_ error: LaunchError, _ store: JobStore) throws(LaunchError) {
-    try store.put(LaunchRefusal(error), at: "refusal")
+    // The first reason stays.
+    _ = try store.claim(LaunchRefusal(error), at: "refusal")
   }
 
   // MARK: How it ended
