@@ -105,6 +105,9 @@ let package = Package(
       dependencies: ["Training", "DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON", collections],
       resources: [.copy("Goldens")]),
     .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "OrderedJSON", subprocess]),
+    // Runs the program as users do; for all tests that need it so.
+    .target(name: "ProgramSupport", dependencies: ["OrderedJSON", subprocess], path: "Tests/ProgramSupport"),
+    .testTarget(name: "JobTests", dependencies: ["minimind-dpo", "ProgramSupport", "OrderedJSON", subprocess]),
   ],
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20
