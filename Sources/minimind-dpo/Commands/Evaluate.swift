@@ -1,6 +1,7 @@
 import ArgumentParser
 import DPO
 import Foundation
+import Launcher
 import MiniMind
 import Observability
 import OrderedCollections
@@ -48,11 +49,21 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     try device.prepare()
+    let job = try Job(WorkerEnvironment(ProcessInfo.processInfo.environment), timeout: 600)
+    try job.together {
+      let sums = try measure(job)
+      if job.isFirst { report(sums) }
+    }
+  }
+
+  /// Sums over all pairs, of which each process takes its share.
+  private func measure(_ job: Job) throws -> PreferenceMetrics {
+    job.activity.set(.preparingData)
     let folder = try model.tokenizerFolder
     let prepared = try PreparedPairs(
       contentsOf: data, tokenizer: Tokenizer(folder: folder), folder: folder, options: pairs.options(seed: 42),
       cache: pairs.cache)
-    Console.standardError.print(prepared.describe(as: "evaluation data", path: data))
+    if job.isFirst { Console.standardError.print(prepared.describe(as: "evaluation data", path: data)) }
     let policy = try model.loadModel()
     if let largest = prepared.tokenized.largestID, Int(largest) >= policy.configuration.vocabularySize {
       throw TrainingError.vocabularyTooSmall(
@@ -63,13 +74,22 @@ struct Evaluate: ParsableCommand {
     options.perDeviceBatchSize = perDeviceEvalBatchSize
     let reference =
       try refModel.map { try CausalLM.pretrained(URL(fileURLWithPath: $0), shape: model.shape.known) } ?? policy
-    let line = ProgressLine()
     let usable = try prepared.usable()
-    let sums = try Trainer.evaluate(
-      policy, reference: ReferenceModel(reference), pairs: usable, options: options
-    ) { line.update(Progress(task: "eval", done: $0, total: usable.count, unit: "pair")) }
-    line.finish()
-    report(sums)
+    try job.communicator?.requireAgreement(
+      on: [
+        "evaluation pairs": usable.contentHash, "model": policy.contentHash(),
+        "reference model": reference.contentHash(), "beta": "\(beta)", "label-smoothing": "\(labelSmoothing)",
+      ], about: "inputs")
+    job.activity.set(.evaluating)
+    let line = ProgressLine()
+    defer { line.finish() }
+    return try Trainer.evaluate(
+      policy, reference: ReferenceModel(reference), pairs: usable, options: options, ranks: job.ranks(zeroStage: 0)
+    ) { done in
+      if job.isFirst {
+        line.update(Progress(task: "eval", done: done * job.worldSize, total: usable.count, unit: "pair"))
+      }
+    }
   }
 
   private func report(_ sums: PreferenceMetrics) {
