@@ -87,9 +87,11 @@ public final class Heartbeat: Sendable {
   func missingPeers() -> [Member] {
     let started = SuspendingClock().now
     usleep(4_500_000)
+    // What a dead process said last may have been heard a moment after its end; a living one has said more since then.
+    let heard = started + .milliseconds(1500)
     return status.withLock { status in
       roster.members.filter { member in
-        member.rank != rank && (status.peers[member.rank].map { $0.changed < started } ?? true)
+        member.rank != rank && (status.peers[member.rank].map { $0.changed < heard } ?? true)
       }
     }
   }
