@@ -27,6 +27,7 @@ struct Bench: ParsableCommand {
   @Flag(help: "Print one JSON object instead of a table.")
   var json = false
   @OptionGroup(title: "Machine") var device: DeviceArguments
+  @OptionGroup(title: "Several processes") var distribution: DistributionArguments
   @OptionGroup(title: "Scaling") var scaling: ScalingArguments
 
   func validate() throws {
@@ -41,7 +42,7 @@ struct Bench: ParsableCommand {
     }
     try device.prepare()
     let environment = try WorkerEnvironment(ProcessInfo.processInfo.environment)
-    let job = try Job(environment, timeout: 600)
+    let job = try Job(environment, distribution)
     try job.together {
       let figures = try measure(job)
       if job.isFirst { Output.line(json ? figures.json.serialized(.python) : figures.table) }
@@ -60,7 +61,7 @@ struct Bench: ParsableCommand {
     let learned = try workload.pairs(
       vocabulary: policy.configuration.vocabularySize, processes: job.worldSize, options: pairs)
     let trainer = try Trainer(
-      policy: policy, reference: policy.copy(), pairs: learned, options: options, ranks: job.ranks(zeroStage: 0),
+      policy: policy, reference: policy.copy(), pairs: learned, options: options, ranks: job.ranks(),
       activity: job.activity)
     let progress = ProgressLine()
     if options.cachesReference { try trainer.prepareReference() }

@@ -40,6 +40,7 @@ struct Evaluate: ParsableCommand {
   @Flag(help: "Print one JSON object instead of a table.")
   var json = false
   @OptionGroup(title: "Machine") var device: DeviceArguments
+  @OptionGroup(title: "Several processes") var distribution: DistributionArguments
 
   func validate() throws {
     guard beta > 0, (0..<0.5).contains(labelSmoothing), perDeviceEvalBatchSize >= 1 else {
@@ -49,7 +50,7 @@ struct Evaluate: ParsableCommand {
 
   func run() throws {
     try device.prepare()
-    let job = try Job(WorkerEnvironment(ProcessInfo.processInfo.environment), timeout: 600)
+    let job = try Job(WorkerEnvironment(ProcessInfo.processInfo.environment), distribution)
     try job.together {
       let sums = try measure(job)
       if job.isFirst { report(sums) }
@@ -84,7 +85,7 @@ struct Evaluate: ParsableCommand {
     let line = ProgressLine()
     defer { line.finish() }
     return try Trainer.evaluate(
-      policy, reference: ReferenceModel(reference), pairs: usable, options: options, ranks: job.ranks(zeroStage: 0)
+      policy, reference: ReferenceModel(reference), pairs: usable, options: options, ranks: job.ranks()
     ) { done in
       if job.isFirst {
         line.update(Progress(task: "eval", done: done * job.worldSize, total: usable.count, unit: "pair"))

@@ -70,6 +70,11 @@ struct OptimizationArguments: ParsableArguments {
   @Option(help: "The reference's log-probabilities: online, cache (computed once), or auto (cache for several epochs).")
   var refLogps = ReferenceMode.auto
 
+  @Option(
+    help: ArgumentHelp(
+      "1 divides the optimizer's state among the processes (ZeRO stage 1), with the same results.", valueName: "0|1"))
+  var zeroStage = 0
+
   @Flag(name: .customLong("no-shuffle"), help: "Take the pairs in the order of the file, every epoch.")
   var noShuffle = false
 
@@ -100,6 +105,8 @@ struct OptimizationArguments: ParsableArguments {
     try require(adamEpsilon > 0 && adamEpsilon.isFinite, "--adam-epsilon must be above 0.")
     try require(maxGradNorm >= 0 && maxGradNorm.isFinite, "--max-grad-norm must not be negative.")
     try require(beta > 0 && beta.isFinite, "--beta must be above 0.")
+    try require(
+      (0...1).contains(zeroStage), "--zero-stage must be 0 or 1; a model this small gains nothing from 2 and 3.")
     try require((0..<0.5).contains(labelSmoothing), "--label-smoothing must lie between 0 and 0.5, 0.5 excluded.")
   }
 

@@ -17,8 +17,13 @@ final class Job {
 
   /// Meets the other processes of the job, where there are any.
   ///
-  /// - Parameter timeout: seconds that a collective operation may take
-  init(_ environment: WorkerEnvironment, timeout: Int) throws {
+  /// - Throws: `Failure` for a back end that is not there
+  init(_ environment: WorkerEnvironment, _ distribution: DistributionArguments) throws {
+    guard distribution.backend != .nccl else {
+      throw Failure(
+        .unavailable,
+        "--backend nccl: NCCL connects GPUs, and this version computes on the CPU only. Use --backend gloo or auto.")
+    }
     let activity = Activity()
     self.environment = environment
     self.activity = activity
@@ -27,7 +32,8 @@ final class Job {
       return
     }
     communicator = try Communicator(
-      environment, device: .cpu, program: Version.number, timeout: .seconds(timeout), logger: Logger(label: "ranks"),
+      environment, device: .cpu, program: Version.number, timeout: .seconds(distribution.collectiveTimeout),
+      logger: Logger(label: "ranks"),
       state: {
         let current = activity.current
         return Heartbeat.State(phase: current.phase.rawValue, step: current.step)
@@ -44,7 +50,7 @@ final class Job {
   var worldSize: Int { environment.worldSize }
 
   /// The groups that the trainer works with.
-  func ranks(zeroStage: Int) -> Ranks? {
+  func ranks(zeroStage: Int = 0) -> Ranks? {
     communicator.map { Ranks(control: $0.group, shardsOptimizer: zeroStage > 0) }
   }
 

@@ -55,7 +55,7 @@ enum RunConfiguration {
       ("eval-steps", output.evalSteps), ("save-steps", output.saveSteps),
       ("save-total-limit", output.saveTotalLimit), ("save-dtype", output.saveDtype.rawValue),
       ("device", command.device.device.rawValue), ("threads", command.device.threads),
-      ("backend", command.distribution.backend.rawValue), ("zero-stage", command.distribution.zeroStage),
+      ("backend", command.distribution.backend.rawValue), ("zero-stage", command.optimization.zeroStage),
       ("collective-timeout", command.distribution.collectiveTimeout),
       ("from-weight", miniMind.fromWeight), ("save-dir", miniMind.saveDir), ("save-weight", miniMind.saveWeight),
       ("dtype", miniMind.dtype?.rawValue), ("num-workers", miniMind.numWorkers), ("use-wandb", flag(miniMind.useWandb)),

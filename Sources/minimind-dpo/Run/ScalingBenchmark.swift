@@ -88,6 +88,14 @@ struct ScalingBenchmark {
       + "\(HumanText.percent(figures?["share/communication"]?.double ?? 0)), matrix products at \(number("peak_gflops")) GFLOP/s"
   }
 
+  private func keep(_ rows: [JSON]) {
+    var efficiencies: OrderedDictionary<Int, Double> = [:]
+    for row in rows {
+      if let count = row["processes"]?.int, let value = row["efficiency"]?.double { efficiencies[count] = value }
+    }
+    ScalingRecord.write(efficiencies, model: bench.workload.shape.rawValue, threads: bench.device.threads ?? 1)
+  }
+
   private func report(_ rounds: [[Int: JSON]]) {
     func values(_ count: Int, _ name: String) -> [Double] { rounds.compactMap { $0[count]?[name]?.double } }
     var rows: [JSON] = []
@@ -113,6 +121,7 @@ struct ScalingBenchmark {
         "matrix_product_efficiency": .number(median(peaks)),
       ])
     }
+    keep(rows)
     if bench.json {
       return Output.line(JSON.object(["rounds": .integer(rounds.count), "scaling": .array(rows)]).serialized(.python))
     }

@@ -28,7 +28,7 @@ struct TrainingRun {
     let folder =
       environment.rank == 0 ? try RunFolder(location, existing: existing == .overwrite ? .resume : existing) : nil
     do {
-      let job = try Job(environment, timeout: command.distribution.collectiveTimeout)
+      let job = try Job(environment, command.distribution)
       try job.together { try run(in: folder, of: job) }
     } catch {
       folder?.removeIfUnused()
@@ -60,7 +60,7 @@ struct TrainingRun {
 
     let trainer = try Trainer(
       policy: policy, reference: reference, pairs: usable, options: trainingOptions,
-      ranks: job.ranks(zeroStage: command.distribution.zeroStage), activity: job.activity)
+      ranks: job.ranks(zeroStage: command.optimization.zeroStage), activity: job.activity)
     let identity = self.identity(usable, trainer: trainer)
     let resumed = try resume(trainer, in: folder, identity: identity, job)
     if folder != nil, existing == .overwrite { _ = try RunFolder(location, existing: .overwrite) }
@@ -265,6 +265,7 @@ struct TrainingRun {
           + "\(command.output.saveDtype.rawValue) file: the change was smaller than that type can express. "
           + "--save-dtype float32 keeps all of it.")
     }
+    if let scaling = ScalingRecord.sentence(processes: environment.worldSize) { summary.notes.append(scaling) }
     Output.line(summary.text)
   }
 }
