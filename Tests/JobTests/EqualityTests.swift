@@ -32,7 +32,7 @@ extension BusyJobs {
       for ranks in 1...4 {
         let output = "with-\(ranks)"
         let run = try await site.launch(
-          ranks: ranks, Self.training(ranks: ranks, output: output, ["--zero-stage", "\(zeroStage)"])
+          Self.training(ranks: ranks, output: output, ["--zero-stage", "\(zeroStage)"]), ranks: ranks
         ).succeeds()
         let found = try workspace.curve(of: output)
         #expect(agree(found, curve), "\(ranks) ranks: \(found)")
@@ -47,7 +47,7 @@ extension BusyJobs {
       try await TinyModel.make(in: workspace)
       try workspace.write(Pairs.some(25), to: "pairs.jsonl")
       try await site.start(Self.training(ranks: 1, output: "alone")).succeeds()
-      try await site.launch(ranks: 4, Self.training(ranks: 4, output: "out")).succeeds()
+      try await site.launch(Self.training(ranks: 4, output: "out"), ranks: 4).succeeds()
       #expect(agree(try workspace.curve(), try workspace.curve(of: "alone")))
       #expect(
         distance(try workspace.weights(), try workspace.weights("alone/model.safetensors")) < 1e-5)

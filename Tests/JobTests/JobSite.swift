@@ -21,6 +21,13 @@ final class JobSite: Sendable {
 
   init() throws { workspace = try Workspace() }
 
+  /// A site with the tiny model, and some pairs for it.
+  convenience init(pairs: Int) async throws {
+    try self.init()
+    try await TinyModel.make(in: workspace)
+    try workspace.write(Pairs.some(pairs), to: "pairs.jsonl")
+  }
+
   deinit {
     // Some may be about to start others.
     for _ in 0..<100 {
@@ -54,9 +61,9 @@ final class JobSite: Sendable {
       files: (workspace.path(name + ".out"), workspace.path(name + ".err")))
   }
 
-  /// Starts `launch` with its options, and behind them a worker's command.
+  /// Starts a worker's command in several processes with `launch`.
   func launch(
-    _ options: [String] = [], ranks: Int = 2, _ worker: [String], environment: [String: String?] = [:],
+    _ worker: [String], ranks: Int = 2, options: [String] = [], environment: [String: String?] = [:],
     named name: String = "job"
   ) async throws -> StartedProcess {
     try await start(
