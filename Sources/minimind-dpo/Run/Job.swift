@@ -31,6 +31,8 @@ final class Job {
       communicator = nil
       return
     }
+    // Gloo writes to the sockets of ranks that are gone; it is to hear of it rather than die without a word.
+    signal(SIGPIPE, SIG_IGN)
     communicator = try Communicator(
       environment, device: .cpu, program: Version.number, timeout: .seconds(distribution.collectiveTimeout),
       logger: Logger(label: "ranks"),
