@@ -219,4 +219,28 @@ struct NodesTests {
     }
     #expect(outcomes.map(\.code) == [0])
   }
+
+  @Test("A signal that comes while nodes are awaited ends the launcher")
+  func signalWhileWaiting() async throws {
+    let outcomes = try await launch(
+      ["--nnodes 2 --node-rank 0 --master-addr 127.0.0.1 --master-port \(port)"], "echo started"
+    ) { _, launcher in
+      try await Task.sleep(for: .milliseconds(500))
+      launcher.send(SIGTERM)
+    }
+    #expect(outcomes[0].code == 143 && outcomes[0].output.isEmpty)
+    #expect(outcomes[0].messages.contains("stopped by SIGTERM"))
+  }
+
+  @Test("What listens at the endpoint and is no launcher is named")
+  func noLauncher() async throws {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    try #require(boundPort(descriptor, UInt16(port)) == port && listen(descriptor, 8) == 0)
+    for options in ["\(c10d) --nnodes 2", "--nnodes 2 --node-rank 0 --master-addr 127.0.0.1 --master-port \(port)"] {
+      let outcome = try await launch([options], "echo started")[0]
+      #expect(outcome.code == 69)
+      #expect(outcome.messages.contains("port \(port) is taken by process \(getpid()) ("), "\(outcome.messages)")
+    }
+  }
 }

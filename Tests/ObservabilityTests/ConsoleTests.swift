@@ -147,4 +147,18 @@ struct ConsoleTests {
     let console = Console(descriptor: pipe.fileHandleForWriting.fileDescriptor)
     #expect(!console.isInteractive && !console.usesColor && console.width == 80)
   }
+
+  @Test("A pipe to a terminal, as launch makes one for rank 0, is a terminal of its width")
+  func pipeToTerminal() {
+    let pipe = Pipe()
+    func console(_ environment: [String: String]) -> Console {
+      Console(descriptor: pipe.fileHandleForWriting.fileDescriptor, environment: environment)
+    }
+    let width = "MINIMIND_DPO_TERMINAL_WIDTH"
+    let wide = console([width: "132"])
+    #expect(wide.isInteractive && wide.usesColor && wide.width == 132)
+    #expect(!console([width: "132", "TERM": "dumb"]).isInteractive)
+    #expect(!console([width: "132", "NO_COLOR": "1"]).usesColor)
+    #expect(!console([width: "wide"]).isInteractive && console([width: "0"]).width == 80)
+  }
 }

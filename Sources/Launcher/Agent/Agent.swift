@@ -50,18 +50,23 @@ public final class Agent {
   /// - Returns: what the process should exit with
   public func run(catchingSignals: Bool = true) -> Int32 {
     let caught = catchingSignals ? options.signals.compactMap(SignalName.number(of:)) : []
-    signal(SIGPIPE, SIG_IGN)
-    // Where children vanish by themselves, nobody learns how they ended.
-    signal(SIGCHLD, SIG_DFL)
+    let dispositions = [
+      (SIGPIPE, signal(SIGPIPE, SIG_IGN)),
+      // Where children vanish by themselves, nobody learns how they ended.
+      (SIGCHLD, signal(SIGCHLD, SIG_DFL)),
+    ]
     inbox.receive(caught)
-    defer { inbox.release(caught) }
+    defer {
+      inbox.release(caught)
+      for (number, disposition) in dispositions { signal(number, disposition) }
+    }
     let code: Int32
     do throws(LaunchError) {
       guardProcess = try Guard()
       code = try work()
     } catch {
-      coordination.leave(because: error.description)
       console.say("error: \(error)")
+      coordination.leave(because: error.description)
       code = error.code.rawValue
     }
     flush()
@@ -77,7 +82,7 @@ public final class Agent {
     var attempt = 0
     while true {
       coordination.begin(attempt: attempt)
-      guard let plan = try awaited({ if case .plan(let plan) = $0 { plan } else { nil } }) else {
+      guard let plan = try awaited({ if case .plan(let plan) = $0 { plan } else { nil } }), signals.isEmpty else {
         return stoppedBySignal()
       }
       let starter = WorkerStarter(
@@ -99,12 +104,11 @@ public final class Agent {
       guard let outcome = try awaited({ if case .outcome(let outcome) = $0 { outcome } else { nil } }) else {
         return stoppedBySignal()
       }
+      report(outcome)
       guard let next = outcome.restart else {
         coordination.leave(because: nil)
-        report(outcome)
         return outcome.code
       }
-      report(outcome)
       attempt = next
       console.say("launch: starting all workers again (restart \(attempt) of \(options.maxRestarts))")
     }

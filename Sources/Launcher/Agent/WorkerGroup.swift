@@ -90,7 +90,10 @@ final class WorkerGroup {
   }
 
   /// The next moment at which ``tick(now:)`` has something to do.
-  var nextDeadline: ContinuousClock.Instant? { isTerminated ? killAt : [terminateAt, killAt].compactMap(\.self).min() }
+  var nextDeadline: ContinuousClock.Instant? {
+    let toKill = running.contains { !$0.sentSignals.contains(SIGKILL) } ? killAt : nil
+    return [isTerminated ? nil : terminateAt, toKill].compactMap(\.self).min()
+  }
 
   /// Kills what workers left behind in their groups, and reads what is still to be read.
   func release() {

@@ -30,7 +30,9 @@ struct WorkerStarter {
   /// Starts them all; when one cannot be started, those before it are stopped again.
   func start(under guardProcess: Guard?) throws(LaunchError) -> WorkerGroup {
     guard let guardProcess else { throw LaunchError(.unavailable, "the guard of the workers is not there.") }
-    let input = isatty(STDIN_FILENO) == 1 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : STDIN_FILENO
+    // Several readers would tear a terminal's lines apart, and in groups of their own they may not read it anyway.
+    let hasInput = fcntl(STDIN_FILENO, F_GETFD) >= 0 && isatty(STDIN_FILENO) == 0
+    let input = hasInput ? STDIN_FILENO : open("/dev/null", O_RDONLY | O_CLOEXEC)
     defer { if input != STDIN_FILENO { close(input) } }
     var workers: [WorkerProcess] = []
     var streams: [WorkerStream] = []

@@ -16,6 +16,7 @@ final class Mailbox: Sendable {
     var requests: [Request] = []
     var news: [CoordinationNews] = []
     var lastAnswer: ContinuousClock.Instant?
+    var connectingSince: ContinuousClock.Instant?
     var isClosed = false
   }
 
@@ -39,6 +40,8 @@ final class Mailbox: Sendable {
 
   /// When the store last answered; nil before it did.
   var lastAnswer: ContinuousClock.Instant? { contents.withLock(\.lastAnswer) }
+  /// Since when the other side waits for a first answer of what listens at the endpoint; nil while it does not.
+  var connectingSince: ContinuousClock.Instant? { contents.withLock(\.connectingSince) }
   var isClosed: Bool { contents.withLock(\.isClosed) }
 
   // MARK: The other side
@@ -55,7 +58,14 @@ final class Mailbox: Sendable {
     bell.post(1)
   }
 
-  func answered() { contents.withLock { $0.lastAnswer = .now } }
+  func connects(_ begins: Bool) { contents.withLock { $0.connectingSince = begins ? .now : nil } }
+
+  func answered() {
+    contents.withLock { contents in
+      contents.lastAnswer = .now
+      contents.connectingSince = nil
+    }
+  }
 
   func close() { contents.withLock { $0.isClosed = true } }
 }

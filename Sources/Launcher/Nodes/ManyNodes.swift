@@ -28,14 +28,29 @@ final class ManyNodes: Coordination {
   func news() -> [CoordinationNews] {
     let news = mailbox.takeNews()
     for case .lost in news { isLost = true }
-    // The thread may hang in a call that the network swallowed.
-    if !isLost, let last = mailbox.lastAnswer, .now - last > .seconds(options.patience + 2),
-      let endpoint = options.endpoint
-    {
-      isLost = true
-      return news + [.lost(.storeLost(endpoint, "no answer for \(Int(options.patience)) s"))]
+    guard !isLost, let error = silence else { return news }
+    isLost = true
+    return news + [.lost(error)]
+  }
+
+  /// How long a store may take to answer its first call.
+  static let patienceForStore = Duration.seconds(10)
+
+  /// Why no answer is to be expected any more; nil while one is. The thread may hang in a call that the network swallowed,
+  /// or that something listens to which knows nothing of stores.
+  private var silence: LaunchError? {
+    guard let endpoint = options.endpoint else { return nil }
+    if let last = mailbox.lastAnswer, .now - last > .seconds(options.patience + 2) {
+      return .storeLost(endpoint, "no answer for \(Int(options.patience)) s")
     }
-    return news
+    if let since = mailbox.connectingSince, .now - since > Self.patienceForStore + .seconds(2) {
+      if Reachability.isOwn(endpoint.host) { return .portTaken(endpoint.port) }
+      return LaunchError(
+        .unavailable,
+        "what listens at \(endpoint) does not answer as the store of a job. Is that where node 0 is, and is the port meant for "
+          + "it?")
+    }
+    return nil
   }
 
   func tell(failure: WorkerFailure) { mailbox.ask(.failure(failure)) }

@@ -49,9 +49,11 @@ extension NodeLoop {
     while ContinuousClock.now < deadline {
       switch Reachability.probe(endpoint) {
       case .reached(let address):
+        mailbox.connects(true)
         do {
-          return (try stores.connect(to: endpoint, timeout: .seconds(10)), address)
+          return (try stores.connect(to: endpoint, timeout: ManyNodes.patienceForStore), address)
         } catch {
+          mailbox.connects(false)
           // Something else listens where this machine could have.
           if Reachability.isOwn(endpoint.host) { throw .portTaken(endpoint.port) }
           reason = "\(error)"
