@@ -25,9 +25,9 @@ package final class Workspace: Sendable {
 
   package func lines(_ name: String) throws -> [JSON] { try jsonLines(text(name)) }
 
-  /// What a folder holds, hidden files too; nothing where there is no folder.
+  /// What a folder holds, hidden files too, but for what the program keeps between runs; nothing where there is no folder.
   package func names(in folder: String = "") -> [String] {
-    ((try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? []).sorted()
+    ((try? FileManager.default.contentsOfDirectory(atPath: path(folder))) ?? []).filter { $0 != ".cache" }.sorted()
   }
 
   package func write(_ data: Data, to name: String) throws { try data.write(to: url.appendingPathComponent(name)) }
