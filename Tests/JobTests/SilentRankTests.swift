@@ -1,0 +1,79 @@
+import Foundation
+import ProgramSupport
+import Testing
+
+extension WaitingJobs {
+  @Suite("A rank that is stopped, or takes its time")
+  struct SilentRankTests {
+    let site: JobSite
+
+    init() async throws {
+      site = try JobSite()
+      try await TinyModel.make(in: site.workspace)
+    }
+
+    @Test(
+      "Stopped with SIGSTOP: it is named with what it was doing, and given up after some time with exit code 69",
+      arguments: [0, 1])
+    func stopped(rank: Int) async throws {
+      let job = try await site.launch(endless())
+      try await job.says("train step 10/")
+      kill(try await site.process(ofRank: rank), SIGSTOP)
+      // Long before the collective operation's own limit of 600 s.
+      try await job.says("rank \(rank) (", within: .seconds(15))
+      try await job.says("has given no sign of life for", within: .seconds(15))
+      try await job.says("when last heard of it was", within: .seconds(1))
+      let outcome = try await job.outcome(within: .seconds(40))
+      #expect(outcome.code == 69, "\(outcome.messages)")
+      let words = outcome.messages
+      #expect(words.contains("Rank \(1 - rank) stops."), "\(words)")
+      #expect(words.contains("launch: rank \(1 - rank) failed first"), "\(words)")
+      let warning = words.split(separator: "\n").first { $0.contains("when last heard of it was") }
+      #expect(warning?.contains("(step ") == true, "\(words)")
+      #expect(site.workers.isEmpty)
+    }
+
+    @Test("Stopped for a while: it is named, goes on, and the weights are the same, bit for bit")
+    func goesOn() async throws {
+      func training(_ output: String) -> [String] {
+        train(
+          "--batch-size", "4", "--max-steps", "60", "--learning-rate", "1e-3", data: Checkout.demo("train.jsonl"),
+          output: output)
+      }
+      try await site.launch(training("unbroken"), named: "unbroken").succeeds()
+      let job = try await site.launch(training("out"))
+      try await job.says("train step 10/")
+      let process = try await site.process(ofRank: 1)
+      kill(process, SIGSTOP)
+      try await job.says("has given no sign of life for", within: .seconds(15))
+      kill(process, SIGCONT)
+      try await job.succeeds()
+      let weights = try site.workspace.bytes("out/model.safetensors")
+      #expect(try weights == site.workspace.bytes("unbroken/model.safetensors"))
+    }
+
+    @Test("Data that takes longer than a collective operation may: nobody gives up, and who waits says for whom")
+    func slowData() async throws {
+      let workspace = site.workspace
+      for rank in 0..<2 {
+        try FileManager.default.createDirectory(
+          atPath: workspace.path("rank-\(rank)"), withIntermediateDirectories: false)
+      }
+      try workspace.write(Pairs.some(12), to: "pairs.jsonl")
+      try workspace.write(Pairs.some(12), to: "rank-0/pairs.jsonl")
+      // What rank 1 reads comes through a pipe, and at first does not come.
+      #expect(mkfifo(workspace.path("rank-1/pairs.jsonl"), 0o600) == 0)
+      let training = train(
+        "--collective-timeout", "2", "--token-cache", "off", model: "../model", output: "../out")
+      let job = try await site.launch(
+        ["/bin/sh", "-c", "cd rank-$RANK && exec \"$0\" \"$@\"", Program.executable.path] + training,
+        options: ["--no-python"])
+      try await job.says("waiting for rank 1 (", within: .seconds(30))
+      try await job.says("it is preparing data", within: .seconds(1))
+      try await site.start(["-c", "cat pairs.jsonl > rank-1/pairs.jsonl"], program: "/bin/sh", named: "feeder")
+        .succeeds()
+      try await job.succeeds()
+      #expect(workspace.exists("out/model.safetensors"))
+    }
+  }
+}
