@@ -55,23 +55,22 @@ extension WaitingJobs {
     @Test("Data that takes longer than a collective operation may: nobody gives up, and who waits says for whom")
     func slowData() async throws {
       let workspace = site.workspace
-      for rank in 0..<2 {
-        try FileManager.default.createDirectory(
-          atPath: workspace.path("rank-\(rank)"), withIntermediateDirectories: false)
-      }
       try workspace.write(Pairs.some(12), to: "pairs.jsonl")
-      try workspace.write(Pairs.some(12), to: "rank-0/pairs.jsonl")
-      // What rank 1 reads comes through a pipe, and at first does not come.
-      #expect(mkfifo(workspace.path("rank-1/pairs.jsonl"), 0o600) == 0)
-      let training = train(
-        "--collective-timeout", "2", "--token-cache", "off", model: "../model", output: "../out")
+      // Rank 1 cannot have its tokens as long as somebody else makes them, in a cache of its own: this test.
+      try await site.start(train("--token-cache", "cache-1", output: "first")).succeeds()
+      let kept = try #require(workspace.names(in: "cache-1").first { workspace.names(in: "cache-1/" + $0).isEmpty })
+      try FileManager.default.removeItem(atPath: workspace.path("cache-1/" + kept))
+      let lock = open(workspace.path("cache-1/\(kept).lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+      defer { close(lock) }
+      #expect(flock(lock, LOCK_EX | LOCK_NB) == 0)
+
       let job = try await site.launch(
-        ["/bin/sh", "-c", "cd rank-$RANK && exec \"$0\" \"$@\"", Program.executable.path] + training,
+        ["/bin/sh", "-c", "exec \"$0\" \"$@\" --token-cache cache-$RANK", Program.executable.path]
+          + train("--collective-timeout", "2"),
         options: ["--no-python"])
       try await job.says("waiting for rank 1 (", within: .seconds(30))
       try await job.says("it is preparing data", within: .seconds(1))
-      try await site.start(["-c", "cat pairs.jsonl > rank-1/pairs.jsonl"], program: "/bin/sh", named: "feeder")
-        .succeeds()
+      #expect(flock(lock, LOCK_UN) == 0)
       try await job.succeeds()
       #expect(workspace.exists("out/model.safetensors"))
     }

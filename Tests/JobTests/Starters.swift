@@ -15,7 +15,7 @@ enum Starters {
     let fetched = Checkout.root.appendingPathComponent(".libtorch/venv/bin/torchrun").path
     // LibTorch may have come without what Python needs besides.
     return [named, beside, fetched, inPath("torchrun")].compactMap(\.self).first { path in
-      isProgram(path) && (try? SystemCommand.run(path, "--help")) != nil
+      isProgram(path) && (try? SystemCommand.run(path, ["--help"])) != nil
     }
   }()
 

@@ -13,7 +13,7 @@ enum SystemCommand {
   /// - Returns: what it says
   /// - Throws: `Failed` when it does not succeed
   @discardableResult
-  static func run(_ program: String, _ words: String...) throws -> String {
+  static func run(_ program: String, _ words: [String]) throws -> String {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = words
