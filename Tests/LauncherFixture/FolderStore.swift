@@ -12,10 +12,19 @@ struct FolderStore: KeyValueStore {
     let description: String
   }
 
-  private func locked<Result>(_ body: () throws -> Result) throws -> Result {
+  private func reached<Result>(_ body: () throws -> Result) throws -> Result {
     guard kill(host, 0) == 0, FileManager.default.fileExists(atPath: folder) else {
       throw Unreachable(description: "connection reset by peer")
     }
+    return try body()
+  }
+
+  /// Only for what reads and writes, and seldom happens: a launcher may be stopped while it holds the lock.
+  private func locked<Result>(_ body: () throws -> Result) throws -> Result {
+    try reached { try holdingLock(body) }
+  }
+
+  private func holdingLock<Result>(_ body: () throws -> Result) throws -> Result {
     let lock = open(folder + "/.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard lock >= 0 else { throw Unreachable(description: "the store's folder is gone") }
     defer { close(lock) }
@@ -29,22 +38,24 @@ struct FolderStore: KeyValueStore {
     try Data(value).write(to: URL(fileURLWithPath: path(key)), options: .atomic)
   }
 
-  func set(_ key: String, to value: [UInt8]) throws { try locked { try write(key, value) } }
+  func set(_ key: String, to value: [UInt8]) throws { try reached { try write(key, value) } }
 
   func get(_ key: String, timeout: Duration) throws -> [UInt8] {
     let deadline = ContinuousClock.now + timeout
     while true {
-      if let value = try locked({ read(key) }) { return value }
+      if let value = try reached({ read(key) }) { return value }
       guard ContinuousClock.now < deadline else { throw Unreachable(description: "timeout waiting for \(key)") }
       usleep(5000)
     }
   }
 
-  func check(_ key: String) throws -> Bool { try locked { read(key) != nil } }
+  func check(_ key: String) throws -> Bool { try reached { read(key) != nil } }
 
   func add(_ amount: Int, to key: String) throws -> Int {
-    try locked {
-      let sum = (read(key).flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0) + amount
+    func number() -> Int { read(key).flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0 }
+    if amount == 0 { return try reached(number) }
+    return try locked {
+      let sum = number() + amount
       try write(key, Array(String(sum).utf8))
       return sum
     }

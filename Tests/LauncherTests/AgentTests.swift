@@ -16,7 +16,7 @@ struct AgentTests {
   ) async throws -> LauncherProgram.Outcome {
     let worker = try workspace.script(script)
     return try await LauncherProgram.run(
-      options.split(separator: " ").map(String.init) + ["--no-python", worker, "an argument"], in: workspace,
+      options.split(separator: " ").map(String.init) + ["--no-python", "sh", worker, "an argument"], in: workspace,
       environment: environment, timeout: timeout, meanwhile: meanwhile)
   }
 
@@ -89,7 +89,7 @@ struct AgentTests {
     #expect(lines[1].contains(/rank 1, local rank 1, on host .+, process \d+$/))
     #expect(lines.contains("    | the cause") && lines.contains("    | line 30") && !lines.contains("    | line 11"))
     #expect(lines.filter { $0.hasPrefix("    | ") }.count == 20)
-    #expect(lines.contains { $0.contains(/rank 0 on host .+, 0\.\d{3} s later: exit code 4/) }, "\(lines)")
+    #expect(lines.contains { $0.contains(/rank 0 on host .+, \d+\.\d{3} s later: exit code 4/) }, "\(lines)")
   }
 
   @Test("Losing a peer (69) is the consequence, not the cause, though it is seen first")
@@ -118,7 +118,7 @@ struct AgentTests {
     let outcome = try await launch(
       "--nproc-per-node 2 --shutdown-timeout 1",
       """
-      [ $RANK = 0 ] && { sleep 0.5; exit 3; }
+      [ $RANK = 0 ] && { while [ ! -s $HERE/child.pid ]; do sleep 0.01; done; exit 3; }
       trap '' TERM; echo $$ > $HERE/worker.pid; sleep 50 & echo $! > $HERE/child.pid; wait; sleep 50
       """)
     #expect(outcome.code == 3)
@@ -195,7 +195,7 @@ struct AgentTests {
       """)
     for round in 0..<20 {
       let outcome = try await LauncherProgram.run(
-        ["--nproc-per-node", "2", "--max-restarts", "1", "--no-python", worker, "round\(round)"], in: workspace)
+        ["--nproc-per-node", "2", "--max-restarts", "1", "--no-python", "sh", worker, "round\(round)"], in: workspace)
       #expect(outcome.code == 0, "round \(round): \(outcome.messages)")
       #expect(outcome.messages.contains("restart 1 of 1"))
       #expect(workspace.lines("round\(round).0").map { $0.prefix(1) } == ["0", "1"])
@@ -222,7 +222,7 @@ struct AgentTests {
     #expect(outcome.code == 1)
     let counts = outcome.lines.compactMap { Int($0) }
     #expect(counts.count == 101)
-    #expect((counts.last ?? .max) <= (counts.dropFirst(3).first ?? 0) + 2, "\(counts)")
+    #expect((counts.last ?? .max) <= (counts.dropFirst(3).first ?? 0) + 10, "\(counts)")
   }
 
   @Test("Twenty launches at once all start", .timeLimit(.minutes(2)))
@@ -232,7 +232,7 @@ struct AgentTests {
     let ports = try await withThrowingTaskGroup(of: String.self) { group in
       for _ in 0..<20 {
         group.addTask {
-          let outcome = try await LauncherProgram.run(["--no-python", worker], in: workspace)
+          let outcome = try await LauncherProgram.run(["--no-python", "sh", worker], in: workspace)
           #expect(outcome.code == 0, "\(outcome.messages)")
           return outcome.output
         }
@@ -255,8 +255,7 @@ struct AgentTests {
 
   @Test("A worker that cannot be started is an error, and nothing else starts")
   func notStarted() async throws {
-    let broken = try workspace.script("", named: "broken")
-    try Data("#!/no/such/interpreter\n".utf8).write(to: URL(fileURLWithPath: broken))
+    let broken = try await workspace.brokenProgram()
     let outcome = try await LauncherProgram.run(["--nproc-per-node", "2", "--no-python", broken], in: workspace)
     #expect(outcome.code == 66 && outcome.messages.contains("cannot start"), "\(outcome.messages)")
   }

@@ -25,7 +25,7 @@ struct NodesTests {
     return try await withThrowingTaskGroup(of: (Int, LauncherProgram.Outcome).self) { group in
       for (index, line) in options.enumerated() {
         group.addTask {
-          let arguments = line.split(separator: " ").map(String.init) + ["--no-python", worker]
+          let arguments = line.split(separator: " ").map(String.init) + ["--no-python", "sh", worker]
           return (
             index,
             try await LauncherProgram.run(arguments, in: workspace, timeout: timeout) { try await meanwhile(index, $0) }
@@ -97,7 +97,7 @@ struct NodesTests {
       guard index == 0 else { return }
       try await running.wait { workspace.text("begun") != nil }
       let outcome = try await LauncherProgram.run(
-        few.split(separator: " ").map(String.init) + ["--no-python", late], in: workspace)
+        few.split(separator: " ").map(String.init) + ["--no-python", "sh", late], in: workspace)
       #expect(outcome.code == 69 && outcome.output.isEmpty)
       #expect(outcome.messages.contains("too late: the job (--rdzv-id job) has already begun with 2 nodes"))
       try Data().write(to: URL(fileURLWithPath: workspace.path + "/end"))
@@ -187,10 +187,9 @@ struct NodesTests {
     let workspace = workspace
     let place = "--nnodes 2 --master-addr 127.0.0.1 --master-port \(port)"
     let good = try workspace.script("sleep 50", named: "good")
-    let bad = try workspace.script("", named: "bad")
-    try Data("#!/no/such/interpreter\n".utf8).write(to: URL(fileURLWithPath: bad))
+    let bad = try await workspace.brokenProgram()
     async let first = LauncherProgram.run(
-      "\(place) --node-rank 0 --no-python \(good)".split(separator: " ").map(String.init), in: workspace)
+      "\(place) --node-rank 0 --no-python sh \(good)".split(separator: " ").map(String.init), in: workspace)
     async let second = LauncherProgram.run(
       "\(place) --node-rank 1 --no-python \(bad)".split(separator: " ").map(String.init), in: workspace)
     let outcomes = try await [first, second]

@@ -11,7 +11,7 @@ struct OutputTests {
   private func launch(_ options: String, _ script: String) async throws -> LauncherProgram.Outcome {
     let worker = try workspace.script(script)
     return try await LauncherProgram.run(
-      options.split(separator: " ").map(String.init) + ["--no-python", worker], in: workspace)
+      options.split(separator: " ").map(String.init) + ["--no-python", "sh", worker], in: workspace)
   }
 
   private static let both = "echo out$RANK; echo err$RANK >&2"
@@ -94,9 +94,9 @@ struct OutputTests {
     let worker = try workspace.script("printf 'name? '; while [ ! -e $HERE/seen ]; do sleep 0.02; done; echo done")
     // The launcher's output goes to a file here, so that it can be looked at while it runs.
     let shell = try workspace.script(
-      "exec '\(LauncherProgram.executable)' --nproc-per-node 2 --no-python \(worker) > $HERE/shown", named: "shell")
+      "exec '\(LauncherProgram.executable)' --nproc-per-node 2 --no-python sh \(worker) > $HERE/shown", named: "shell")
     let workspace = workspace
-    let outcome = try await LauncherProgram.run(["--no-python", shell], in: workspace) { running in
+    let outcome = try await LauncherProgram.run(["--no-python", "sh", shell], in: workspace) { running in
       try await running.wait { workspace.text("shown")?.contains("name? ") == true }
       try Data().write(to: URL(fileURLWithPath: workspace.path + "/seen"))
     }
@@ -108,8 +108,8 @@ struct OutputTests {
   func brokenPipe() async throws {
     let worker = try workspace.script("for i in $(seq 2000); do echo line $i; done; echo finished > $HERE/finished")
     let shell = try workspace.script(
-      "'\(LauncherProgram.executable)' --no-python \(worker) | head -n 1; exit 0", named: "shell")
-    let outcome = try await LauncherProgram.run(["--no-python", shell], in: workspace)
+      "'\(LauncherProgram.executable)' --no-python sh \(worker) | head -n 1; exit 0", named: "shell")
+    let outcome = try await LauncherProgram.run(["--no-python", "sh", shell], in: workspace)
     #expect(outcome.code == 0)
     #expect(workspace.text("finished") == "finished\n")
   }
@@ -117,17 +117,16 @@ struct OutputTests {
   @Test("While nobody reads, the workers are still watched, and a signal stops them")
   func stalledReader() async throws {
     let worker = try workspace.script(
-      "echo $$ > $HERE/pid; while :; do echo 0123456789012345678901234567890123456789; done")
+      """
+      echo $MINIMIND_DPO_LAUNCHER_PID > $HERE/launcher; echo $$ > $HERE/pid
+      while :; do echo 0123456789012345678901234567890123456789; done
+      """)
     let shell = try workspace.script(
       """
-      '\(LauncherProgram.executable)' --shutdown-timeout 2 --no-python \(worker) | { sleep 1; kill -TERM $(cat $HERE/launcher); \\
+      '\(LauncherProgram.executable)' --shutdown-timeout 2 --no-python sh \(worker) | { sleep 1; kill -TERM $(cat $HERE/launcher); \\
       while kill -0 $(cat $HERE/pid) 2> /dev/null; do sleep 0.05; done; echo gone > $HERE/gone; }
       """, named: "shell")
-    let text = try #require(workspace.text("worker"))
-    _ = try workspace.script(
-      "echo $MINIMIND_DPO_LAUNCHER_PID > $HERE/launcher\n"
-        + text.split(separator: "\n").dropFirst().joined(separator: "\n"))
-    let outcome = try await LauncherProgram.run(["--no-python", shell], in: workspace, timeout: .seconds(30))
+    let outcome = try await LauncherProgram.run(["--no-python", "sh", shell], in: workspace, timeout: .seconds(30))
     #expect(outcome.code == 0)
     #expect(workspace.text("gone") == "gone\n")
   }

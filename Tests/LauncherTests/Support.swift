@@ -23,12 +23,20 @@ final class Workspace: Sendable {
     ((try? FileManager.default.contentsOfDirectory(atPath: path + "/" + folder)) ?? []).sorted()
   }
 
-  /// Writes a shell script that workers run; it finds the workspace in `$HERE`.
+  /// Writes a script for `sh`, which finds the workspace in `$HERE`. It is not executed as a program: while it is written,
+  /// another test may fork, and a file that some process has open for writing cannot be executed.
   func script(_ body: String, named name: String = "worker") throws -> String {
     let file = path + "/" + name
-    try Data(("#!/bin/sh\n" + body + "\n").utf8).write(to: URL(fileURLWithPath: file))
-    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: file)
+    try Data((body + "\n").utf8).write(to: URL(fileURLWithPath: file))
     return file
+  }
+
+  /// An executable file that cannot be executed; written by another process, for the reason above.
+  func brokenProgram() async throws -> String {
+    let made = try await LauncherProgram.run(
+      ["--no-python", "sh", "-c", "echo '#!/no/such/interpreter' > $HERE/broken; chmod +x $HERE/broken"], in: self)
+    #expect(made.code == 0)
+    return path + "/broken"
   }
 }
 

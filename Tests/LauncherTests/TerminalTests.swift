@@ -33,7 +33,7 @@ struct TerminalTests {
     }
     reader.start()
     let worker = try workspace.script(script)
-    let arguments = options.split(separator: " ").map(String.init) + ["--no-python", worker]
+    let arguments = options.split(separator: " ").map(String.init) + ["--no-python", "sh", worker]
     let environment = ProcessInfo.processInfo.environment.merging(["HERE": workspace.path, "TERM": "xterm"]) { $1 }
     let parsed = try #require(try LaunchOptions.parse(arguments, environment: [:], devices: { 0 }))
     let program = try WorkerProgram(parsed, commands: [], environment: environment)

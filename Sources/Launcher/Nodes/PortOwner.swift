@@ -4,7 +4,11 @@ import Foundation
 package enum PortOwner {
   /// `process 4711 (python3 train.py)`, or why that is not known.
   package static func describe(port: Int) -> String {
-    let sockets = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { listeners(table: text($0), port: port) }
+    // The kernel writes these tables piece by piece, and may pass over an entry while others come and go.
+    var sockets: [String] = []
+    for _ in 0..<5 where sockets.isEmpty {
+      sockets = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { listeners(table: text($0), port: port) }
+    }
     guard !sockets.isEmpty else { return "a process of another network namespace or container" }
     let names = Set(sockets.map { "socket:[\($0)]" })
     for process in folder("/proc").compactMap({ Int32($0) }).sorted() {
