@@ -31,6 +31,14 @@ extension CausalLM {
   }
 }
 
+/// A SHA-256 over a file; nil where it cannot be read.
+public func contentHash(ofFile file: URL) -> String? {
+  guard let bytes = try? Data(contentsOf: file, options: .alwaysMapped) else { return nil }
+  var hash = SHA256()
+  hash.update(data: bytes)
+  return hexadecimal(hash)
+}
+
 private func hexadecimal(_ hash: SHA256) -> String {
   hash.finalize().map { String(format: "%02x", $0) }.joined()
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Launcher
 import Observability
 import OrderedJSON
 import Torch
@@ -17,6 +18,7 @@ enum RunEnvironment {
       "device": "cpu",
       "world_size": .integer(job.worldSize),
       "started_by": .string(job.environment.startedBy.rawValue),
+      "job": .string(job.environment.jobName),
       "restarts": .integer(job.environment.restartCount),
       "processes": .array(
         (job.communicator?.roster.members ?? []).map { member in
@@ -33,6 +35,13 @@ enum RunEnvironment {
       "memory_bytes": system.memoryBytes.map(JSON.integer) ?? .null,
       "started": .string(ISO8601DateFormatter().string(from: started)),
     ]
+  }
+
+  /// The job whose processes made a run; see `WorkerEnvironment.jobName`.
+  static func job(of run: URL) -> String? {
+    let file = run.appendingPathComponent("environment.json")
+    guard let bytes = try? Data(contentsOf: file) else { return nil }
+    return (try? JSON(parsing: bytes))?["job"]?.string
   }
 
   /// When a run began. A run that is resumed on another day must tell templates that print the date the first one.
@@ -56,5 +65,12 @@ enum RunEnvironment {
         .trimmingCharacters(in: .whitespacesAndNewlines)
     }
     return nil
+  }
+}
+
+extension WorkerEnvironment {
+  /// A name that the workers of one job keep when they are started anew, and those of another job do not have.
+  var jobName: String {
+    "\(runID), started by process \(launcherProcess ?? getppid()) on \(ProcessInfo.processInfo.hostName)"
   }
 }

@@ -114,9 +114,13 @@ struct TrainingRun {
 
   private var location: URL { URL(fileURLWithPath: command.output.outputDir, isDirectory: true) }
 
+  /// Whether earlier workers of this very job have begun the run in the folder: those that are started anew go on with it.
+  private var continuesJob: Bool {
+    environment.restartCount > 0 && RunEnvironment.job(of: location) == environment.jobName
+  }
+
   private var existing: RunFolder.Existing {
-    // Workers that are started anew go on with what the first ones made.
-    if environment.restartCount > 0 { return .resume }
+    if continuesJob { return .resume }
     if command.output.resumeFromCheckpoint != nil { return .resume }
     return command.output.overwriteOutputDir ? .overwrite : .refuse
   }
@@ -140,7 +144,9 @@ struct TrainingRun {
 
   /// What must be the same on all ranks, by option.
   private var configuration: [String: String] {
-    var facts = ["program": Version.number, "program file": Program.identity, "LibTorch": Runtime.version]
+    // By its bytes: hosts have copies of it, written at different times.
+    let program = Training.contentHash(ofFile: Program.location)
+    var facts = ["program": Version.number, "program file": program ?? "unknown", "LibTorch": Runtime.version]
     for (name, value) in RunConfiguration.options(of: command) where !RunConfiguration.mayDiffer.contains(name) {
       facts["--" + name] = value?.description
     }
@@ -158,9 +164,10 @@ struct TrainingRun {
   }
 
   private func writeDescription(of job: Job, started: Date, to folder: RunFolder) throws {
-    try RunConfiguration.write(command, to: folder)
+    // The environment first: by it workers that are started anew know the folder for theirs.
     let environment = try RunEnvironment.json(of: job, started: started)
     try writeAtomically(Data((environment.serialized(.pretty) + "\n").utf8), to: folder.file("environment.json"))
+    try RunConfiguration.write(command, to: folder)
   }
 
   /// The model named, or a copy of the policy as it is now.
@@ -212,7 +219,7 @@ struct TrainingRun {
   /// The checkpoint to go on from; nil for a new run.
   private func checkpoint(in folder: RunFolder) throws -> URL? {
     func newest() throws -> URL { try RunCheckpoint.newest(in: folder) { logger.warning("\($0)") } }
-    if environment.restartCount > 0 {
+    if continuesJob {
       // Workers that died before their first checkpoint begin anew.
       if !folder.checkpoints.isEmpty { return try newest() }
       if command.output.resumeFromCheckpoint == "auto" { return nil }
