@@ -62,10 +62,25 @@ final class TwoHosts: Sendable {
   /// Pulls the cable out.
   func unplug() throws { try ip("-n", names[0], "link", "set", "eth0", "down") }
 
-  /// Makes the cable slow and lossy, in both directions.
-  func impair(_ how: String...) throws {
+  /// Makes the cable slow and lossy, in both directions: by delaying and dropping packets where the kernel has netem, else
+  /// by a narrow cable whose short queue overflows.
+  func impair() throws {
     for name in names {
-      _ = try SystemCommand.run(Self.traffic, ["-n", name, "qdisc", "add", "dev", "eth0", "root", "netem"] + how)
+      let queue = ["-n", name, "qdisc", "add", "dev", "eth0", "root"]
+      do {
+        try SystemCommand.run(Self.traffic, queue + ["netem", "delay", "5ms", "2ms", "loss", "1%"])
+      } catch {
+        try SystemCommand.run(Self.traffic, queue + ["tbf", "rate", "4mbit", "burst", "4kb", "limit", "8kb"])
+      }
+    }
+  }
+
+  /// Packets that got lost so far.
+  func lostPackets() throws -> Int {
+    try names.reduce(0) { sum, name in
+      let words = try SystemCommand.run(Self.traffic, ["-n", name, "-s", "qdisc", "show", "dev", "eth0"]).split(
+        whereSeparator: { " ,()\n".contains($0) })
+      return sum + (words.firstIndex(of: "dropped").flatMap { Int(words[$0 + 1]) } ?? 0)
     }
   }
 
@@ -88,6 +103,6 @@ final class TwoHosts: Sendable {
   static let cannotBeMade: Comment = "network namespaces need root, and ip and unshare (Debian: iproute2, util-linux)"
 
   /// Whether it can make their cable slow.
-  static let canBeSlow: Bool = canBeMade && (try? TwoHosts().impair("delay", "1ms")) != nil
-  static let cannotBeSlow: Comment = "a slow network needs network namespaces, and tc with the kernel's netem"
+  static let canBeSlow: Bool = canBeMade && (try? TwoHosts().impair()) != nil
+  static let cannotBeSlow: Comment = "a slow network needs tc (iproute2), and netem or tbf in the kernel"
 }
