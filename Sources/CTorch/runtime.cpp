@@ -6,13 +6,25 @@
 #include <ATen/Version.h>
 #include <torch/version.h>
 
+#include <c10/util/Logging.h>
+
 #include <algorithm>
+#include <cstdlib>
 
 #if TORCH_VERSION_MAJOR != 2 || TORCH_VERSION_MINOR < 11
 #error "This LibTorch is too old or of another generation: 2.11 to 2.13 are known to work. Run `make libtorch`, or point LIBTORCH to another one."
 #endif
 
 using namespace ctorch;
+
+void ctorch_initialize_logging(void) {
+  setenv("TORCH_CPP_LOG_LEVEL", "ERROR", /*overwrite=*/0);
+  try {
+    c10::initLogging();
+  } catch (...) {
+    // Then it says more than it must.
+  }
+}
 
 const char *ctorch_version(void) { return TORCH_VERSION; }
 

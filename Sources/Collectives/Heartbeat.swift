@@ -45,9 +45,9 @@ public final class Heartbeat: Sendable {
   }
 
   /// After so long a silent rank is named.
-  static let patience = Duration.seconds(8)
+  package static let patience = Duration.seconds(8)
   /// After so long it is given up.
-  static let limit = Duration.seconds(20)
+  package static let limit = Duration.seconds(20)
 
   private let store: Store
   private let roster: Roster
@@ -57,7 +57,7 @@ public final class Heartbeat: Sendable {
   private let lost: @Sendable (String) -> Void
   private let status = Mutex(Status())
 
-  init(
+  package init(
     store: Store, roster: Roster, rank: Int, logger: Logger, state: @escaping @Sendable () -> State,
     lost: @escaping @Sendable (String) -> Void
   ) {
@@ -76,15 +76,15 @@ public final class Heartbeat: Sendable {
   }
 
   /// Ends both threads; the others are told that this process leaves.
-  func stop() { status.withLock { $0.isStopped = true } }
+  package func stop() { status.withLock { $0.isStopped = true } }
 
   /// What another rank said last.
-  func activity(of rank: Int) -> String? {
+  package func activity(of rank: Int) -> String? {
     status.withLock { $0.peers[rank]?.beat.state.description }
   }
 
   /// The ranks that are silent now, looked at for as long as it takes to be sure.
-  func missingPeers() -> [Member] {
+  package func missingPeers() -> [Member] {
     let started = SuspendingClock().now
     usleep(4_500_000)
     // What a dead process said last may have been heard a moment after its end; a living one has said more since then.
@@ -163,7 +163,7 @@ public final class Heartbeat: Sendable {
   /// Names whoever is silent or holds the others up.
   ///
   /// - Returns: why to give up, if one has been silent for too long
-  private func judge(at now: SuspendingClock.Instant) -> String? {
+  package func judge(at now: SuspendingClock.Instant) -> String? {
     let own = state()
     var messages: [String] = []
     let reason = status.withLock { status -> String? in

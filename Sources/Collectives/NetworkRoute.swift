@@ -1,9 +1,9 @@
 import Foundation
 
 /// Which addresses hosts reach each other by.
-enum NetworkRoute {
+package enum NetworkRoute {
   /// The address of this host from which packets to another one leave; nil where there is no route.
-  static func localAddress(towards host: String, port: Int) -> String? {
+  package static func localAddress(towards host: String, port: Int) -> String? {
     for address in (try? addresses(of: host, port: port, type: SOCK_DGRAM)) ?? [] {
       let descriptor = socket(address.family, Int32(SOCK_DGRAM.rawValue), 0)
       guard descriptor >= 0 else { continue }
@@ -16,7 +16,7 @@ enum NetworkRoute {
   }
 
   /// Whether an address leads back to the host itself.
-  static func isLoopback(_ address: String) -> Bool { address.hasPrefix("127.") || address == "::1" }
+  package static func isLoopback(_ address: String) -> Bool { address.hasPrefix("127.") || address == "::1" }
 
   /// An address of the host at which something listens, tried in all address families.
   ///
@@ -24,7 +24,7 @@ enum NetworkRoute {
   ///   - deadline: when to give up
   ///   - attempt: told the outcome of every attempt
   /// - Throws: `CollectiveError.unknownHost`, `CollectiveError.unreachable`
-  static func listeningAddress(
+  package static func listeningAddress(
     of host: String, port: Int, seconds: Int, attempt: (String) -> Void
   ) throws(CollectiveError) -> String {
     let clock = SuspendingClock()

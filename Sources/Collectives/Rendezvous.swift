@@ -4,11 +4,17 @@ import Logging
 import Torch
 
 /// How the processes of a job find each other: a store that all of them reach, and in it a roster of who is there.
-struct Rendezvous {
-  let environment: WorkerEnvironment
-  let logger: Logger
-  /// How long the others may take to come.
-  let patience: Int
+package struct Rendezvous: Sendable {
+  private let environment: WorkerEnvironment
+  private let logger: Logger
+  private let patience: Int
+
+  /// - Parameters:
+  ///   - environment: who this process is, and where they meet
+  ///   - patience: how many seconds the others may take to come
+  package init(environment: WorkerEnvironment, logger: Logger, patience: Int) {
+    (self.environment, self.logger, self.patience) = (environment, logger, patience)
+  }
 
   /// The store, hosted by the starter, by rank 0, or found through a file.
   func store() throws -> Store {
@@ -56,7 +62,7 @@ struct Rendezvous {
   /// The store may be older than this start of the job and hold keys of processes that are dead. So each rank writes a
   /// number that nobody had before; rank 0 publishes the roster that it read; and only when every rank has found its own
   /// number in one and the same roster do they go on, in a part of the store named after that roster.
-  func meet(_ own: Member, in store: Store) throws -> (roster: Roster, store: Store) {
+  package func meet(_ own: Member, in store: Store) throws -> (roster: Roster, store: Store) {
     let place = try store.prefixed("minimind-dpo/\(environment.runID)/\(environment.restartCount)")
     try place.set("member/\(own.rank)", to: Array(JSONEncoder().encode(own)))
     let roster = try own.rank == 0 ? publishRoster(in: place) : awaitRoster(with: own, in: place)

@@ -30,6 +30,8 @@ public struct Roster: Codable, Hashable, Sendable {
   /// One for each rank, in order.
   public var members: [Member]
 
+  package init(members: [Member]) { self.members = members }
+
   /// The number of processes.
   public var worldSize: Int { members.count }
 

@@ -25,6 +25,11 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
 
 /// Facts and settings of LibTorch itself.
 public enum Runtime {
+  /// Lets LibTorch write errors only to stderr, unless `TORCH_CPP_LOG_LEVEL` in the environment says otherwise.
+  ///
+  /// Its warnings about peers and stores that are gone come with stack traces; whoever calls learns the same by an error.
+  public static func quietLog() { ctorch_initialize_logging() }
+
   /// The version of LibTorch, such as `2.13.0`.
   public static var version: String { String(cString: ctorch_version()) }
 

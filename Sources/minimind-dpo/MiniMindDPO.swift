@@ -3,6 +3,7 @@ import Foundation
 import Launcher
 import Logging
 import Observability
+import Torch
 
 /// The program: its subcommands, and what happens around all of them.
 @main
@@ -24,6 +25,7 @@ struct MiniMindDPO: ParsableCommand {
 
   /// Parses, runs, and turns whatever goes wrong into a message on stderr and the exit code that design and README name.
   static func main() {
+    Runtime.quietLog()
     LoggingSystem.bootstrap { _ in ThisProcess.logHandler() }
     do {
       let arguments = Array(CommandLine.arguments.dropFirst())

@@ -155,7 +155,7 @@ struct LaunchOptionsTests {
     #expect(FileManager.default.isExecutableFile(atPath: own.path))
     #expect(["/usr/bin/sh", "/bin/sh"].contains(try program("--no-python sh -c true").path))
     #expect(try message("train_dpo.py --x").contains("is a Python script"))
-    #expect(try message("frobnicate").contains("no command of this program (train, eval)"))
+    #expect(try message("frobnicate").contains("no command that runs in several processes (train, eval)"))
     #expect(try message("--no-python frobnicate-it").contains("no such program"))
     #expect(try message("--no-python ./none.sh").contains("no such file"))
     #expect(try message("--no-python /etc/passwd").contains("not an executable"))

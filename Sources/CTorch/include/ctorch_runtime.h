@@ -7,6 +7,8 @@
 extern "C" {
 #endif
 
+// LibTorch's own log: errors only, unless TORCH_CPP_LOG_LEVEL in the environment says otherwise.
+void ctorch_initialize_logging(void);
 // The version of the headers this was compiled against, as "2.13.0".
 const char *ctorch_version(void);
 // "AVX512", "AVX2", "DEFAULT", … : the CPU kernels in use.

@@ -36,8 +36,8 @@ public struct WorkerProgram: Hashable, Sendable {
     }
     guard commands.contains(name) else {
       throw .usage(
-        "\(name) is no command of this program (\(commands.joined(separator: ", "))). Another program is started with "
-          + "launch --no-python \(name).")
+        "\(name) is no command that runs in several processes (\(commands.joined(separator: ", "))). Another program is "
+          + "started with launch --no-python \(name).")
     }
     self.init(path: Self.ownPath, arguments: [CommandLine.arguments.first ?? "minimind-dpo"] + options.worker)
   }

@@ -38,10 +38,8 @@ struct Launch: ParsableCommand {
     return Agent(options, program: program, environment: environment, stores: TorchStores(), output: output).run()
   }
 
-  /// What workers can be.
-  private static var commands: [String] {
-    MiniMindDPO.configuration.subcommands.map { $0._commandName }.filter { $0 != Launch._commandName }
-  }
+  /// What workers can be: the commands that share their work among processes.
+  private static let commands = [Train._commandName, Evaluate._commandName, Bench._commandName]
 }
 
 /// LibTorch's stores, which workers under torchrun know as well.
