@@ -64,7 +64,13 @@ let package = Package(
       name: "CTorch", exclude: hasLibTorch ? ["MissingLibTorch.cpp"] : [],
       sources: hasLibTorch ? nil : ["MissingLibTorch.cpp"],
       cxxSettings: cxxSettings, linkerSettings: linkerSettings),
-    .target(name: "Torch", dependencies: ["CTorch"]),
+    .target(
+      // It shares CTorch's headers as files: as a module, C++20 would want them built before.
+      name: "CKernels", exclude: hasLibTorch ? ["without_libtorch.cpp", "row_kernels.inc"] : [],
+      sources: hasLibTorch ? nil : ["without_libtorch.cpp"],
+      cxxSettings: cxxSettings + [.headerSearchPath("../CTorch"), .headerSearchPath("../CTorch/include")],
+      linkerSettings: linkerSettings),
+    .target(name: "Torch", dependencies: ["CTorch", "CKernels"]),
     .target(name: "Collectives", dependencies: ["Launcher", "Torch", logging]),
     .target(name: "Checkpoints", dependencies: ["Torch", "OrderedJSON", crypto, collections]),
     .target(name: "MiniMind", dependencies: ["Torch", "Checkpoints", "OrderedJSON", collections]),
@@ -91,6 +97,7 @@ let package = Package(
     // The launcher as a process of its own, without LibTorch.
     .executableTarget(name: "launcher-fixture", dependencies: ["Launcher"], path: "Tests/LauncherFixture"),
     .testTarget(name: "LauncherTests", dependencies: ["Launcher", "launcher-fixture", subprocess]),
+    .testTarget(name: "KernelTests", dependencies: ["Torch"]),
     .testTarget(name: "TorchTests", dependencies: ["Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
@@ -107,6 +114,7 @@ let package = Package(
     .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "OrderedJSON", subprocess]),
     // Runs the program as users do; for all tests that need it so.
     .target(name: "ProgramSupport", dependencies: ["OrderedJSON", subprocess], path: "Tests/ProgramSupport"),
+    .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "Launcher", "Torch", logging]),
     .testTarget(name: "JobTests", dependencies: ["minimind-dpo", "ProgramSupport", "OrderedJSON", subprocess]),
   ],
   swiftLanguageModes: [.v6],

@@ -14,7 +14,10 @@ public struct DeviceBatch {
   let tokens: Tensor
   let positions: Tensor
   let pattern: PackedTrees
+  /// The tokens that predict a target, ascending.
   let predictors: Tensor
+  /// For each prediction the place of its token among them.
+  let predictions: Tensor
   let targets: Tensor
   let terms: Tensor
   let sides: Tensor
@@ -27,9 +30,13 @@ public struct DeviceBatch {
     targetCounts = try Tensor(batch.targetCounts.map(Float.init)).to(device: device)
     tokens = try onDevice(batch.tokens)
     positions = try onDevice(batch.positions)
-    pattern = try PackedTrees(
-      batch.trees.map { TreeShape(prefix: $0.prefix, chosen: $0.chosen, rejected: $0.rejected) }, device: device)
-    predictors = try onDevice(batch.predictors)
+    pattern = PackedTrees(
+      batch.trees.map { TreeShape(prefix: $0.prefix, chosen: $0.chosen, rejected: $0.rejected) })
+    // A prefix's last token predicts the first one of both tails, and runs once.
+    let predicting = Set(batch.predictors).sorted()
+    let places = Dictionary(uniqueKeysWithValues: predicting.enumerated().map { ($1, $0) })
+    predictors = try onDevice(predicting)
+    predictions = try onDevice(batch.predictors.compactMap { places[$0] })
     targets = try onDevice(batch.targets)
     terms = try onDevice(batch.terms)
     sides = try onDevice(batch.sides)
@@ -39,13 +46,14 @@ public struct DeviceBatch {
 extension CausalLM {
   /// log π(y | x) of every side of a micro-batch: the sum over its target tokens.
   ///
-  /// The head runs only where a target is predicted.
+  /// The head and most of the last layer run only where a target is predicted.
   ///
   /// - Returns: `[2 · pairs]`, `float64`, chosen sides first
   /// - Throws: `TorchError` when LibTorch fails.
   public func sequenceLogProbabilities(_ batch: DeviceBatch) throws(TorchError) -> Tensor {
-    let hidden = try hiddenStates(batch.tokens, positions: batch.positions, pattern: batch.pattern)
-    let predicting = try hidden.indexSelect(0, batch.predictors)
+    let hidden = try hiddenStates(
+      batch.tokens, positions: batch.positions, pattern: batch.pattern, rows: batch.predictors)
+    let predicting = try hidden.indexSelect(0, batch.predictions)
     // Summed in double precision: a sum of −3,000 in float32 is known to 2e-4 only, and differences of sums are what
     // the loss is made of.
     let tokenLogProbabilities = try logProbabilities(predicting, of: batch.targets).to(.float64)

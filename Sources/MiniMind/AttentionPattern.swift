@@ -9,18 +9,14 @@ public protocol AttentionPattern: AnyObject {
   ///
   /// - Parameters:
   ///   - layer: the number of the decoder layer, from 0
-  ///   - query: `[tokens, heads, size]`
-  ///   - key: `[tokens, key heads, size]`
-  ///   - value: `[tokens, key heads, size]`
-  /// - Returns: `[tokens, heads · size]`
+  ///   - packed: queries, keys and values of all tokens side by side, `[tokens, heads · size]`; keys and values alone
+  ///     where `queries` are given
+  ///   - queries: where only some tokens ask: their queries, `[n, query heads · size]`, and which tokens they are,
+  ///     `[n]`, `int64`
+  ///   - heads: how the heads lie in a row that holds all of them
+  /// - Returns: `[tokens or n, query heads · size]`
   /// - Throws: `TorchError` when LibTorch fails.
-  func attend(layer: Int, query: Tensor, key: Tensor, value: Tensor, scale: Double) throws(TorchError) -> Tensor
-}
-
-extension Tensor {
-  /// `[tokens, heads, size]` as LibTorch's attention wants it, `[1, heads, tokens, size]`.
-  var asHeads: Tensor { get throws(TorchError) { try transpose(0, 1).unsqueeze(0) } }
-
-  /// `[1, heads, tokens, size]` back to `[tokens, heads, size]`.
-  var asTokens: Tensor { get throws(TorchError) { try squeeze(0).transpose(0, 1) } }
+  func attend(
+    layer: Int, packed: Tensor, queries: (rows: Tensor, of: Tensor)?, heads: HeadLayout, scale: Double
+  ) throws(TorchError) -> Tensor
 }

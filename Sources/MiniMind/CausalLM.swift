@@ -12,6 +12,9 @@ public final class CausalLM: Module {
   public let configuration: ModelConfiguration
   /// All parameters in one buffer, in the order of `namedParameters`.
   public let weights: FlatBuffer
+  /// Whether the backward pass finds the intermediate results of the layers and the logits in memory, or runs each layer
+  /// and the head again (gradient checkpointing: about a third more work, a fraction of the memory, the same numbers).
+  public var recomputesLayers = false
   /// All parameters in declaration order under their Hugging Face names.
   public let namedParameters: [NamedParameter]
 
@@ -22,6 +25,7 @@ public final class CausalLM: Module {
   ///
   /// - Throws: `TorchError` when memory runs out.
   public init(_ configuration: ModelConfiguration) throws(TorchError) {
+    keepTensorPages()
     self.configuration = configuration
     backbone = try Backbone(configuration)
     head =
@@ -55,12 +59,14 @@ public final class CausalLM: Module {
   ///   - tokens: `[tokens]`, `int64`
   ///   - positions: `[tokens]`, `int64`: each token's place in its own sequence, from 0
   ///   - pattern: which tokens see each other
-  /// - Returns: `[tokens, hidden]`
+  ///   - rows: the tokens whose states are wanted, `[n]`, `int64`; all where nil. The last layer then computes the
+  ///     others' keys and values only.
+  /// - Returns: `[tokens or n, hidden]`
   /// - Throws: `TorchError` when LibTorch fails, for instance for an id outside the vocabulary.
   public func hiddenStates(
-    _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern
+    _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern, rows: Tensor? = nil
   ) throws(TorchError) -> Tensor {
-    try backbone(tokens, positions: positions, pattern: pattern)
+    try backbone(tokens, positions: positions, pattern: pattern, rows: rows, recomputes: recomputesLayers)
   }
 
   /// Scores of every next token.
@@ -81,8 +87,7 @@ public final class CausalLM: Module {
   /// - Returns: `[targets]`, `float32`
   /// - Throws: `TorchError` when LibTorch fails.
   public func logProbabilities(_ hidden: Tensor, of targets: Tensor) throws(TorchError) -> Tensor {
-    let scores = try self.scores(hidden).to(.float32)
-    return try scores.gather(1, targets.unsqueeze(1)).squeeze(1).subtract(scores.logSumExp(1))
+    try Torch.logProbabilities(hidden, weight: headWeight, targets: targets, keepsLogits: !recomputesLayers)
   }
 
   /// Scores of the token that follows the ones run through the cache.
@@ -99,8 +104,10 @@ public final class CausalLM: Module {
   }
 
   private func scores(_ hidden: Tensor) throws(TorchError) -> Tensor {
-    try linear(hidden, weight: head?.weight.value ?? backbone.embedding.weight.value)
+    try projections(hidden, weights: [headWeight])
   }
+
+  private var headWeight: Tensor { head?.weight.value ?? backbone.embedding.weight.value }
 }
 
 /// The model's two parts under their names in files.
@@ -134,12 +141,20 @@ private final class Backbone: Module {
 
   var members: [Member] { [.module("embed_tokens", embedding), .list("layers", layers), .module("norm", norm)] }
 
-  func callAsFunction(_ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern) throws(TorchError) -> Tensor {
+  func callAsFunction(
+    _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern, rows: Tensor?, recomputes: Bool
+  ) throws(TorchError) -> Tensor {
     let rotary = try RotaryTables(configuration.rope, headSize: configuration.headSize, positions: positions)
-    var x = try embedding(tokens)
+    var stream = ResidualStream(x: try embedding(tokens), delta: nil)
     for (index, layer) in layers.enumerated() {
-      x = try layer(x, layer: index, rotary: rotary, pattern: pattern)
+      let rows = index == layers.count - 1 ? rows : nil
+      func run(_ x: Tensor, _ delta: Tensor?) throws(TorchError) -> (Tensor, Tensor) {
+        try layer(ResidualStream(x: x, delta: delta), layer: index, rotary: rotary, pattern: pattern, rows: rows)
+      }
+      let (x, delta) =
+        try recomputes && isGradEnabled ? recomputed(stream.x, stream.delta, run) : run(stream.x, stream.delta)
+      stream = ResidualStream(x: x, delta: delta)
     }
-    return try norm(x)
+    return try norm(stream.x, adding: stream.delta).normed
   }
 }

@@ -32,21 +32,37 @@ public final class Attention: Module {
     return members
   }
 
+  /// - Parameter rows: the tokens whose outputs are wanted, `[n]`, `int64`; all where nil. The others give keys and
+  ///   values alone.
   func callAsFunction(
-    _ x: Tensor, layer: Int, rotary: RotaryTables, pattern: any AttentionPattern
+    _ x: Tensor, layer: Int, rotary: RotaryTables, pattern: any AttentionPattern, rows: Tensor?
   ) throws(TorchError) -> Tensor {
-    let size = configuration.headSize
-    var query = try queryProjection(x).view([-1, configuration.headCount, size])
-    var key = try keyProjection(x).view([-1, configuration.keyValueHeadCount, size])
-    let value = try valueProjection(x).view([-1, configuration.keyValueHeadCount, size])
-    if let queryNorm, let keyNorm {
-      query = try queryNorm(query)
-      key = try keyNorm(key)
+    let (query, key, value) = (queryProjection.weight.value, keyProjection.weight.value, valueProjection.weight.value)
+    let heads = HeadLayout(
+      queries: configuration.headCount, keys: configuration.keyValueHeadCount, values: configuration.keyValueHeadCount,
+      size: configuration.headSize)
+    let scale = 1 / Double(heads.size).squareRoot()
+    guard let rows else {
+      let packed = try rotated(projections(x, weights: [query, key, value]), heads, rotary)
+      return try outputProjection(
+        pattern.attend(layer: layer, packed: packed, queries: nil, heads: heads, scale: scale))
     }
-    let mixed = try pattern.attend(
-      layer: layer, query: rotary.rotate(query), key: rotary.rotate(key), value: value,
-      scale: 1 / Double(size).squareRoot())
-    return try outputProjection(mixed)
+    let asked = try rotated(
+      projections(x.indexSelect(0, rows), weights: [query]),
+      HeadLayout(queries: heads.queries, keys: 0, values: 0, size: heads.size), rotary.rows(rows))
+    let seen = try rotated(
+      projections(x, weights: [key, value]),
+      HeadLayout(queries: 0, keys: heads.keys, values: heads.values, size: heads.size), rotary)
+    return try outputProjection(
+      pattern.attend(layer: layer, packed: seen, queries: (asked, rows), heads: heads, scale: scale))
+  }
+
+  private func rotated(
+    _ packed: Tensor, _ heads: HeadLayout, _ rotary: RotaryTables
+  ) throws(TorchError) -> Tensor {
+    try rotatedHeads(
+      packed, heads, queryNorm: queryNorm?.weight.value, keyNorm: keyNorm?.weight.value,
+      epsilon: configuration.normEpsilon, cosines: rotary.cosines, sines: rotary.sines)
   }
 }
 
@@ -69,7 +85,9 @@ public final class FeedForward: Module {
   }
 
   func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
-    try downProjection(gateProjection(x).silu().multiply(upProjection(x)))
+    try swiGLUProjection(
+      projections(x, weights: [gateProjection.weight.value, upProjection.weight.value]),
+      weight: downProjection.weight.value)
   }
 }
 
@@ -95,10 +113,22 @@ public final class DecoderLayer: Module {
     ]
   }
 
+  /// - Parameter rows: the tokens whose outputs are wanted, `[n]`, `int64`; all where nil.
   func callAsFunction(
-    _ x: Tensor, layer: Int, rotary: RotaryTables, pattern: any AttentionPattern
-  ) throws(TorchError) -> Tensor {
-    let attended = try x.add(attention(inputNorm(x), layer: layer, rotary: rotary, pattern: pattern))
-    return try attended.add(feedForward(postAttentionNorm(attended)))
+    _ stream: ResidualStream, layer: Int, rotary: RotaryTables, pattern: any AttentionPattern, rows: Tensor?
+  ) throws(TorchError) -> (x: Tensor, delta: Tensor) {
+    var (x, normed) = try inputNorm(stream.x, adding: stream.delta)
+    let attended = try attention(normed, layer: layer, rotary: rotary, pattern: pattern, rows: rows)
+    if let rows { x = try x.indexSelect(0, rows) }
+    (x, normed) = try postAttentionNorm(x, adding: attended)
+    return (x, try feedForward(normed))
   }
+}
+
+/// What runs through the layers: a sum whose last summand is still to be added, which the next norm does in passing.
+struct ResidualStream {
+  /// `[tokens, hidden]`
+  var x: Tensor
+  /// `[tokens, hidden]`; nil for 0
+  var delta: Tensor?
 }

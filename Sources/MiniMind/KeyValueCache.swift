@@ -23,27 +23,39 @@ public final class KeyValueCache: AttentionPattern {
     }
   }
 
-  /// See `AttentionPattern`; the tokens are those behind the ones already run. Without gradients.
+  /// See `AttentionPattern`; the tokens are those behind the ones already run, and all of them ask. Without gradients.
   public func attend(
-    layer: Int, query: Tensor, key: Tensor, value: Tensor, scale: Double
+    layer: Int, packed: Tensor, queries: (rows: Tensor, of: Tensor)?, heads: HeadLayout, scale: Double
   ) throws(TorchError) -> Tensor {
-    let new = try query.size(0)
-    guard count + new <= capacity else {
-      throw TorchError(
-        kind: .failed, operatorName: "KeyValueCache.attend",
-        reason: "\(count + new) tokens exceed the capacity of \(capacity)")
+    let new = try packed.size(0)
+    guard count + new <= capacity else { throw refusal("\(count + new) tokens exceed the capacity of \(capacity)") }
+    guard queries == nil else { throw refusal("all new tokens must ask") }
+    func part(_ first: Int, _ count: Int) throws(TorchError) -> Tensor {
+      try packed.narrow(1, first * heads.size, count * heads.size).view([new, count, heads.size])
     }
-    try keys[layer].narrow(0, count, new).copyInPlace(key)
-    try values[layer].narrow(0, count, new).copyInPlace(value)
-    let mask =
-      count > 0 && new > 1
-      ? try bottomRightCausalMask(queries: new, keys: count + new, device: query.device) : nil
+    try keys[layer].narrow(0, count, new).copyInPlace(part(heads.queries, heads.keys))
+    try values[layer].narrow(0, count, new).copyInPlace(part(heads.queries + heads.keys, heads.values))
+    let mask = count > 0 && new > 1 ? try Self.mask(queries: new, keys: count + new, device: packed.device) : nil
     return try scaledDotProductAttention(
-      query: query.asHeads,
-      key: keys[layer].narrow(0, 0, count + new).asHeads,
-      value: values[layer].narrow(0, 0, count + new).asHeads,
+      query: Self.asHeads(part(0, heads.queries)),
+      key: Self.asHeads(keys[layer].narrow(0, 0, count + new)),
+      value: Self.asHeads(values[layer].narrow(0, 0, count + new)),
       mask: mask, causal: count == 0, scale: scale
-    ).asTokens.reshape([new, -1])
+    ).squeeze(0).transpose(0, 1).reshape([new, -1])
+  }
+
+  /// `[tokens, heads, size]` as LibTorch's attention wants it, `[1, heads, tokens, size]`.
+  private static func asHeads(_ x: Tensor) throws(TorchError) -> Tensor { try x.transpose(0, 1).unsqueeze(0) }
+
+  /// What is added to the scores `[queries, keys]` where the queries are the last of the keys: 0 where a query sees a
+  /// key, −∞ where it does not.
+  private static func mask(queries: Int, keys: Int, device: Device) throws(TorchError) -> Tensor {
+    let seen = try Tensor.ones([queries, keys], dtype: .bool, device: device).lowerTriangle(diagonal: keys - queries)
+    return try Tensor.zeros([queries, keys], device: device).maskedFill(seen.logicalNot(), -.infinity)
+  }
+
+  private func refusal(_ reason: String) -> TorchError {
+    TorchError(kind: .failed, operatorName: "KeyValueCache.attend", reason: reason)
   }
 
   /// Counts tokens whose keys and values every layer has stored.

@@ -1,6 +1,6 @@
 import Torch
 
-/// A matrix without bias: `[…, input] → […, output]`.
+/// A matrix without bias: `[tokens, input] → [tokens, output]`.
 public final class Linear: Module {
   /// `[output, input]`
   public let weight: Parameter
@@ -13,7 +13,7 @@ public final class Linear: Module {
   /// The weight.
   public var members: [Member] { [.parameter("weight", weight)] }
 
-  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor { try linear(x, weight: weight.value) }
+  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor { try projections(x, weights: [weight.value]) }
 }
 
 /// A table of vectors, one a token id.
@@ -29,14 +29,15 @@ public final class Embedding: Module {
   /// The weight.
   public var members: [Member] { [.parameter("weight", weight)] }
 
-  func callAsFunction(_ ids: Tensor) throws(TorchError) -> Tensor { try embedding(ids, weight: weight.value) }
+  func callAsFunction(_ ids: Tensor) throws(TorchError) -> Tensor { try embeddingRows(ids, weight: weight.value) }
 }
 
-/// Root-mean-square normalisation over the last dimension, with a learnt scale.
+/// Root-mean-square normalisation of rows, with a learnt scale.
 public final class RMSNorm: Module {
   /// `[size]`
   public let weight: Parameter
-  private let epsilon: Double
+  /// What is added to the mean square.
+  let epsilon: Double
 
   /// - Throws: `TorchError` when memory runs out.
   public init(size: Int, epsilon: Double) throws(TorchError) {
@@ -48,6 +49,12 @@ public final class RMSNorm: Module {
   public var members: [Member] { [.parameter("weight", weight)] }
 
   func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
-    try rmsNorm(x, weight: weight.value, epsilon: epsilon)
+    try rowRMSNorm(x, weight: weight.value, epsilon: epsilon)
+  }
+
+  /// x + delta, and that sum's norm; x and its norm without a delta.
+  func callAsFunction(_ x: Tensor, adding delta: Tensor?) throws(TorchError) -> (sum: Tensor, normed: Tensor) {
+    guard let delta else { return (x, try self(x)) }
+    return try addThenRMSNorm(x, delta, weight: weight.value, epsilon: epsilon)
   }
 }

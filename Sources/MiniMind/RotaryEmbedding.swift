@@ -3,9 +3,9 @@ import Torch
 /// Cosines and sines of the angles by which queries and keys are turned, for the tokens of one forward pass
 /// (Su et al., 2021, "RoFormer", in the rotate-half form that Llama and Qwen3 use).
 public struct RotaryTables {
-  /// `[tokens, 1, head size]`, the same for both halves of a head.
+  /// `[tokens, head size / 2]`: pair i of a head is made of its elements i and i + size / 2.
   let cosines: Tensor
-  /// `[tokens, 1, head size]`
+  /// `[tokens, head size / 2]`
   let sines: Tensor
 
   /// Tables for tokens at the given positions.
@@ -16,17 +16,17 @@ public struct RotaryTables {
     let frequencies = configuration.frequencies(headSize: headSize).map(Float.init)
     let angles = try positions.to(.float32).unsqueeze(1).multiply(
       Tensor(frequencies).to(device: positions.device).unsqueeze(0))
-    let both = try Tensor.concatenate([angles, angles], dim: 1).unsqueeze(1)
-    cosines = try both.cos().multiply(configuration.amplitude)
-    sines = try both.sin().multiply(configuration.amplitude)
+    cosines = try angles.cos().multiply(configuration.amplitude)
+    sines = try angles.sin().multiply(configuration.amplitude)
   }
 
-  /// Turns every head of `x`, `[tokens, heads, head size]`.
-  func rotate(_ x: Tensor) throws(TorchError) -> Tensor {
-    let half = try x.size(-1) / 2
-    let first = try x.narrow(-1, 0, half)
-    let second = try x.narrow(-1, half, half)
-    let turned = try Tensor.concatenate([second.negated(), first], dim: -1)
-    return try x.multiply(cosines).add(turned.multiply(sines))
+  private init(cosines: Tensor, sines: Tensor) {
+    self.cosines = cosines
+    self.sines = sines
+  }
+
+  /// Those of some tokens, `[n]`, `int64`.
+  func rows(_ rows: Tensor) throws(TorchError) -> RotaryTables {
+    RotaryTables(cosines: try cosines.indexSelect(0, rows), sines: try sines.indexSelect(0, rows))
   }
 }

@@ -1,0 +1,51 @@
+// Rows of a table, whose gradients are added one by one where the table's gradient is: a table of zeros per call, as the
+// operator of LibTorch makes, costs more than all the rows.
+#include "kernel.h"
+#include "row_kernels.h"
+
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/index_select.h>
+
+using namespace ckernels;
+using at::Tensor;
+
+namespace {
+
+struct Embedding : torch::autograd::Function<Embedding> {
+  static Tensor forward(AutogradContext *context, const Tensor &weight, const Tensor &index) {
+    context->save_for_backward({weight, index});
+    return weight.index_select(0, index);
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor &weight = saved[0], index = saved[1].contiguous(), incoming = gradients[0].contiguous();
+    const int64_t size = weight.size(1), rows = incoming.size(0);
+    const int64_t *places = index.const_data_ptr<int64_t>();
+    return {accumulate(weight,
+                       [&](Tensor &total) {
+                         AT_DISPATCH_FLOATING_TYPES(total.scalar_type(), "embedding_backward", [&] {
+                           const scalar_t *from = incoming.const_data_ptr<scalar_t>();
+                           scalar_t *to = total.data_ptr<scalar_t>();
+                           // Threads share the columns, so that each row's sum is made by one of them, in order.
+                           at::parallel_for(0, size, 64, [&](int64_t begin, int64_t end) {
+                             for (int64_t row = 0; row < rows; ++row) {
+                               row_kernels<scalar_t>().add(end - begin, from + row * size + begin,
+                                                           to + places[row] * size + begin);
+                             }
+                           });
+                         });
+                       }),
+            {}};
+  }
+};
+
+} // namespace
+
+ctorch_status ckernels_embedding(ctorch_tensor weight, ctorch_tensor index, ctorch_tensor *out, char **error) {
+  return ctorch::produce(out, error, [&]() -> Tensor {
+    const Tensor &w = weight->value, &i = index->value;
+    if (is_native({w}) && i.scalar_type() == at::kLong && i.dim() == 1) return Embedding::apply(w, i);
+    return at::embedding(w, i);
+  });
+}

@@ -1,0 +1,91 @@
+// Fused kernels with their gradients, under the conventions of ctorch_base.h.
+//
+// On CPU tensors of float32 or float64 they are C++ of this library; on others the same operations are composed of
+// LibTorch's operators. Sums over rows are made in an order that depends on the number of threads alone.
+//
+// Where the gradient of a weight has memory already (.grad), the backward pass adds to it there. The node that
+// accumulates the weight's gradient still runs, without a gradient to add, and the hooks behind it as ever.
+#pragma once
+
+#include "ctorch_base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Large CPU tensors come from now on out of one heap that keeps its pages: the system otherwise clears them anew for
+// every intermediate result. Further calls do nothing.
+void ckernels_keep_pages(void);
+
+// sum = input + delta (input where delta is NULL), normed = sum / rms(sum) · weight, over the last of two dimensions.
+// *sum is NULL where delta is.
+CTORCH_CHECKED ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tensor delta /* or NULL */,
+                                               ctorch_tensor weight, double epsilon, ctorch_tensor *sum,
+                                               ctorch_tensor *normed, char **error);
+
+// [tokens, in] by one to three weights [outᵢ, in]: the products side by side, [tokens, Σ outᵢ].
+CTORCH_CHECKED ctorch_status ckernels_project(ctorch_tensor input, const ctorch_tensor *weights, size_t count,
+                                              ctorch_tensor *out, char **error);
+
+// silu(gate) · up, [tokens, inner], of gate and up side by side, [tokens, 2 · inner], by a weight [out, inner].
+CTORCH_CHECKED ctorch_status ckernels_swiglu_project(ctorch_tensor gate_up, ctorch_tensor weight, ctorch_tensor *out,
+                                                     char **error);
+
+// How many heads of each kind lie side by side in a row.
+typedef struct ckernels_heads {
+  int64_t query;
+  int64_t key;
+  int64_t value;
+  int64_t size; // of one head
+} ckernels_heads;
+
+// [tokens, (query + key + value) · size]: queries and keys normalised (where their weights are given) and turned by the
+// tables [tokens, size / 2]; values as they are.
+CTORCH_CHECKED ctorch_status ckernels_rotate(ctorch_tensor packed, ctorch_tensor query_weight /* or NULL */,
+                                             ctorch_tensor key_weight /* or NULL */, ctorch_tensor cosines,
+                                             ctorch_tensor sines, ckernels_heads heads, double epsilon,
+                                             ctorch_tensor *out, char **error);
+
+// Lengths of a tree's parts: both tails follow the prefix, neither sees the other.
+typedef struct ckernels_tree {
+  int64_t prefix;
+  int64_t chosen;
+  int64_t rejected;
+} ckernels_tree;
+
+// Attention over packed trees, [queries, query heads · size]. `packed` holds queries, keys and values of all tokens
+// side by side; or, where `queries` is given, keys and values alone, and the queries are those of the tokens `rows`.
+CTORCH_CHECKED ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorch_tensor queries /* or NULL */,
+                                                     ctorch_tensor rows /* or NULL */, const ckernels_tree *trees,
+                                                     size_t count, ckernels_heads heads, double scale,
+                                                     ctorch_tensor *out, char **error);
+
+// log softmax(hidden weightᵀ)[target], [tokens], float32 or float64. Without `keeps_logits` the backward pass computes
+// the logits again, chunk by chunk.
+CTORCH_CHECKED ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ctorch_tensor weight,
+                                                        ctorch_tensor targets, bool keeps_logits, ctorch_tensor *out,
+                                                        char **error);
+
+// Rows of a table, [tokens, size], by an index [tokens], int64.
+CTORCH_CHECKED ctorch_status ckernels_embedding(ctorch_tensor weight, ctorch_tensor index, ctorch_tensor *out,
+                                                char **error);
+
+// What a block returns.
+typedef struct ckernels_results_s *ckernels_results;
+void ckernels_put_result(ckernels_results results, ctorch_tensor tensor);
+
+// A function of one or two tensors. `run` owns the handles it is given, puts its results one by one, and returns false
+// with a malloc'ed text where it fails; `release` is called once, when it will not run any more.
+typedef struct ckernels_block {
+  void *context;
+  bool (*run)(void *context, const ctorch_tensor *inputs, size_t count, ckernels_results results, char **error);
+  void (*release)(void *context);
+} ckernels_block;
+
+// The block's `count` results. Only its inputs are kept for the backward pass, which runs the block again.
+CTORCH_CHECKED ctorch_status ckernels_recompute(ctorch_tensor first, ctorch_tensor second /* or NULL */,
+                                                ckernels_block block, ctorch_tensor *out, size_t count, char **error);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,133 @@
+// Matrix products with weights, whose gradients go straight to where they are summed.
+#include "kernel.h"
+#include "row_kernels.h"
+
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/silu.h>
+
+using namespace ckernels;
+using at::Tensor;
+
+namespace {
+
+// The gradient of x wᵀ at w, for the gradient g of the product: gᵀ x.
+Tensor accumulate_product(const Tensor &weight, const Tensor &gradient, const Tensor &input) {
+  if (Tensor sum = gradient_in_place(weight); sum.defined()) {
+    sum.addmm_(gradient.t(), input);
+    return {};
+  }
+  return at::mm(gradient.t(), input);
+}
+
+struct Project : torch::autograd::Function<Project> {
+  static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &first,
+                        const std::optional<Tensor> &second, const std::optional<Tensor> &third) {
+    variable_list weights{first};
+    if (second) weights.push_back(*second);
+    if (third) weights.push_back(*third);
+    int64_t columns = 0;
+    for (const Tensor &weight : weights) columns += weight.size(0);
+    Tensor out = at::empty({input.size(0), columns}, input.options());
+    int64_t start = 0;
+    for (const Tensor &weight : weights) {
+      Tensor part = out.narrow(1, start, weight.size(0));
+      at::mm_out(part, input, weight.t());
+      start += weight.size(0);
+    }
+    weights.insert(weights.begin(), input);
+    context->save_for_backward(weights);
+    return out;
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor &input = saved[0];
+    const Tensor incoming = gradients[0].contiguous();
+    variable_list result(4);
+    int64_t start = 0;
+    for (size_t i = 1; i < saved.size(); ++i) {
+      const Tensor &weight = saved[i];
+      const Tensor part = incoming.narrow(1, start, weight.size(0));
+      if (context->needs_input_grad(0)) {
+        if (i == 1) {
+          result[0] = at::mm(part, weight);
+        } else {
+          result[0].addmm_(part, weight);
+        }
+      }
+      if (context->needs_input_grad(i)) result[i] = accumulate_product(weight, part, input);
+      start += weight.size(0);
+    }
+    return result;
+  }
+};
+
+// Keeps gate and up alone: their product is cheap to make again.
+struct SwiGLUProject : torch::autograd::Function<SwiGLUProject> {
+  static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &weight) {
+    const Tensor gate_up = input.contiguous();
+    const int64_t rows = gate_up.size(0), size = gate_up.size(1) / 2;
+    Tensor product = at::empty({rows, size}, gate_up.options());
+    AT_DISPATCH_FLOATING_TYPES(gate_up.scalar_type(), "swiglu", [&] {
+      parallel_runs(rows, [&](int64_t, int64_t begin, int64_t end) {
+        row_kernels<scalar_t>().swiglu(end - begin, size, gate_up.const_data_ptr<scalar_t>() + begin * 2 * size,
+                                       product.data_ptr<scalar_t>() + begin * size);
+      });
+    });
+    context->save_for_backward({gate_up, weight});
+    return at::mm(product, weight.t());
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor &gate_up = saved[0], &weight = saved[1];
+    const Tensor incoming = gradients[0].contiguous();
+    const int64_t rows = gate_up.size(0), size = gate_up.size(1) / 2;
+    // First the gradient of the product, then in its place the product itself.
+    Tensor product = at::mm(incoming, weight), gradient = at::empty_like(gate_up);
+    AT_DISPATCH_FLOATING_TYPES(gate_up.scalar_type(), "swiglu_backward", [&] {
+      parallel_runs(rows, [&](int64_t, int64_t begin, int64_t end) {
+        row_kernels<scalar_t>().swiglu_backward(
+            end - begin, size, gate_up.const_data_ptr<scalar_t>() + begin * 2 * size,
+            product.data_ptr<scalar_t>() + begin * size, gradient.data_ptr<scalar_t>() + begin * 2 * size);
+      });
+    });
+    return {gradient, context->needs_input_grad(1) ? accumulate_product(weight, incoming, product) : Tensor()};
+  }
+};
+
+} // namespace
+
+ctorch_status ckernels_project(ctorch_tensor input, const ctorch_tensor *weights, size_t count, ctorch_tensor *out,
+                               char **error) {
+  return ctorch::produce(out, error, [&]() -> Tensor {
+    TORCH_CHECK(count >= 1 && count <= 3, "one to three weights can be projected with, not ", count);
+    const Tensor &x = input->value;
+    Tensor w[3];
+    for (size_t i = 0; i < count; ++i) {
+      w[i] = weights[i]->value;
+      TORCH_CHECK(x.dim() == 2 && w[i].dim() == 2 && w[i].size(1) == x.size(1), "rows of shape ", x.sizes(),
+                  " do not fit a weight ", w[i].sizes());
+    }
+    if (!is_native({x, w[0], w[1], w[2]})) {
+      std::vector<Tensor> products;
+      for (size_t i = 0; i < count; ++i) products.push_back(at::linear(x, w[i]));
+      return count == 1 ? products[0] : at::cat(products, 1);
+    }
+    return Project::apply(x, w[0], given(w[1]), given(w[2]));
+  });
+}
+
+ctorch_status ckernels_swiglu_project(ctorch_tensor gate_up, ctorch_tensor weight, ctorch_tensor *out, char **error) {
+  return ctorch::produce(out, error, [&]() -> Tensor {
+    const Tensor &x = gate_up->value, &w = weight->value;
+    TORCH_CHECK(x.dim() == 2 && w.dim() == 2 && x.size(1) == 2 * w.size(1), "gate and up, ", x.sizes(),
+                ", do not fit a weight ", w.sizes());
+    if (is_native({x, w})) return SwiGLUProject::apply(x, w);
+    const int64_t size = w.size(1);
+    return at::linear(at::silu(x.narrow(1, 0, size)).mul(x.narrow(1, size, size)), w);
+  });
+}

@@ -1,0 +1,89 @@
+// Root mean square layer normalisation (Zhang & Sennrich, 2019, arXiv:1910.07467), with the addition before it.
+#include "kernel.h"
+#include "row_kernels.h"
+
+#include <ATen/ops/add.h>
+#include <ATen/ops/rms_norm.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/zeros.h>
+
+using namespace ckernels;
+using at::Tensor;
+
+namespace {
+
+struct RMSNorm : torch::autograd::Function<RMSNorm> {
+  // Returns the sum (where there is a delta) and the normed rows.
+  static variable_list forward(AutogradContext *context, const Tensor &input, const std::optional<Tensor> &delta,
+                               const Tensor &weight, double epsilon) {
+    const Tensor x = input.contiguous(), d = delta ? delta->contiguous() : Tensor(), w = weight.contiguous();
+    const int64_t rows = x.size(0), size = x.size(1);
+    Tensor sum = d.defined() ? at::empty_like(x) : Tensor(), normed = at::empty_like(x);
+    Tensor scale = at::empty({rows}, x.options());
+    AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "rms_norm", [&] {
+      const auto &kernels = row_kernels<scalar_t>();
+      parallel_runs(rows, [&](int64_t, int64_t begin, int64_t end) {
+        const int64_t at = begin * size;
+        kernels.rms_norm(end - begin, size, x.const_data_ptr<scalar_t>() + at,
+                         d.defined() ? d.const_data_ptr<scalar_t>() + at : nullptr, w.const_data_ptr<scalar_t>(),
+                         static_cast<scalar_t>(epsilon), sum.defined() ? sum.data_ptr<scalar_t>() + at : nullptr,
+                         normed.data_ptr<scalar_t>() + at, scale.data_ptr<scalar_t>() + begin);
+      });
+    });
+    context->save_for_backward({sum.defined() ? sum : x, weight, scale});
+    context->saved_data["sums"] = d.defined();
+    context->set_materialize_grads(false);
+    return d.defined() ? variable_list{sum, normed} : variable_list{normed};
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const bool sums = context->saved_data["sums"].toBool();
+    const Tensor &into_sum = sums ? gradients[0] : Tensor(), &into_normed = gradients[sums ? 1 : 0];
+    if (!into_normed.defined()) return {into_sum, sums ? into_sum : Tensor(), {}, {}};
+    const auto saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &weight = saved[1], &scale = saved[2];
+    const Tensor w = weight.contiguous(), incoming = into_normed.contiguous();
+    const Tensor passing = into_sum.defined() ? into_sum.contiguous() : Tensor();
+    const int64_t rows = x.size(0), size = x.size(1);
+    const bool learns = context->needs_input_grad(sums ? 2 : 1);
+    Tensor gradient = at::empty_like(x);
+    Tensor parts = learns ? at::zeros({run_count(rows), size}, x.options()) : Tensor();
+    AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "rms_norm_backward", [&] {
+      const auto &kernels = row_kernels<scalar_t>();
+      parallel_runs(rows, [&](int64_t run, int64_t begin, int64_t end) {
+        const int64_t at = begin * size;
+        kernels.rms_norm_backward(
+            end - begin, size, x.const_data_ptr<scalar_t>() + at, w.const_data_ptr<scalar_t>(),
+            scale.const_data_ptr<scalar_t>() + begin, incoming.const_data_ptr<scalar_t>() + at,
+            passing.defined() ? passing.const_data_ptr<scalar_t>() + at : nullptr,
+            gradient.data_ptr<scalar_t>() + at, learns ? parts.data_ptr<scalar_t>() + run * size : nullptr);
+      });
+    });
+    Tensor weight_gradient =
+        learns ? accumulate(weight, [&](Tensor &total) { total.add_(parts.sum(0)); }) : Tensor();
+    // The same tensor for both summands: whoever adds to it copies it first.
+    return {gradient, sums ? gradient : Tensor(), weight_gradient, {}};
+  }
+};
+
+} // namespace
+
+ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tensor delta, ctorch_tensor weight, double epsilon,
+                                ctorch_tensor *sum, ctorch_tensor *normed, char **error) {
+  return ctorch::guarded(error, [&] {
+    const Tensor &x = input->value, d = delta ? delta->value : Tensor(), &w = weight->value;
+    TORCH_CHECK(x.dim() == 2 && w.dim() == 1 && w.size(0) == x.size(1), "rows of shape ", x.sizes(),
+                " do not fit a norm of ", w.sizes());
+    TORCH_CHECK(!d.defined() || d.sizes() == x.sizes(), "rows ", x.sizes(), " and what is added to them, ", d.sizes(),
+                ", differ in shape");
+    if (!is_native({x, d, w})) {
+      Tensor total = d.defined() ? x.add(d) : x;
+      *normed = ctorch::handle(at::rms_norm(total, w.sizes(), w, epsilon));
+      *sum = d.defined() ? ctorch::handle(total) : nullptr;
+      return;
+    }
+    variable_list result = RMSNorm::apply(x, given(d), w, epsilon);
+    *normed = ctorch::handle(result.back());
+    *sum = d.defined() ? ctorch::handle(result.front()) : nullptr;
+  });
+}

@@ -1,0 +1,81 @@
+#include "row_kernels.h"
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+// The same text is compiled three times: with vectors of 16 bytes, which every processor of the supported families has,
+// of 32 and of 64. Flags for a whole file would do it too, but would also reach the C++ library's inline functions,
+// of which the linker keeps one copy for all.
+#define VECTOR_BYTES 16
+namespace ckernels::portable {
+#include "row_kernels.inc"
+}
+#undef VECTOR_BYTES
+
+#if defined(__x86_64__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define VECTOR_BYTES 32
+namespace ckernels::avx2 {
+#include "row_kernels.inc"
+}
+#undef VECTOR_BYTES
+#pragma clang attribute pop
+
+#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512dq,avx512vl,avx512bw"))), apply_to = function)
+#define VECTOR_BYTES 64
+namespace ckernels::avx512 {
+#include "row_kernels.inc"
+}
+#undef VECTOR_BYTES
+#pragma clang attribute pop
+#endif
+
+namespace ckernels {
+
+namespace {
+
+enum class InstructionSet { portable, avx2, avx512 };
+
+InstructionSet detect() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512bw"))
+    return InstructionSet::avx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return InstructionSet::avx2;
+#endif
+  return InstructionSet::portable;
+}
+
+InstructionSet instruction_set() {
+  static const InstructionSet found = detect();
+  return found;
+}
+
+template <typename T> const RowKernels<T> &choose() {
+#if defined(__x86_64__)
+  switch (instruction_set()) {
+  case InstructionSet::avx512: return avx512::Loops<T>::table;
+  case InstructionSet::avx2: return avx2::Loops<T>::table;
+  case InstructionSet::portable: break;
+  }
+#endif
+  return portable::Loops<T>::table;
+}
+
+} // namespace
+
+template <> const RowKernels<float> &row_kernels<float>() { return choose<float>(); }
+template <> const RowKernels<double> &row_kernels<double>() { return choose<double>(); }
+
+const char *row_kernels_name() {
+  switch (instruction_set()) {
+  case InstructionSet::avx512: return "avx512";
+  case InstructionSet::avx2: return "avx2";
+  case InstructionSet::portable: return "portable";
+  }
+  return "portable";
+}
+
+} // namespace ckernels

@@ -1,0 +1,1 @@
+// What is compiled of this library where LibTorch is missing: nothing. CTorch stops the compiler with the remedies.

@@ -1,0 +1,59 @@
+import CKernels
+import CTorch
+import Foundation
+
+/// Runs a block that keeps only its inputs for the backward pass, which runs it again (gradient checkpointing; Chen et
+/// al., 2016, "Training Deep Nets with Sublinear Memory Cost").
+///
+/// Parameters that the block uses get their gradients as ever, when the block's turn in the backward pass comes. The
+/// block must give the same results when it runs again.
+///
+/// - Parameters:
+///   - first: an input
+///   - second: another one, if any
+///   - body: a function of them that gives two tensors
+/// - Returns: what the body returned
+/// - Throws: `TorchError` when LibTorch or the body fails.
+public func recomputed(
+  _ first: Tensor, _ second: Tensor?,
+  _ body: @escaping (Tensor, Tensor?) throws(TorchError) -> (Tensor, Tensor)
+) throws(TorchError) -> (Tensor, Tensor) {
+  let context = Unmanaged.passRetained(Block(body)).toOpaque()
+  let block = ckernels_block(
+    context: context,
+    run: { context, inputs, count, results, error in
+      guard let context, let inputs, let first = inputs[0] else { return false }
+      let block = Unmanaged<Block>.fromOpaque(context).takeUnretainedValue()
+      do throws(TorchError) {
+        let (one, two) = try block.body(
+          Tensor(owning: first), count > 1 ? inputs[1].map { Tensor(owning: $0) } : nil)
+        withExtendedLifetime((one, two)) {
+          ckernels_put_result(results, one.handle)
+          ckernels_put_result(results, two.handle)
+        }
+        return true
+      } catch let failure {
+        error?.pointee = strdup(failure.description)
+        return false
+      }
+    },
+    release: { context in
+      if let context { Unmanaged<Block>.fromOpaque(context).release() }
+    })
+  var outputs: [ctorch_tensor?] = [nil, nil]
+  try withExtendedLifetime((first, second)) { () throws(TorchError) in
+    try checked("recomputed") { ckernels_recompute(first.handle, second?.handle, block, &outputs, 2, &$0) }
+  }
+  guard let one = outputs[0], let two = outputs[1] else {
+    throw TorchError(kind: .failed, operatorName: "recomputed", reason: "nothing was returned")
+  }
+  return (Tensor(owning: one), Tensor(owning: two))
+}
+
+private final class Block {
+  let body: (Tensor, Tensor?) throws(TorchError) -> (Tensor, Tensor)
+
+  init(_ body: @escaping (Tensor, Tensor?) throws(TorchError) -> (Tensor, Tensor)) {
+    self.body = body
+  }
+}

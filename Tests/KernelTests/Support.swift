@@ -1,0 +1,62 @@
+import Testing
+import Torch
+
+/// Random numbers of a seed, as a variable to differentiate by.
+func variable(_ shape: [Int], seed: UInt64, dtype: DType = .float64) throws -> Tensor {
+  let tensor = try Tensor.empty(shape, dtype: dtype)
+  try tensor.fillNormal(from: Generator(seed: seed))
+  try tensor.setRequiresGrad(true)
+  return tensor
+}
+
+/// An operator on variables: the same in both spellings, fused and of plain operators.
+struct Operator: Sendable, CustomTestStringConvertible {
+  let testDescription: String
+  /// The shapes of the variables.
+  let shapes: [[Int]]
+  let fused: @Sendable ([Tensor]) throws -> Tensor
+  let plain: @Sendable ([Tensor]) throws -> Tensor
+
+  func variables(dtype: DType) throws -> [Tensor] {
+    try shapes.enumerated().map { try variable($1, seed: UInt64($0 + 1), dtype: dtype) }
+  }
+}
+
+extension Operator {
+  /// A number that depends on every element of a result, with the gradient weights that belong to it.
+  static func weighted(_ result: Tensor) throws -> Tensor {
+    // Of one type always: another type would draw others.
+    let weights = try Tensor.empty(result.shape)
+    try weights.fillNormal(from: Generator(seed: 99))
+    return try result.multiply(weights.to(result.dtype)).sum()
+  }
+
+  /// The result and its gradients, weighted at random, at all variables.
+  static func evaluate(
+    _ body: ([Tensor]) throws -> Tensor, _ variables: [Tensor]
+  ) throws -> (value: Tensor, gradients: [Tensor]) {
+    for variable in variables { try variable.setGradient(nil) }
+    let value = try body(variables)
+    if value.requiresGrad { try weighted(value).backward() }
+    let gradients = try variables.map { variable in
+      try variable.gradient()
+        ?? withoutGrad { () throws(TorchError) in try Tensor.zeros(variable.shape, dtype: variable.dtype) }
+    }
+    return (try value.detached(), gradients)
+  }
+}
+
+/// The largest absolute difference, over the largest absolute value of the second or 1.
+func difference(_ first: Tensor, _ second: Tensor) throws -> Double {
+  try withoutGrad {
+    try #require(first.shape == second.shape)
+    guard first.count > 0 else { return 0 }
+    let scale = max(1, try second.abs().max().item())
+    return try first.subtract(second).abs().max().item() / scale
+  }
+}
+
+/// Whether two tensors hold the same bits.
+func sameBits(_ first: Tensor, _ second: Tensor) throws -> Bool {
+  try first.withUnsafeBytes { Array($0) } == second.withUnsafeBytes { Array($0) }
+}
