@@ -1,0 +1,145 @@
+import Collectives
+import Foundation
+import Synchronization
+import Testing
+import Torch
+
+@Suite("Signs of life")
+struct HeartbeatTests {
+  /// A heartbeat of rank 0 among three; the test plays the others.
+  private final class Watch: Sendable {
+    let store: Store
+    let heartbeat: Heartbeat
+    let roster = Roster(members: (0..<3).map(member))
+    let log = Log()
+    let lost = Lost()
+    let began = SuspendingClock().now
+
+    init(doing phase: String = "computing") throws {
+      let (hosted, port) = try hostedStore()
+      store = hosted
+      let lost = lost
+      heartbeat = Heartbeat(
+        store: try Store.connecting(to: "127.0.0.1", port: port), roster: roster, rank: 0, logger: log.logger,
+        state: { Heartbeat.State(phase: phase, step: 7) }, lost: { lost.set($0) })
+    }
+
+    deinit { heartbeat.stop() }
+
+    /// Says something as another rank.
+    func say(
+      _ rank: Int, _ number: Int, doing phase: String, step: Int = 7, since seconds: Int = 0, leaves: Bool = false
+    )
+      throws
+    {
+      let text = """
+        {"number":\(number),"state":{"phase":"\(phase)","step":\(step)},"seconds":\(seconds),"isLeaving":\(leaves)}
+        """
+      try store.set("\(rank)", to: Array(text.utf8))
+    }
+
+    /// Says something and waits until it is heard.
+    func tell(
+      _ rank: Int, _ number: Int, doing phase: String, step: Int = 7, since seconds: Int = 0, leaves: Bool = false
+    )
+      async throws
+    {
+      try say(rank, number, doing: phase, step: step, since: seconds, leaves: leaves)
+      let wanted = "\(Heartbeat.State(phase: phase, step: step))"
+      let deadline = SuspendingClock().now + .seconds(20)
+      while heartbeat.activity(of: rank) != wanted, SuspendingClock().now < deadline {
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      #expect(heartbeat.activity(of: rank) == wanted)
+    }
+  }
+
+  private final class Lost: Sendable {
+    private let reason = Mutex<String?>(nil)
+    var text: String? { reason.withLock { $0 } }
+    func set(_ text: String) { reason.withLock { $0 = text } }
+  }
+
+  @Test("Who falls silent is named once, with what it was doing, and after a while given up")
+  func silent() async throws {
+    let watch = try Watch()
+    try await watch.tell(1, 1, doing: "updating", step: 6)
+    try await watch.tell(2, 1, doing: "finishing", leaves: true)
+    let now = SuspendingClock().now
+    #expect(watch.heartbeat.judge(at: now + .seconds(3)) == nil)
+    #expect(watch.log.text.isEmpty)
+
+    #expect(watch.heartbeat.judge(at: now + Heartbeat.patience + .seconds(1)) == nil)
+    let warning = watch.log.text
+    #expect(warning.hasPrefix("warning: \(watch.roster.members[1].name) has given no sign of life for "), "\(warning)")
+    #expect(warning.contains("when last heard of it was updating (step 6)"), "\(warning)")
+    #expect(watch.heartbeat.judge(at: now + Heartbeat.patience + .seconds(2)) == nil)
+    #expect(watch.log.text == warning)
+
+    let reason = try #require(watch.heartbeat.judge(at: now + Heartbeat.limit + .seconds(1)))
+    #expect(reason.contains("rank 1 (") && reason.contains("updating (step 6)"), "\(reason)")
+  }
+
+  @Test("Who speaks again is as good as new")
+  func speaksAgain() async throws {
+    let watch = try Watch()
+    try await watch.tell(2, 1, doing: "finishing", leaves: true)
+    try await watch.tell(1, 1, doing: "computing")
+    let now = SuspendingClock().now
+    #expect(watch.heartbeat.judge(at: now + Heartbeat.patience + .seconds(1)) == nil)
+    try await watch.tell(1, 2, doing: "updating")
+    #expect(watch.heartbeat.judge(at: now + .seconds(2)) == nil)
+  }
+
+  @Test("Who is alive and works for long while the others wait for it is named, not given up")
+  func slow() async throws {
+    let watch = try Watch(doing: "exchanging gradients")
+    try await watch.tell(1, 1, doing: "exchanging gradients")
+    try await watch.tell(2, 1, doing: "computing", since: 61)
+    #expect(watch.heartbeat.judge(at: SuspendingClock().now) == nil)
+    let name = watch.roster.members[2].name
+    #expect(watch.log.text == "warning: waiting for \(name), which has been computing (step 7) for 61 s")
+    try await watch.tell(2, 2, doing: "computing", step: 8, since: 62)
+    #expect(watch.heartbeat.judge(at: SuspendingClock().now) == nil)
+    #expect(watch.log.text.split(separator: "\n").count == 1)
+  }
+
+  @Test("After a failure: who is silent is missing, who speaks is not, nor is a word heard late a sign of life")
+  func missing() async throws {
+    let watch = try Watch()
+    try await watch.tell(1, 1, doing: "computing")
+    try await watch.tell(2, 1, doing: "computing")
+    // Written before its end, and not heard yet.
+    try watch.say(1, 2, doing: "computing")
+    Thread.detachNewThread {
+      for number in 2..<20 {
+        try? watch.say(2, number, doing: "computing")
+        usleep(400_000)
+      }
+    }
+    // It waits, and is not to hold up the tests beside this one.
+    let missing = await withCheckedContinuation { continuation in
+      Thread.detachNewThread { continuation.resume(returning: watch.heartbeat.missingPeers()) }
+    }
+    #expect(missing == [watch.roster.members[1]])
+  }
+
+  @Test("A store that is gone takes its host with it")
+  func storeGone() async throws {
+    var hosted: (store: Store, port: Int)? = try hostedStore()
+    let port = try #require(hosted?.port)
+    let lost = Lost()
+    let heartbeat = Heartbeat(
+      store: try Store.connecting(to: "127.0.0.1", port: port), roster: Roster(members: (0..<2).map(member)), rank: 1,
+      logger: Log().logger, state: { Heartbeat.State(phase: "computing", step: 1) },
+      lost: { lost.set($0) })
+    try await Task.sleep(for: .milliseconds(200))
+    withExtendedLifetime(hosted) {}
+    hosted = nil
+    let deadline = SuspendingClock().now + .seconds(20)
+    while lost.text == nil, SuspendingClock().now < deadline { try await Task.sleep(for: .milliseconds(10)) }
+    let reason = try #require(lost.text)
+    #expect(reason.contains("the store that connects the ranks is gone"), "\(reason)")
+    heartbeat.stop()
+  }
+}
