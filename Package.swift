@@ -84,6 +84,10 @@ let package = Package(
         "Training", "DPO", "MiniMind", "Preferences", "Tokenization", "Checkpoints", "Torch", "Observability",
         "Collectives", "Launcher", "OrderedJSON", "Jinja", arguments, collections, logging, yams,
       ]),
+    // What each fused operator gains; see Benchmarks/README.md.
+    .executableTarget(
+      name: "kernel-bench",
+      dependencies: ["Training", "DPO", "MiniMind", "Preferences", "Torch", "OrderedJSON"], path: "Benchmarks/Kernels"),
 
     // Tests.
     .testTarget(name: "OrderedJSONTests", dependencies: ["OrderedJSON"]),
@@ -111,7 +115,7 @@ let package = Package(
       name: "TrainingTests",
       dependencies: ["Training", "DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON", collections],
       resources: [.copy("Goldens")]),
-    .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "OrderedJSON", subprocess]),
+    .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "ProgramSupport", "OrderedJSON", subprocess]),
     // Runs the program as users do; for all tests that need it so.
     .target(name: "ProgramSupport", dependencies: ["OrderedJSON", subprocess], path: "Tests/ProgramSupport"),
     .testTarget(name: "CollectivesTests", dependencies: ["Collectives", "Launcher", "Torch", logging]),

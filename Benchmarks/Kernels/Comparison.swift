@@ -1,0 +1,42 @@
+import Foundation
+import Torch
+
+/// Two ways of doing the same, taken in turns.
+struct Comparison {
+  let name: String
+  let shape: String
+  let before: () throws -> Void
+  let after: () throws -> Void
+
+  /// The medians of several rounds, in seconds of processor time: what else runs on the machine counts less there.
+  func measure(rounds: Int) throws -> (before: Double, after: Double) {
+    var (first, second): ([Double], [Double]) = ([], [])
+    try before()
+    try after()
+    let once = try Self.seconds(before)
+    let repetitions = max(1, Int((0.1 / once).rounded()))
+    for _ in 0..<rounds {
+      first.append(try Self.seconds(before, repetitions))
+      second.append(try Self.seconds(after, repetitions))
+    }
+    return (first.sorted()[rounds / 2], second.sorted()[rounds / 2])
+  }
+
+  static func seconds(_ body: () throws -> Void, _ repetitions: Int = 1) rethrows -> Double {
+    let start = processorSeconds()
+    for _ in 0..<repetitions { try body() }
+    return (processorSeconds() - start) / Double(repetitions)
+  }
+
+  /// What this process has used, in its own code and in the system's on its behalf.
+  private static func processorSeconds() -> Double {
+    var usage = rusage()
+    #if canImport(Glibc)
+      getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    #else
+      getrusage(RUSAGE_SELF, &usage)
+    #endif
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+  }
+}

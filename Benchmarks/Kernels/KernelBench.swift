@@ -1,0 +1,53 @@
+import Foundation
+import Torch
+
+/// What each fused operator gains, and how close a whole pass comes to the matrix products in it; see ../README.md.
+///
+///     swift run -c release kernel-bench [tokens] [rounds]
+@main
+enum KernelBench {
+  static func main() throws {
+    let numbers = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+    let tokens = numbers.first ?? 1920
+    let rounds = numbers.dropFirst().first ?? 7
+    let pairs = max(1, tokens / 640)
+    print(
+      "\(Runtime.threadCount) threads, \(try Runtime.cpuCapability()), medians of \(rounds) rounds, processor milliseconds\n"
+    )
+    print("| forward and backward | shape | before | after | ratio |\n| --- | --- | ---: | ---: | ---: |")
+
+    let (ownPages, keptPages) = try pages(tokens: tokens, rounds: rounds)
+    row("one product, pages given back and kept", "[\(tokens), 768] by [4864, 768]", ownPages, keptPages)
+    for comparison in try Comparisons(tokens: tokens).all() {
+      let (before, after) = try comparison.measure(rounds: rounds)
+      row(comparison.name, comparison.shape, before, after)
+    }
+    let model = try ModelComparison(pairs: pairs)
+    let products = try Comparison(name: "", shape: "", before: model.products(), after: model.pass)
+      .measure(rounds: rounds)
+    row("the products a model needs, the model", "\(pairs) pairs", products.before, products.after)
+    let again = try Comparison(name: "", shape: "", before: model.passRecomputing, after: model.pass)
+      .measure(rounds: rounds)
+    row("the model, layers run again and not", "\(pairs) pairs", again.before, again.after)
+  }
+
+  /// These cannot take turns: the heap stays once it is there.
+  private static func pages(tokens: Int, rounds: Int) throws -> (own: Double, kept: Double) {
+    let (input, weight) = (try Tensor.ones([tokens, 768]), try Tensor.ones([4864, 768]))
+    func median() throws -> Double {
+      try (0..<rounds).map { _ in
+        try Comparison.seconds({ try withoutGrad { _ = try linear(input, weight: weight) } }, 3)
+      }.sorted()[rounds / 2]
+    }
+    let own = try median()
+    keepTensorPages()
+    _ = try median()
+    return (own, try median())
+  }
+
+  private static func row(_ name: String, _ shape: String, _ before: Double, _ after: Double) {
+    func milliseconds(_ seconds: Double) -> String { String(format: "%.2f", seconds * 1000) }
+    let ratio = String(format: "%.2f", before / after)
+    print("| \(name) | \(shape) | \(milliseconds(before)) | \(milliseconds(after)) | \(ratio) |")
+  }
+}
