@@ -9,6 +9,8 @@ import struct Collectives.Member
 
 /// A store that the test hosts, as a launcher does.
 func hostedStore() throws -> (store: Store, port: Int) {
+  // Stores that go away are what some of the tests are about.
+  Runtime.quietLog()
   let socket = try ListeningSocket.local()
   return (try Store.hosting(port: socket.port, listening: socket.descriptor), socket.port)
 }

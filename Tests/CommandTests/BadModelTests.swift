@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import ProgramSupport
 import Testing
 
 @Suite("Models that are damaged, hostile, or belong to something else: exit code 65, nothing left behind")

@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import ProgramSupport
 import Testing
 
 @Suite("Lines that are no pairs: exit code 65, file and line; --skip-bad-lines drops and counts them")

@@ -1,4 +1,5 @@
 import OrderedJSON
+import ProgramSupport
 import Testing
 
 @Suite("bench: speed, as numbers")

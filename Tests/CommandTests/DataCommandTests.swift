@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import ProgramSupport
 import Testing
 
 @Suite("data: what a preference file holds")

@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import ProgramSupport
 import Subprocess
 import Testing
 

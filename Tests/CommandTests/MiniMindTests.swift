@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import ProgramSupport
 import Testing
 
 /// A folder laid out as a MiniMind checkout, with a model of MiniMind-3's width and depth that is narrow everywhere else.

@@ -1,4 +1,5 @@
 import Foundation
+import ProgramSupport
 import Testing
 
 @Suite("Missing input: exit code 66, the path, and what to give instead")

@@ -1,4 +1,5 @@
 import Foundation
+import ProgramSupport
 import Testing
 
 @Suite("Output: what cannot be written or is there already is refused with exit code 73")

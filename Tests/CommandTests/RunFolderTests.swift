@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import ProgramSupport
 import Testing
 
 @Suite("A run from beginning to end")

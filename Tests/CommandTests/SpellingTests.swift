@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import ProgramSupport
 import Testing
 
 @Suite("Options: TRL's spelling, MiniMind's names, and files of options")

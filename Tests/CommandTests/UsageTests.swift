@@ -1,5 +1,6 @@
 import Foundation
 import OrderedJSON
+import ProgramSupport
 import Testing
 
 @Suite("Usage: exit code 64 and the option's name; help for every option")

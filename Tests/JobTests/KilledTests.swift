@@ -119,6 +119,10 @@ extension BusyJobs {
         "--accumulation-steps", "100", "--max-steps", "2", model: Checkout.demo, data: Checkout.demo("train.jsonl"))
       let job = try await site.launch(training, options: ["--shutdown-timeout", "1"])
       try await job.says("info: learning rate")
+      for rank in 0..<2 {
+        let process = try await site.process(ofRank: rank)
+        try await eventually("rank \(rank) hears SIGTERM") { SiteProcess.hears(SIGTERM, process) }
+      }
       job.send(SIGTERM)
       try await site.hasNoWorkers(within: .seconds(8))
       let outcome = try await job.outcome(within: .seconds(5))

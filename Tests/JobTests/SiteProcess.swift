@@ -25,4 +25,14 @@ struct SiteProcess {
   }
 
   var attempt: Int { variables["TORCHELASTIC_RESTART_COUNT"].flatMap { Int($0) } ?? 0 }
+
+  /// Whether a process has a signal do something else than end it.
+  static func hears(_ signal: Int32, _ process: Int32) -> Bool {
+    let status = FileManager.default.contents(atPath: "/proc/\(process)/status") ?? Data()
+    let masks = String(decoding: status, as: UTF8.self).split(separator: "\n").compactMap { line in
+      let parts = line.split(separator: "\t")
+      return ["SigIgn:", "SigCgt:"].contains(parts[0]) ? UInt64(parts[1], radix: 16) : nil
+    }
+    return masks.contains { $0 & (1 << UInt64(signal - 1)) != 0 }
+  }
 }
