@@ -53,6 +53,7 @@ struct Bench: ParsableCommand {
   private func measure(_ job: Job) throws -> BenchFigures {
     let policy = try CausalLM(ModelConfiguration(workload.shape.json))
     try policy.initializeRandomly(seed: 42)
+    policy.recomputesLayers = workload.gradientCheckpointing
     var options = TrainingOptions()
     options.perDeviceBatchSize = workload.perDeviceTrainBatchSize
     options.maxSteps = workload.steps + 1
@@ -107,6 +108,8 @@ struct BenchWorkload: ParsableArguments {
   var perDeviceTrainBatchSize = 4
   @Option(help: ArgumentHelp("Steps that are measured, behind one of warm-up.", valueName: "steps"))
   var steps = 4
+  @Flag(help: "Compute each layer again in the backward pass instead of keeping it.")
+  var gradientCheckpointing = false
   @Option(help: "The reference's log-probabilities: online, or cache (computed before what is measured).")
   var refLogps = ReferenceMode.online
 

@@ -20,6 +20,11 @@ struct OptimizationArguments: ParsableArguments {
       "Most tokens that run at once; larger batches are divided, with the same result.", valueName: "tokens"))
   var microBatchTokens: Int?
 
+  @Flag(
+    help:
+      "Compute each layer again in the backward pass instead of keeping it: less memory, more time, the same numbers.")
+  var gradientCheckpointing = false
+
   @Option(name: [.long, .customLong("epochs")], help: ArgumentHelp("Passes over the pairs.", valueName: "count"))
   var numTrainEpochs = 1.0
 

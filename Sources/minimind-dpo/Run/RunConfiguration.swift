@@ -42,6 +42,7 @@ enum RunConfiguration {
       ("per-device-train-batch-size", optimization.perDeviceTrainBatchSize),
       ("gradient-accumulation-steps", optimization.gradientAccumulationSteps),
       ("micro-batch-tokens", optimization.microBatchTokens),
+      ("gradient-checkpointing", flag(optimization.gradientCheckpointing)),
       ("num-train-epochs", optimization.numTrainEpochs), ("max-steps", optimization.maxSteps),
       ("learning-rate", optimization.learningRate), ("lr-scheduler-type", optimization.lrSchedulerType.rawValue),
       ("warmup-steps", optimization.warmupSteps), ("warmup-ratio", optimization.warmupRatio),

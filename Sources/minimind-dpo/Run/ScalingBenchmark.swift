@@ -76,6 +76,7 @@ struct ScalingBenchmark {
       "\(workload.tailTokens)", "--ref-logps", workload.refLogps.rawValue, "--max-length", "\(bench.pairs.maxLength)",
       "--threads", "\(bench.device.threads ?? 1)",
     ]
+    if workload.gradientCheckpointing { arguments.append("--gradient-checkpointing") }
     if let data = workload.trainData { arguments += ["--train-data", data] }
     if let tokenizer = workload.tokenizer { arguments += ["--tokenizer", tokenizer] }
     return arguments

@@ -58,6 +58,7 @@ struct TrainingRun {
         "model": policy.contentHash(), "reference model": reference.contentHash(),
       ], about: "inputs")
 
+    policy.recomputesLayers = command.optimization.gradientCheckpointing
     let trainer = try Trainer(
       policy: policy, reference: reference, pairs: usable, options: trainingOptions,
       ranks: job.ranks(zeroStage: command.optimization.zeroStage), activity: job.activity)
