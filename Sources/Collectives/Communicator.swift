@@ -41,7 +41,8 @@ public final class Communicator {
     let own = Member.current(
       rank: environment.rank, device: "\(device)", threads: Runtime.threadCount, program: program, address: address)
     (roster, store) = try rendezvous.meet(own, in: shared)
-    route = Self.route(of: own, in: roster)
+    rendezvous.removePortFile()
+    route = try Self.route(of: own, in: roster)
     logger.debug("collectives go over \(route)")
     group = try ProcessGroup(
       gloo: store.prefixed("gloo"), rank: own.rank, size: roster.worldSize, route: route, timeout: timeout)
@@ -52,8 +53,13 @@ public final class Communicator {
 
   /// The network device: the one that the user names (`GLOO_SOCKET_IFNAME`), the loopback interface on one machine, else
   /// the one that leads to the others. Never the one that the host's own name leads to, which is often 127.0.0.1.
-  private static func route(of own: Member, in roster: Roster) -> ProcessGroup.Route {
-    if let name = ProcessInfo.processInfo.environment["GLOO_SOCKET_IFNAME"], !name.isEmpty { return .interface(name) }
+  private static func route(of own: Member, in roster: Roster) throws(CollectiveError) -> ProcessGroup.Route {
+    if let name = ProcessInfo.processInfo.environment["GLOO_SOCKET_IFNAME"], !name.isEmpty {
+      guard if_nametoindex(name) != 0 else {
+        throw .system("GLOO_SOCKET_IFNAME is \"\(name)\", but this host has no such network interface (see ip address)")
+      }
+      return .interface(name)
+    }
     if roster.isOnOneMachine { return .address("127.0.0.1") }
     if let address = own.address, !NetworkRoute.isLoopback(address) { return .address(address) }
     // The store is on this machine, reached under a name that leads back to it: ask for the way to the others instead.

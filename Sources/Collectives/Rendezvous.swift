@@ -34,8 +34,7 @@ package struct Rendezvous: Sendable {
 
   /// Where the starter names no meeting place, rank 0 listens on a free port and leaves its number in a file.
   private func storeOnOneHost() throws -> Store {
-    let name = environment.jobIdentity.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
-    let file = FileManager.default.temporaryDirectory.appendingPathComponent("minimind-dpo-\(getuid())-\(name).port")
+    let file = portFile
     if environment.rank == 0 {
       let socket = try ListeningSocket.local()
       let store = try Store.hosting(port: socket.port, listening: socket.descriptor)
@@ -55,6 +54,17 @@ package struct Rendezvous: Sendable {
       usleep(50_000)
     }
     throw CollectiveError.missing(ranks: [0], worldSize: environment.worldSize, seconds: patience)
+  }
+
+  private var portFile: URL {
+    let name = environment.jobIdentity.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
+    return FileManager.default.temporaryDirectory.appendingPathComponent("minimind-dpo-\(getuid())-\(name).port")
+  }
+
+  /// Once all have met, nobody needs the file any more.
+  func removePortFile() {
+    guard environment.rank == 0, environment.masterAddress == nil else { return }
+    try? FileManager.default.removeItem(at: portFile)
   }
 
   /// Who is there, and a part of the store that holds nothing of any earlier meeting.

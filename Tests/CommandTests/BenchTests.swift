@@ -43,6 +43,14 @@ struct BenchTests {
     }
   }
 
+  @Test("--scaling starts its processes itself, and refuses to be started in several")
+  func scalingUnderLaunch() async throws {
+    try await expect(
+      Program.run(
+        ["launch", "--nproc-per-node", "2", "bench", "--scaling", "2", "--threads", "1"], in: Workspace()),
+      code: 64, says: "--scaling starts its processes itself")
+  }
+
   @Test("--scaling wants to know the threads of a process")
   func scalingNeedsThreads() async throws {
     try await expect(

@@ -37,11 +37,15 @@ struct Bench: ParsableCommand {
   }
 
   func run() throws {
+    let environment = try WorkerEnvironment(ProcessInfo.processInfo.environment)
     if let largest = scaling.scaling {
+      guard !environment.isDistributed else {
+        throw Failure(
+          .usage, "bench --scaling starts its processes itself; run it without \(environment.startedBy.rawValue).")
+      }
       return try ScalingBenchmark(self, largest: largest).run()
     }
     try device.prepare()
-    let environment = try WorkerEnvironment(ProcessInfo.processInfo.environment)
     let job = try Job(environment, distribution)
     try job.together {
       let figures = try measure(job)

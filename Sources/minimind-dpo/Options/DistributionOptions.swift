@@ -11,7 +11,9 @@ struct DistributionArguments: ParsableArguments {
   var collectiveTimeout = 600
 
   func validate() throws {
-    guard collectiveTimeout >= 1 else { throw ValidationError("--collective-timeout must be at least 1 second.") }
+    guard (1...366 * 86_400).contains(collectiveTimeout) else {
+      throw ValidationError("--collective-timeout must be at least 1 second and at most a year.")
+    }
   }
 }
 

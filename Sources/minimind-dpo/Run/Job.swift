@@ -67,7 +67,9 @@ final class Job {
       let (phase, step) = activity.current
       let gone = communicator.missingPeers().map(\.name)
       let culprit =
-        gone.isEmpty ? "another rank has failed or cannot be reached" : "\(gone.joined(separator: ", ")) is gone"
+        gone.isEmpty
+        ? "another rank has failed or cannot be reached"
+        : "\(gone.joined(separator: ", ")) \(gone.count == 1 ? "is" : "are") gone"
       throw Failure(
         .unavailable,
         "rank \(environment.rank) lost the others while \(phase.rawValue)\(step > 0 ? " (step \(step))" : ""): "

@@ -74,8 +74,13 @@ struct ScalingBenchmark {
       "--json", "--steps", "\(steps)", "--shape", workload.shape.rawValue, "--batch-size",
       "\(workload.perDeviceTrainBatchSize)", "--prefix-tokens", "\(workload.prefixTokens)", "--tail-tokens",
       "\(workload.tailTokens)", "--ref-logps", workload.refLogps.rawValue, "--max-length", "\(bench.pairs.maxLength)",
-      "--threads", "\(bench.device.threads ?? 1)",
+      "--threads", "\(bench.device.threads ?? 1)", "--truncation-mode", bench.pairs.truncationMode.rawValue,
+      "--empty-think", bench.pairs.emptyThink.rawValue, "--completion-mask", bench.pairs.completionMask.rawValue,
+      "--backend", bench.distribution.backend.rawValue, "--collective-timeout",
+      "\(bench.distribution.collectiveTimeout)",
     ]
+    if bench.pairs.skipBadLines { arguments.append("--skip-bad-lines") }
+    if let cache = bench.pairs.tokenCache { arguments += ["--token-cache", cache] }
     if workload.gradientCheckpointing { arguments.append("--gradient-checkpointing") }
     if let data = workload.trainData { arguments += ["--train-data", data] }
     if let tokenizer = workload.tokenizer { arguments += ["--tokenizer", tokenizer] }
