@@ -1,6 +1,20 @@
 import Foundation
 import Torch
 
+/// Several measurements of the same.
+struct Timing {
+  /// In seconds.
+  let median: Double
+  /// The distance between the quarters of the measurements, over the median.
+  let spread: Double
+
+  init(_ measurements: [Double]) {
+    let sorted = measurements.sorted()
+    median = sorted[sorted.count / 2]
+    spread = (sorted[sorted.count * 3 / 4] - sorted[sorted.count / 4]) / median
+  }
+}
+
 /// Two ways of doing the same, taken in turns.
 struct Comparison {
   let name: String
@@ -9,7 +23,7 @@ struct Comparison {
   let after: () throws -> Void
 
   /// The medians of several rounds, in seconds of processor time: what else runs on the machine counts less there.
-  func measure(rounds: Int) throws -> (before: Double, after: Double) {
+  func measure(rounds: Int) throws -> (before: Timing, after: Timing) {
     var (first, second): ([Double], [Double]) = ([], [])
     try before()
     try after()
@@ -19,7 +33,7 @@ struct Comparison {
       first.append(try Self.seconds(before, repetitions))
       second.append(try Self.seconds(after, repetitions))
     }
-    return (first.sorted()[rounds / 2], second.sorted()[rounds / 2])
+    return (Timing(first), Timing(second))
   }
 
   static func seconds(_ body: () throws -> Void, _ repetitions: Int = 1) rethrows -> Double {

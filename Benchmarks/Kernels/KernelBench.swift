@@ -14,7 +14,8 @@ enum KernelBench {
     print(
       "\(Runtime.threadCount) threads, \(try Runtime.cpuCapability()), medians of \(rounds) rounds, processor milliseconds\n"
     )
-    print("| forward and backward | shape | before | after | ratio |\n| --- | --- | ---: | ---: | ---: |")
+    print(
+      "| forward and backward | shape | before | after | ratio | spread |\n| --- | --- | ---: | ---: | ---: | ---: |")
 
     let (ownPages, keptPages) = try pages(tokens: tokens, rounds: rounds)
     row("one product, pages given back and kept", "[\(tokens), 768] by [4864, 768]", ownPages, keptPages)
@@ -32,22 +33,24 @@ enum KernelBench {
   }
 
   /// These cannot take turns: the heap stays once it is there.
-  private static func pages(tokens: Int, rounds: Int) throws -> (own: Double, kept: Double) {
+  private static func pages(tokens: Int, rounds: Int) throws -> (own: Timing, kept: Timing) {
     let (input, weight) = (try Tensor.ones([tokens, 768]), try Tensor.ones([4864, 768]))
-    func median() throws -> Double {
-      try (0..<rounds).map { _ in
-        try Comparison.seconds({ try withoutGrad { _ = try linear(input, weight: weight) } }, 3)
-      }.sorted()[rounds / 2]
+    func measure() throws -> Timing {
+      try Timing(
+        (0..<rounds).map { _ in
+          try Comparison.seconds({ try withoutGrad { _ = try linear(input, weight: weight) } }, 3)
+        })
     }
-    let own = try median()
+    let own = try measure()
     keepTensorPages()
-    _ = try median()
-    return (own, try median())
+    _ = try measure()
+    return (own, try measure())
   }
 
-  private static func row(_ name: String, _ shape: String, _ before: Double, _ after: Double) {
-    func milliseconds(_ seconds: Double) -> String { String(format: "%.2f", seconds * 1000) }
-    let ratio = String(format: "%.2f", before / after)
-    print("| \(name) | \(shape) | \(milliseconds(before)) | \(milliseconds(after)) | \(ratio) |")
+  private static func row(_ name: String, _ shape: String, _ before: Timing, _ after: Timing) {
+    func milliseconds(_ timing: Timing) -> String { String(format: "%.2f", timing.median * 1000) }
+    let ratio = String(format: "%.2f", before.median / after.median)
+    let spread = String(format: "%.0f %%", 100 * max(before.spread, after.spread))
+    print("| \(name) | \(shape) | \(milliseconds(before)) | \(milliseconds(after)) | \(ratio) | \(spread) |")
   }
 }

@@ -1,8 +1,8 @@
 // A heap for large tensors that keeps its pages.
 //
-// The C library gives blocks of this size back to the system as soon as they are free, and the system clears every page
-// before it hands it out again: a seventh of a training step's time. Here all large blocks come from one range of
-// addresses, the best fitting free one first; what was touched once stays.
+// The C library gives its largest blocks back to the system as soon as they are free, and the system clears every page
+// before it hands it out again. Here all large blocks come from one range of addresses, the best fitting free one first;
+// what was touched once stays. Huge pages are not asked for: clearing them took seconds and gained nothing.
 #include "ckernels.h"
 
 #include <c10/core/Allocator.h>
@@ -19,7 +19,6 @@ namespace {
 
 constexpr size_t kLarge = size_t(1) << 18;   // smaller blocks are the C library's
 constexpr size_t kGrain = size_t(1) << 14;   // sizes are multiples of it
-constexpr size_t kHugePage = size_t(1) << 21;
 
 class Heap final : public c10::Allocator {
 public:
@@ -30,15 +29,11 @@ public:
 #ifdef MAP_NORESERVE
     flags |= MAP_NORESERVE;
 #endif
-    for (size_t size = 2 * pages * page; size > kHugePage; size /= 2) {
+    for (size_t size = 2 * pages * page / kGrain * kGrain; size > kLarge; size = size / 2 / kGrain * kGrain) {
       void *range = mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
       if (range == MAP_FAILED) continue;
-      const size_t start = (reinterpret_cast<size_t>(range) + kHugePage - 1) / kHugePage * kHugePage;
-      base_ = reinterpret_cast<char *>(start);
-      size_ = (reinterpret_cast<size_t>(range) + size - start) / kGrain * kGrain;
-#ifdef MADV_HUGEPAGE
-      madvise(base_, size_, MADV_HUGEPAGE);
-#endif
+      base_ = static_cast<char *>(range);
+      size_ = size;
       insert(0, size_);
       break;
     }

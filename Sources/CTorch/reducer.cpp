@@ -43,6 +43,11 @@ using Accumulator = decltype(torch::autograd::impl::grad_accumulator(std::declva
 } // namespace
 
 struct ctorch_reducer_s {
+  // Others may hold the accumulators longer; no hook may call what is gone.
+  ~ctorch_reducer_s() {
+    for (auto &[accumulator, key] : hooks) accumulator->del_post_hook(key);
+  }
+
   struct Bucket {
     at::Tensor all;  // the slice of the gradient buffer
     at::Tensor mine; // the part of it whose sum this rank receives
@@ -62,7 +67,11 @@ struct ctorch_reducer_s {
 
   void gradient_is_ready(ctorch_bucket_range reached) {
     if (!armed) return;
-    for (size_t bucket = reached.first; bucket <= reached.last; ++bucket) --buckets[bucket].missing;
+    for (size_t bucket = reached.first; bucket <= reached.last; ++bucket) {
+      // A bucket that was counted twice has left without a part of its gradients.
+      TORCH_CHECK(buckets[bucket].missing > 0, "a backward pass completed a gradient of bucket ", bucket, " twice");
+      --buckets[bucket].missing;
+    }
     // All ranks must send in the same order, whatever the order in which their gradients come.
     while (next < buckets.size() && buckets[next].missing == 0) send(next++);
   }
@@ -138,9 +147,4 @@ ctorch_status ctorch_reducer_finish(ctorch_reducer reducer, ctorch_exchange_time
   });
 }
 
-void ctorch_reducer_free(ctorch_reducer reducer) {
-  if (!reducer) return;
-  // Others may hold the accumulators longer; no hook may call what is gone.
-  for (auto &[accumulator, key] : reducer->hooks) accumulator->del_post_hook(key);
-  delete reducer;
-}
+void ctorch_reducer_free(ctorch_reducer reducer) { delete reducer; }

@@ -139,7 +139,9 @@ public final class Communicator {
   ///
   /// - Throws: `TorchError` when another rank fails before
   public func leave() throws(TorchError) {
-    heartbeat.stop()
+    // Until all are there, somebody must notice when one of them falls silent.
+    heartbeat.leave()
     try group.barrier()
+    heartbeat.stop()
   }
 }

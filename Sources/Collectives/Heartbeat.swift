@@ -7,7 +7,8 @@ import Torch
 ///
 /// A collective operation cannot tell a slow process from one that is gone: a dead host sends nothing, and a stopped
 /// process keeps its connections. So whoever falls silent is named, with what it was doing, and after a while given up;
-/// and when the store itself does not answer any more, its host is.
+/// and when the store itself does not answer any more, its host is. A rank whose communication has failed tells so, since
+/// only the neighbours of a process hear of its end: the others stop with them instead of one after the other.
 public final class Heartbeat: Sendable {
   /// What a process is doing.
   public struct State: Codable, Sendable, Hashable {
@@ -29,6 +30,8 @@ public final class Heartbeat: Sendable {
     /// How long the state has been so, in seconds.
     var seconds: Double
     var isLeaving = false
+    /// Whether its communication has failed; nil means no.
+    var hasFailed: Bool?
   }
 
   private struct Peer {
@@ -41,6 +44,8 @@ public final class Heartbeat: Sendable {
   private struct Status {
     var peers: [Int: Peer] = [:]
     var answered = SuspendingClock().now
+    var hasFailed = false
+    var isLeaving = false
     var isStopped = false
   }
 
@@ -75,6 +80,10 @@ public final class Heartbeat: Sendable {
     Thread.detachNewThread { [self] in watch() }
   }
 
+  /// This process has come to its end and only waits for the others: from now on its silence, and that of a store whose
+  /// host has left, mean nothing.
+  package func leave() { status.withLock { $0.isLeaving = true } }
+
   /// Ends both threads; the others are told that this process leaves.
   package func stop() { status.withLock { $0.isStopped = true } }
 
@@ -83,14 +92,18 @@ public final class Heartbeat: Sendable {
     status.withLock { $0.peers[rank]?.beat.state.description }
   }
 
-  /// The ranks that are silent now, looked at for as long as it takes to be sure.
+  /// After a failure of communication: the ranks that are silent now, looked at for as long as it takes to be sure.
   package func missingPeers() -> [Member] {
+    status.withLock { $0.hasFailed = true }
     let started = SuspendingClock().now
-    usleep(4_500_000)
+    // A signal, such as the starter's SIGTERM, cuts a sleep short.
+    while SuspendingClock().now < started + .milliseconds(4500) { usleep(100_000) }
     // What a dead process said last may have been heard a moment after its end; a living one has said more since then.
     let heard = started + .milliseconds(1500)
     return status.withLock { status in
-      roster.members.filter { member in
+      // Without answers nothing is known of the peers.
+      guard SuspendingClock().now - status.answered < .seconds(4) else { return [] }
+      return roster.members.filter { member in
         member.rank != rank && (status.peers[member.rank].map { $0.changed < heard } ?? true)
       }
     }
@@ -105,15 +118,16 @@ public final class Heartbeat: Sendable {
     var last = state()
     var since = SuspendingClock().now
     while true {
-      let isLeaving = status.withLock(\.isStopped)
+      let (isStopped, isLeaving, hasFailed) = status.withLock { ($0.isStopped, $0.isLeaving, $0.hasFailed) }
       let now = state()
       if now != last { (last, since) = (now, SuspendingClock().now) }
       number += 1
       let own = Beat(
-        number: number, state: now, seconds: (SuspendingClock().now - since) / .seconds(1), isLeaving: isLeaving)
+        number: number, state: now, seconds: (SuspendingClock().now - since) / .seconds(1),
+        isLeaving: isLeaving || isStopped, hasFailed: hasFailed ? true : nil)
       do {
         try store.set("\(rank)", to: Array(JSONEncoder().encode(own)))
-        if isLeaving { return }
+        if isStopped { return }
         for rank in ranks where try !present.contains(rank) && store.exists("\(rank)") { present.insert(rank) }
         let known = present.sorted()
         for (rank, bytes) in zip(known, try store.get(all: known.map { "\($0)" })) where rank != self.rank {
@@ -122,9 +136,9 @@ public final class Heartbeat: Sendable {
         status.withLock { $0.answered = SuspendingClock().now }
       } catch {
         // The first rank may have left, and its store with it, at a good end.
-        if status.withLock(\.isStopped) { return }
+        if status.withLock({ $0.isLeaving || $0.isStopped }) { return }
         usleep(300_000)
-        if status.withLock(\.isStopped) { return }
+        if status.withLock({ $0.isLeaving || $0.isStopped }) { return }
         return lost("the store that connects the ranks is gone, and with it \(storeHost): \(error)")
       }
       usleep(1_000_000)
@@ -145,10 +159,14 @@ public final class Heartbeat: Sendable {
   // MARK: - Judging
 
   private func watch() {
+    var last = SuspendingClock().now
     while true {
       usleep(500_000)
       if status.withLock(\.isStopped) { return }
       let now = SuspendingClock().now
+      // Stopped itself, and continued (a scheduler that suspends the whole job): nobody was silent, nobody listened.
+      if now - last > .seconds(5) { listenAnew(at: now) }
+      last = now
       let silence = now - status.withLock(\.answered)
       if silence > Self.limit {
         return lost(
@@ -157,6 +175,29 @@ public final class Heartbeat: Sendable {
       // Without answers nothing is known of the peers.
       guard silence < Self.patience else { continue }
       if let reason = judge(at: now) { return lost(reason) }
+      if let member = failedPeer() {
+        let gone = missingPeers().map(\.name)
+        return lost(
+          "\(member.name) lost the others"
+            + (gone.isEmpty ? "" : "; \(gone.joined(separator: ", ")) \(gone.count == 1 ? "is" : "are") gone"))
+      }
+    }
+  }
+
+  private func listenAnew(at now: SuspendingClock.Instant) {
+    status.withLock { status in
+      status.answered = now
+      for rank in status.peers.keys { status.peers[rank]?.changed = now }
+    }
+  }
+
+  /// A rank that says that its communication has failed; nil where this one has found out for itself.
+  private func failedPeer() -> Member? {
+    // The rank that writes files finishes the one it is at.
+    if rank == 0, Self.writing.contains(state().phase) { return nil }
+    return status.withLock { status in
+      if status.hasFailed { return nil }
+      return roster.members.first { status.peers[$0.rank]?.beat.hasFailed == true }
     }
   }
 
@@ -196,6 +237,7 @@ public final class Heartbeat: Sendable {
   }
 
   private static let waiting = "exchanging gradients"
+  private static let writing: Set = ["saving", "finishing"]
 
   private func whole(_ duration: Duration) -> Int { Int(duration / .seconds(1)) }
 }

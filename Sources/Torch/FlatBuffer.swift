@@ -44,6 +44,13 @@ public struct FlatBuffer {
       shapes: buffer.views.map(\.shape), offsets: buffer.offsets)
   }
 
+  /// The same memory as a tensor, laid out as another buffer.
+  ///
+  /// - Throws: `TorchError` when the tensor is shorter than that buffer.
+  public init(viewing storage: Tensor, as buffer: FlatBuffer) throws(TorchError) {
+    try self.init(storage: storage, shapes: buffer.views.map(\.shape), offsets: buffer.offsets)
+  }
+
   /// A slice of another buffer as a buffer of its own, with one view: all of it.
   ///
   /// - Throws: `TorchError` when the buffer has no such slice.

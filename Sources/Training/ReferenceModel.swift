@@ -34,7 +34,10 @@ public final class ReferenceModel {
     let result = try withoutGrad { () throws(TorchError) in try model.sequenceLogProbabilities(batch) }
     if keepsResults {
       let values = try result.array(Double.self)
-      for (place, index) in indices.enumerated() { kept[index] = (values[place], values[indices.count + place]) }
+      // What is known already, other ranks know as well: it stays.
+      for (place, index) in indices.enumerated() where kept[index] == nil {
+        kept[index] = (values[place], values[indices.count + place])
+      }
     }
     return result
   }
@@ -42,16 +45,21 @@ public final class ReferenceModel {
   /// Whether a pair's log-probabilities are kept already.
   func knows(_ index: Int) -> Bool { kept[index] != nil }
 
-  /// Gives all ranks what each has computed of these pairs; called by all of them with the same ones.
-  func share(_ indices: [Int], among ranks: Ranks?) throws(TorchError) {
-    guard let ranks, !indices.isEmpty else { return }
-    // Each pair was computed by one rank; the others add zeros.
+  /// Gives all ranks what each has computed of these pairs, which none knew before; called by all with the same ones.
+  ///
+  /// - Returns: whether all of the pairs are known now
+  func share(_ indices: [Int], among ranks: Ranks?) throws(TorchError) -> Bool {
+    guard let ranks, !indices.isEmpty else { return indices.allSatisfy(knows) }
+    // Each pair was computed by one rank, or, where that one is to stop, by none; the others add zeros.
     let own = indices.flatMap { index -> [Double] in
-      guard let known = kept[index] else { return [0, 0] }
-      return [known.chosen, known.rejected]
+      guard let known = kept[index] else { return [0, 0, 0] }
+      return [1, known.chosen, known.rejected]
     }
     let all = try ranks.control.sum(own)
-    for (place, index) in indices.enumerated() { kept[index] = (all[2 * place], all[2 * place + 1]) }
+    for (place, index) in indices.enumerated() where all[3 * place] > 0 {
+      kept[index] = (all[3 * place + 1], all[3 * place + 2])
+    }
+    return indices.allSatisfy(knows)
   }
 
   /// The hash of the model's weights, computed once.

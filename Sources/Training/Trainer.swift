@@ -37,6 +37,9 @@ public final class Trainer {
   private let device: Device
   private var batches: Prefetcher<StepBatches>?
 
+  /// Pairs of each rank between two exchanges of the reference's log-probabilities.
+  static let pairsOfReferenceRound = 256
+
   /// Gradients that are not finite this many times in a row end the run.
   static let toleratedSkips = 5
 
@@ -148,13 +151,16 @@ public final class Trainer {
   ///   - reference: the reference to compare with
   ///   - pairs: with indices that do not collide with those of the training pairs where results are kept
   ///   - progress: told the number of pairs done by this process
+  ///   - stops: asked between micro-batches: whether this process wishes to stop
+  /// - Returns: sums over all pairs, or over fewer where a rank wished to stop
   /// - Throws: `TorchError` when LibTorch or another rank fails.
   public static func evaluate(
     _ policy: CausalLM, reference: ReferenceModel, pairs: [TokenizedPair], options: TrainingOptions,
-    ranks: Ranks? = nil, progress: (Int) -> Void = { _ in }
+    ranks: Ranks? = nil, progress: (Int) -> Void = { _ in }, stops: () -> Bool = { false }
   ) throws(TorchError) -> PreferenceMetrics {
     var sums = PreferenceMetrics()
     for packed in options.microBatches(of: ranks.share(of: pairs, sharesPrefix: options.sharesPrefix).longestFirst) {
+      if stops() { break }
       let batch = try DeviceBatch(packed, device: policy.weights.storage.device)
       sums += try withoutGrad { () throws(TorchError) in
         let baseline = try reference.logProbabilities(batch, of: packed.pairIndices)
@@ -170,22 +176,43 @@ public final class Trainer {
   /// Computes the reference's log-probabilities of all pairs that the run will see, each rank its share, where the options
   /// say that they are kept; those that are known already are not computed again.
   ///
-  /// - Parameter progress: told the number of pairs done and the number to do, of this process
+  /// - Parameters:
+  ///   - progress: told the number of pairs done, of all processes as far as this one can tell, and the number to do
+  ///   - stops: asked between micro-batches: whether this process wishes to stop
+  /// - Returns: whether all are known now; where a rank wished to stop, what was computed until then is kept
   /// - Throws: `TorchError` when LibTorch or another rank fails.
-  public func prepareReference(progress: (Int, Int) -> Void = { _, _ in }) throws(TorchError) {
-    guard options.cachesReference else { return }
+  @discardableResult
+  public func prepareReference(
+    progress: (Int, Int) -> Void = { _, _ in }, stops: () -> Bool = { false }
+  ) throws(TorchError) -> Bool {
+    guard options.cachesReference else { return true }
     activity.set(.reference)
-    let steps = 1...min(plan.totalSteps, plan.stepsPerEpoch)
-    let seen = steps.flatMap(plan.pairs(ofStep:)).sorted().map { pairs[$0] }
-    let missing = seen.filter { !reference.knows($0.index) }
-    let own = ranks.share(of: missing, sharesPrefix: options.sharesPrefix).longestFirst
-    var done = 0
-    for packed in options.microBatches(of: own) {
-      _ = try reference.logProbabilities(DeviceBatch(packed, device: device), of: packed.pairIndices)
-      done += packed.pairCount
-      progress(done, own.count)
+    let seen = pairsOfRun.longestFirst
+    // In rounds, so that nobody waits for slower ranks as long as a collective operation may take. They and their
+    // micro-batches are the same whatever is known already: a pass that goes on gives the same bits as one in one go.
+    let size = Self.pairsOfReferenceRound * ranks.size
+    for start in stride(from: 0, to: seen.count, by: size) {
+      let round = Array(seen[start..<min(start + size, seen.count)])
+      let missing = round.map(\.index).filter { !reference.knows($0) }
+      if missing.isEmpty { continue }
+      var done = 0
+      for packed in options.microBatches(of: ranks.share(of: round, sharesPrefix: options.sharesPrefix)) {
+        if stops() { break }
+        if !packed.pairIndices.allSatisfy(reference.knows) {
+          _ = try reference.logProbabilities(DeviceBatch(packed, device: device), of: packed.pairIndices)
+        }
+        done += packed.pairCount
+        progress(start + min(done * ranks.size, round.count), seen.count)
+      }
+      guard try reference.share(missing, among: ranks) else { return false }
     }
-    try reference.share(missing.map(\.index), among: ranks)
+    return true
+  }
+
+  /// The pairs that the run will see: where it is shorter than an epoch, not all of them.
+  private var pairsOfRun: [TokenizedPair] {
+    guard plan.totalSteps < plan.stepsPerEpoch else { return pairs }
+    return (1...plan.totalSteps).flatMap(plan.pairs(ofStep:)).sorted().map { pairs[$0] }
   }
 
   /// Where policy and reference start equal, every pair's loss is log 2 whatever the data; anything else is a defect.

@@ -66,6 +66,8 @@ extension Trainer {
         activity.set(.saving)
         let started = ContinuousClock.now
         try observer.save(self, interval: interval)
+        // The first rank writes. The others wait for it here, or they would take that for a wait for its gradients.
+        try ranks?.control.barrier()
         interval.saving += (ContinuousClock.now - started) / .seconds(1)
       }
       if stops { return stop.requestedBy ?? "another rank" }

@@ -115,12 +115,14 @@ extension WeightUpdate {
 
   /// A moment of all parameters in the layout of the weights, whatever the number of ranks; called by all ranks.
   ///
-  /// - Returns: nil on all ranks but the first
+  /// - Returns: nil on all ranks but the first; it may be the optimizer's own memory
   func gather(_ moment: Moment) throws(TorchError) -> FlatBuffer? {
+    guard ranks?.shardsOptimizer == true else {
+      // Every rank holds everything: the first needs nobody, and no copy.
+      return ranks.isFirst ? try FlatBuffer(viewing: self.moment(moment, of: 0), as: parameters) : nil
+    }
     let whole = ranks.isFirst ? try FlatBuffer(like: parameters) : nil
-    // Where every rank holds everything, the first needs nobody.
-    try forEachSlice(of: ranks?.shardsOptimizer == true ? 0..<ranks.size : 0..<1) {
-      rank, slice, number throws(TorchError) in
+    try forEachSlice(of: 0..<ranks.size) { rank, slice, number throws(TorchError) in
       let own = number.map { self.moment(moment, of: $0) }
       if let whole {
         let target = try whole.storage.narrow(0, slice.lowerBound, slice.count)

@@ -28,12 +28,14 @@ struct HeartbeatTests {
 
     /// Says something as another rank.
     func say(
-      _ rank: Int, _ number: Int, doing phase: String, step: Int = 7, since seconds: Int = 0, leaves: Bool = false
+      _ rank: Int, _ number: Int, doing phase: String, step: Int = 7, since seconds: Int = 0, leaves: Bool = false,
+      fails: Bool = false
     )
       throws
     {
       let text = """
-        {"number":\(number),"state":{"phase":"\(phase)","step":\(step)},"seconds":\(seconds),"isLeaving":\(leaves)}
+        {"number":\(number),"state":{"phase":"\(phase)","step":\(step)},"seconds":\(seconds),"isLeaving":\(leaves)\
+        \(fails ? ",\"hasFailed\":true" : "")}
         """
       try store.set("\(rank)", to: Array(text.utf8))
     }
@@ -41,14 +43,12 @@ struct HeartbeatTests {
     /// Says something and waits until it is heard.
     func tell(
       _ rank: Int, _ number: Int, doing phase: String, step: Int = 7, since seconds: Int = 0, leaves: Bool = false
-    )
-      async throws
-    {
+    ) throws {
       try say(rank, number, doing: phase, step: step, since: seconds, leaves: leaves)
       let wanted = "\(Heartbeat.State(phase: phase, step: step))"
       let deadline = SuspendingClock().now + .seconds(20)
       while heartbeat.activity(of: rank) != wanted, SuspendingClock().now < deadline {
-        try await Task.sleep(for: .milliseconds(10))
+        rest(.milliseconds(10))
       }
       #expect(heartbeat.activity(of: rank) == wanted)
     }
@@ -61,10 +61,10 @@ struct HeartbeatTests {
   }
 
   @Test("Who falls silent is named once, with what it was doing, and after a while given up")
-  func silent() async throws {
+  func silent() throws {
     let watch = try Watch()
-    try await watch.tell(1, 1, doing: "updating", step: 6)
-    try await watch.tell(2, 1, doing: "finishing", leaves: true)
+    try watch.tell(1, 1, doing: "updating", step: 6)
+    try watch.tell(2, 1, doing: "finishing", leaves: true)
     let now = SuspendingClock().now
     #expect(watch.heartbeat.judge(at: now + .seconds(3)) == nil)
     #expect(watch.log.text.isEmpty)
@@ -81,25 +81,25 @@ struct HeartbeatTests {
   }
 
   @Test("Who speaks again is as good as new")
-  func speaksAgain() async throws {
+  func speaksAgain() throws {
     let watch = try Watch()
-    try await watch.tell(2, 1, doing: "finishing", leaves: true)
-    try await watch.tell(1, 1, doing: "computing")
+    try watch.tell(2, 1, doing: "finishing", leaves: true)
+    try watch.tell(1, 1, doing: "computing")
     let now = SuspendingClock().now
     #expect(watch.heartbeat.judge(at: now + Heartbeat.patience + .seconds(1)) == nil)
-    try await watch.tell(1, 2, doing: "updating")
+    try watch.tell(1, 2, doing: "updating")
     #expect(watch.heartbeat.judge(at: now + .seconds(2)) == nil)
   }
 
   @Test("Who is alive and works for long while the others wait for it is named, not given up")
-  func slow() async throws {
+  func slow() throws {
     let watch = try Watch(doing: "exchanging gradients")
-    try await watch.tell(1, 1, doing: "exchanging gradients")
-    try await watch.tell(2, 1, doing: "computing", since: 61)
+    try watch.tell(1, 1, doing: "exchanging gradients")
+    try watch.tell(2, 1, doing: "computing", since: 61)
     #expect(watch.heartbeat.judge(at: SuspendingClock().now) == nil)
     let name = watch.roster.members[2].name
     #expect(watch.log.text == "warning: waiting for \(name), which has been computing (step 7) for 61 s")
-    try await watch.tell(2, 2, doing: "computing", step: 8, since: 62)
+    try watch.tell(2, 2, doing: "computing", step: 8, since: 62)
     #expect(watch.heartbeat.judge(at: SuspendingClock().now) == nil)
     #expect(watch.log.text.split(separator: "\n").count == 1)
   }
@@ -107,8 +107,8 @@ struct HeartbeatTests {
   @Test("After a failure: who is silent is missing, who speaks is not, nor is a word heard late a sign of life")
   func missing() async throws {
     let watch = try Watch()
-    try await watch.tell(1, 1, doing: "computing")
-    try await watch.tell(2, 1, doing: "computing")
+    try watch.tell(1, 1, doing: "computing")
+    try watch.tell(2, 1, doing: "computing")
     // Written before its end, and not heard yet.
     try watch.say(1, 2, doing: "computing")
     Thread.detachNewThread {
@@ -124,8 +124,42 @@ struct HeartbeatTests {
     #expect(missing == [watch.roster.members[1]])
   }
 
+  @Test("Who hears that another rank's communication has failed stops with it, and names who is gone")
+  func failedElsewhere() throws {
+    let watch = try Watch()
+    try watch.tell(1, 1, doing: "computing")
+    try watch.tell(2, 1, doing: "computing")
+    Thread.detachNewThread {
+      for number in 2..<40 where watch.lost.text == nil {
+        try? watch.say(2, number, doing: "computing", fails: true)
+        usleep(400_000)
+      }
+    }
+    let deadline = SuspendingClock().now + .seconds(20)
+    while watch.lost.text == nil, SuspendingClock().now < deadline { rest(.milliseconds(10)) }
+    let members = watch.roster.members
+    #expect(watch.lost.text == "\(members[2].name) lost the others; \(members[1].name) is gone")
+  }
+
+  @Test("To a process that is at its end, a store whose host has left is no loss")
+  func leaves() throws {
+    var hosted: (store: Store, port: Int)? = try hostedStore()
+    let port = try #require(hosted?.port)
+    let lost = Lost()
+    let heartbeat = Heartbeat(
+      store: try Store.connecting(to: "127.0.0.1", port: port), roster: Roster(members: (0..<2).map(member)), rank: 1,
+      logger: Log().logger, state: { Heartbeat.State(phase: "finishing", step: 1) }, lost: { lost.set($0) })
+    heartbeat.leave()
+    rest(.milliseconds(200))
+    withExtendedLifetime(hosted) {}
+    hosted = nil
+    rest(.seconds(3))
+    #expect(lost.text == nil)
+    heartbeat.stop()
+  }
+
   @Test("A store that is gone takes its host with it")
-  func storeGone() async throws {
+  func storeGone() throws {
     var hosted: (store: Store, port: Int)? = try hostedStore()
     let port = try #require(hosted?.port)
     let lost = Lost()
@@ -133,13 +167,16 @@ struct HeartbeatTests {
       store: try Store.connecting(to: "127.0.0.1", port: port), roster: Roster(members: (0..<2).map(member)), rank: 1,
       logger: Log().logger, state: { Heartbeat.State(phase: "computing", step: 1) },
       lost: { lost.set($0) })
-    try await Task.sleep(for: .milliseconds(200))
+    rest(.milliseconds(200))
     withExtendedLifetime(hosted) {}
     hosted = nil
     let deadline = SuspendingClock().now + .seconds(20)
-    while lost.text == nil, SuspendingClock().now < deadline { try await Task.sleep(for: .milliseconds(10)) }
+    while lost.text == nil, SuspendingClock().now < deadline { rest(.milliseconds(10)) }
     let reason = try #require(lost.text)
     #expect(reason.contains("the store that connects the ranks is gone"), "\(reason)")
     heartbeat.stop()
   }
 }
+
+/// Holds its thread: a test that gave it back could wait behind others for longer than what it watches has patience.
+private func rest(_ duration: Duration) { Thread.sleep(forTimeInterval: duration / .seconds(1)) }

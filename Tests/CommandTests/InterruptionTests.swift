@@ -59,6 +59,28 @@ struct InterruptionTests {
     #expect(!workspace.names(in: "out").contains { $0.contains("partial") })
   }
 
+  @Test(
+    "SIGTERM while the reference is computed ahead: what is known of it is saved, and the run that goes on ends as the unbroken one"
+  )
+  func terminatedInReference() async throws {
+    let workspace = workspace
+    let given = train(
+      "--ref-logps", "cache", "--batch-size", "2", "--max-steps", "3", "--learning-rate", "1e-3", "--no-shuffle",
+      "--micro-batch-tokens", "1", "--accumulation-steps", "130", model: Checkout.demo,
+      data: Checkout.demo("train.jsonl"))
+    let stopped = try await Program.run(given, in: workspace) { run in
+      try await run.wait { workspace.exists("out/metrics.jsonl") }
+      try await Task.sleep(for: .milliseconds(100))
+      try run.send(.terminate)
+    }
+    expect(stopped, code: 75, says: "behind step 0 of 3", "--resume-from-checkpoint auto")
+    #expect(workspace.exists("out/checkpoint-0/reference.safetensors"))
+    let resumed = try await Program.succeed(given + ["--resume-from-checkpoint", "auto"], in: workspace)
+    #expect(resumed.messages.contains("resuming behind step 0"))
+    try await Program.succeed(given + ["--output-dir", "unbroken"], in: workspace)
+    #expect(try workspace.bytes("out/model.safetensors") == workspace.bytes("unbroken/model.safetensors"))
+  }
+
   @Test("A damaged checkpoint is passed over with a warning")
   func damaged() async throws {
     try await TinyModel.make(in: workspace)

@@ -94,6 +94,42 @@ struct RanksTests {
     for outcome in outcomes { #expect(distance(outcome.weights, expected.weights) < 1e-5) }
   }
 
+  @Test(
+    "A pass over the reference that is stopped keeps what it has; going on, it gives the same bits as one in one go",
+    arguments: [1, 2, 3])
+  func stoppedReference(size: Int) throws {
+    let runs = try [false, true].map { stops in
+      try asRanks(size) { ranks -> Outcome in
+        var options = Self.options(size)
+        (options.cachesReference, options.perDeviceBatchSize) = (true, 2)
+        let trainer = try Trainer(
+          policy: smallModel(), reference: smallModel(), pairs: smallPairs(31), options: options, ranks: ranks)
+        if stops {
+          var asked = 0
+          // The first is the only one that wishes to stop.
+          let isComplete = try trainer.prepareReference(stops: {
+            asked += 1
+            return ranks.rank == 0 && asked == 3
+          })
+          #expect(!isComplete)
+        }
+        return try Self.run(trainer)
+      }
+    }
+    #expect(runs[0].map(\.weights) == runs[1].map(\.weights))
+    #expect(runs[0].map(\.losses) == runs[1].map(\.losses))
+  }
+
+  @Test("An evaluation that one rank stops is of fewer pairs on all of them")
+  func stoppedEvaluation() throws {
+    let found = try asRanks(3) { ranks in
+      try Trainer.evaluate(
+        smallModel(), reference: ReferenceModel(smallModel()), pairs: smallPairs(9), options: Self.options(3),
+        ranks: ranks, stops: { ranks.rank == 1 })
+    }
+    for sums in found { #expect(sums.pairs > 0 && sums.pairs < 9 && sums == found[0]) }
+  }
+
   @Test("Held-out pairs are measured in shares, with the same means", arguments: [2, 3])
   func evaluation(size: Int) throws {
     let pairs = smallPairs(7)

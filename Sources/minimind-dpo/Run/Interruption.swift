@@ -26,7 +26,7 @@ final class Interruption: Sendable {
           stop.request(by: name)
           guard speaks else { return }
           Console.standardError.print(
-            "\(name): finishing this step, then saving a checkpoint. Once more stops at once.")
+            "\(name): finishing what is under way, then saving a checkpoint. Once more stops at once.")
         }
         source.activate()
         return source

@@ -24,6 +24,7 @@ final class RunRecorder: TrainingObserver {
   private let logger = Logger(label: "train")
   private let evaluationPairs: [TokenizedPair]
   private let evaluationReference: ReferenceModel
+  private let stop: StopRequest
   private let saveCheckpoint: (Trainer, IntervalReport) throws -> Void
   private let started = ContinuousClock.now
   private var firstStep = 0
@@ -32,13 +33,15 @@ final class RunRecorder: TrainingObserver {
   /// - Parameters:
   ///   - folder: nil on all processes of a job but the first
   ///   - resumedStep: the step behind which the run continues; 0 for a new one
+  ///   - stop: looked at while the reference or held-out pairs are measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
     folder: RunFolder?, resumedStep: Int, evaluationPairs: [TokenizedPair], evaluationReference: ReferenceModel,
-    saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
+    stop: StopRequest, saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
   ) throws {
     self.evaluationPairs = evaluationPairs
     self.evaluationReference = evaluationReference
+    self.stop = stop
     self.saveCheckpoint = saveCheckpoint
     firstStep = resumedStep
     guard let folder else {
@@ -54,11 +57,15 @@ final class RunRecorder: TrainingObserver {
   }
 
   /// Computes the reference ahead, where its results are kept.
-  func prepareReference(_ trainer: Trainer) throws {
-    try trainer.prepareReference { done, total in
+  ///
+  /// - Returns: whether the run can go on; false where it is to stop before all of the reference is known
+  func prepareReference(_ trainer: Trainer) throws -> Bool {
+    defer { progress.finish() }
+    return try trainer.prepareReference { done, total in
       show(Progress(task: "reference", done: done, total: total, unit: "pair"))
+    } stops: {
+      stop.requestedBy != nil
     }
-    progress.finish()
   }
 
   func trainer(_ trainer: Trainer, didStep report: StepReport) {
@@ -114,14 +121,22 @@ final class RunRecorder: TrainingObserver {
     alsoRecords(trainer, interval)
   }
 
-  /// Measures the held-out pairs; nothing happens where there are none.
+  /// Measures the held-out pairs; nothing happens where there are none, nor where the run is to stop before all are
+  /// measured.
   func evaluate(_ trainer: Trainer) throws {
     guard !evaluationPairs.isEmpty else { return }
     let total = evaluationPairs.count
     let sums = try Trainer.evaluate(
       trainer.policy, reference: evaluationReference, pairs: evaluationPairs, options: trainer.options,
       ranks: trainer.ranks
-    ) { show(Progress(task: "eval", done: $0 * (trainer.ranks?.size ?? 1), total: total, unit: "pair")) }
+    ) {
+      show(Progress(task: "eval", done: $0 * (trainer.ranks?.size ?? 1), total: total, unit: "pair"))
+    } stops: {
+      stop.requestedBy != nil
+    }
+    guard Int(sums.pairs) == total else {
+      return logger.info("no evaluation after step \(trainer.completedSteps): the run is to stop")
+    }
     var record = MetricsRecord(step: trainer.completedSteps)
     record[MetricName.epoch] = trainer.plan.epoch(afterStep: trainer.completedSteps)
     for (name, value) in sums.means { record[MetricName.evaluationPrefix + name] = value }

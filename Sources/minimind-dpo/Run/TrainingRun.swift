@@ -74,16 +74,13 @@ struct TrainingRun {
 
     let recorder = try RunRecorder(
       folder: folder, resumedStep: trainer.completedSteps, evaluationPairs: heldUsable,
-      evaluationReference: ReferenceModel(reference, keepsResults: true)
+      evaluationReference: ReferenceModel(reference, keepsResults: true), stop: stop
     ) { trainer, interval in
       try save(trainer, interval: interval, identity: identity, tokenizer: tokenizerFolder, in: folder)
-      try miniMind?.write(trainer.policy, isLast: false)
+      if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }
     }
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
-    try recorder.prepareReference(trainer)
-    if trainer.completedSteps == 0 { try recorder.evaluate(trainer) }
-    let stoppedBy = try trainer.run(resuming: resumed, until: stop, observer: recorder)
-    if stoppedBy == nil { try recorder.evaluate(trainer) }
+    let stoppedBy = try train(trainer, resuming: resumed, until: stop, recorder: recorder)
     job.activity.set(.finishing)
     interruption.end()
 
@@ -197,7 +194,8 @@ struct TrainingRun {
       "pairs": pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(!options.noShuffle)",
       "global batch": "\(trainer.plan.globalBatchSize)", "steps": "\(trainer.plan.totalSteps)",
       "learning-rate": "\(options.learningRate)", "lr-scheduler-type": options.lrSchedulerType.rawValue,
-      "warm-up steps": "\(trainer.schedule.warmupSteps)", "beta": "\(options.beta)",
+      "min-lr-rate": "\(options.minLrRate)", "warm-up steps": "\(trainer.schedule.warmupSteps)",
+      "beta": "\(options.beta)",
       "loss-type": options.lossType.rawValue, "label-smoothing": "\(options.labelSmoothing)",
       "weight-decay": "\(options.weightDecay)", "max-grad-norm": "\(options.maxGradNorm)",
       "adam": "\(options.adamBeta1) \(options.adamBeta2) \(options.adamEpsilon)",
@@ -231,6 +229,25 @@ struct TrainingRun {
   }
 
   // MARK: - During and after
+
+  /// All steps, with what is measured before and behind them.
+  ///
+  /// - Returns: what stopped the run before its end, or nil
+  private func train(
+    _ trainer: Trainer, resuming interval: IntervalReport, until stop: StopRequest, recorder: RunRecorder
+  ) throws -> String? {
+    guard try recorder.prepareReference(trainer) else {
+      // What is known of the reference need not be computed again.
+      try recorder.save(trainer, interval: interval)
+      return stop.requestedBy ?? "another rank"
+    }
+    trainer.activity.set(.evaluating)
+    if trainer.completedSteps == 0 { try recorder.evaluate(trainer) }
+    let stoppedBy = try trainer.run(resuming: interval, until: stop, observer: recorder)
+    trainer.activity.set(.evaluating)
+    if stoppedBy == nil { try recorder.evaluate(trainer) }
+    return stoppedBy
+  }
 
   /// A full disk must not end a run whose older checkpoint is whole.
   private func save(
