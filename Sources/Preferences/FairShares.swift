@@ -5,7 +5,7 @@
 /// same shares, whatever their own rank.
 ///
 /// - Parameters:
-///   - costs: what each piece of work costs, in tokens
+///   - costs: what each piece of work costs, in any unit
 ///   - ranks: how many share it; one takes all, in the order given
 /// - Returns: for each rank the places of its work in `costs`, ascending; a rank may get none
 public func fairShares(of costs: [Int], among ranks: Int) -> [[Int]] {
@@ -17,7 +17,9 @@ public func fairShares(of costs: [Int], among ranks: Int) -> [[Int]] {
     shares[rank].append(place)
     loads[rank] += costs[place]
   }
-  // Each change makes the fullest rank's load smaller; the bound only keeps very large batches quick.
+  // The largest first leaves next to nothing to even out where there is much work.
+  guard costs.count <= 1024 else { return shares.map { $0.sorted() } }
+  // Each change makes the fullest rank's load smaller; the bound only keeps large batches quick.
   for _ in 0..<4 * costs.count {
     guard let change = bestChange(costs, shares, loads) else { break }
     let (from, to) = (change.from, change.to)

@@ -1,18 +1,19 @@
 import Preferences
 
 extension TrainingOptions {
-  /// Divides pairs into micro-batches and packs them, in order.
-  ///
-  /// A micro-batch has at the most `perDeviceBatchSize` pairs and, but for a single pair that exceeds them alone,
-  /// `microBatchTokens` tokens.
-  func microBatches(of pairs: [TokenizedPair]) -> [TreeBatch] {
+  /// Divides pairs into micro-batches of at most `perDeviceBatchSize` pairs and packs them, in order.
+  func microBatches(of pairs: [TokenizedPair]) -> [TreeBatch] { pack(divide(pairs, atMost: perDeviceBatchSize)) }
+
+  /// Divides pairs into micro-batches, in order: of at most `count` pairs and, but for a single pair that exceeds them
+  /// alone, `microBatchTokens` tokens.
+  func divide(_ pairs: [TokenizedPair], atMost count: Int) -> [[TokenizedPair]] {
     var groups: [[TokenizedPair]] = []
     var current: [TokenizedPair] = []
     var tokens = 0
     for pair in pairs {
       let length = pair.tokens(sharingPrefix: sharesPrefix)
       let exceeds = microBatchTokens.map { tokens + length > $0 } ?? false
-      if !current.isEmpty, current.count == perDeviceBatchSize || exceeds {
+      if !current.isEmpty, current.count == count || exceeds {
         groups.append(current)
         current = []
         tokens = 0
@@ -21,6 +22,9 @@ extension TrainingOptions {
       tokens += length
     }
     if !current.isEmpty { groups.append(current) }
-    return groups.map { TreeBatch($0, sharesPrefix: sharesPrefix) }
+    return groups
   }
+
+  /// Lays out each micro-batch for the model.
+  func pack(_ groups: [[TokenizedPair]]) -> [TreeBatch] { groups.map { TreeBatch($0, sharesPrefix: sharesPrefix) } }
 }

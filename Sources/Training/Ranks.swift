@@ -58,9 +58,9 @@ extension Ranks? {
     return try tensor.array(UInt8.self)
   }
 
-  /// This rank's share of pairs, by the tokens that each costs, in the order given.
-  func share(of pairs: [TokenizedPair], sharesPrefix: Bool) -> [TokenizedPair] {
-    fairShares(of: pairs.map { $0.tokens(sharingPrefix: sharesPrefix) }, among: size)[rank].map { pairs[$0] }
+  /// This rank's share of pairs, in the order given, by the work that each is.
+  func share(of pairs: [TokenizedPair], by work: PairWork) -> [TokenizedPair] {
+    fairShares(of: pairs.map { work($0) }, among: size)[rank].map { pairs[$0] }
   }
 }
 

@@ -13,14 +13,22 @@ struct StepBatchMaker: Sendable {
   let plan: BatchPlan
   let pairs: [TokenizedPair]
   let options: TrainingOptions
+  let work: PairWork
   let rank: Int
   let worldSize: Int
 
   func batches(ofStep step: Int) -> StepBatches {
     let chosen = plan.pairs(ofStep: step).map { pairs[$0] }
-    let costs = chosen.map { $0.tokens(sharingPrefix: options.sharesPrefix) }
-    let own = fairShares(of: costs, among: worldSize)[rank].map { chosen[$0] }
-    return StepBatches(packed: options.microBatches(of: own), pairCount: chosen.count)
+    let own = fairShares(of: chosen.map { work($0) }, among: worldSize)[rank].map { chosen[$0] }
+    return StepBatches(packed: options.pack(microBatches(of: own)), pairCount: chosen.count)
+  }
+
+  /// A process alone takes its pairs in their order, so many at once. A share by work may have more pairs, of fewer tokens:
+  /// counting them would cut small pieces off, so it is divided evenly instead.
+  private func microBatches(of own: [TokenizedPair]) -> [[TokenizedPair]] {
+    guard worldSize > 1 else { return options.divide(own, atMost: options.perDeviceBatchSize) }
+    return fairShares(of: own.map { work($0) }, among: options.accumulationSteps)
+      .flatMap { options.divide($0.map { own[$0] }, atMost: own.count) }
   }
 }
 

@@ -159,7 +159,8 @@ public final class Trainer {
     ranks: Ranks? = nil, progress: (Int) -> Void = { _ in }, stops: () -> Bool = { false }
   ) throws(TorchError) -> PreferenceMetrics {
     var sums = PreferenceMetrics()
-    for packed in options.microBatches(of: ranks.share(of: pairs, sharesPrefix: options.sharesPrefix).longestFirst) {
+    let work = PairWork(policy.configuration, sharesPrefix: options.sharesPrefix)
+    for packed in options.microBatches(of: ranks.share(of: pairs, by: work).longestFirst) {
       if stops() { break }
       let batch = try DeviceBatch(packed, device: policy.weights.storage.device)
       sums += try withoutGrad { () throws(TorchError) in
@@ -196,7 +197,7 @@ public final class Trainer {
       let missing = round.map(\.index).filter { !reference.knows($0) }
       if missing.isEmpty { continue }
       var done = 0
-      for packed in options.microBatches(of: ranks.share(of: round, sharesPrefix: options.sharesPrefix)) {
+      for packed in options.microBatches(of: ranks.share(of: round, by: work)) {
         if stops() { break }
         if !packed.pairIndices.allSatisfy(reference.knows) {
           _ = try reference.logProbabilities(DeviceBatch(packed, device: device), of: packed.pairIndices)
@@ -230,10 +231,13 @@ public final class Trainer {
     }
   }
 
+  private var work: PairWork { PairWork(policy.configuration, sharesPrefix: options.sharesPrefix) }
+
   private func nextBatches() -> StepBatches {
     if let ready = batches?.next() { return ready }
     // The first step, or the first after a resume: from here on a thread packs ahead.
-    let maker = StepBatchMaker(plan: plan, pairs: pairs, options: options, rank: ranks.rank, worldSize: ranks.size)
+    let maker = StepBatchMaker(
+      plan: plan, pairs: pairs, options: options, work: work, rank: ranks.rank, worldSize: ranks.size)
     let first = completedSteps + 1
     let cursor = StepCursor(next: first + 1, last: plan.totalSteps)
     batches = Prefetcher { cursor.advance().map(maker.batches(ofStep:)) }

@@ -1,0 +1,38 @@
+import MiniMind
+import Preferences
+
+/// How much work pairs are for a model, so that ranks can be dealt equal amounts of it.
+///
+/// Tokens alone would not do: a long pair's tokens see more of each other, and only tokens with targets pass through the
+/// head and the whole last layer. On the same number of tokens that makes several percent.
+struct PairWork: Sendable {
+  private let layer: Double
+  private let keysAndValues: Double
+  private let layers: Double
+  private let head: Double
+  private let attention: Double
+  private let sharesPrefix: Bool
+
+  init(_ model: ModelConfiguration, sharesPrefix: Bool) {
+    let perHead = Double(model.hiddenSize * model.headSize)
+    keysAndValues = 2 * perHead * Double(model.keyValueHeadCount)
+    layer =
+      2 * perHead * Double(model.headCount) + keysAndValues + 3 * Double(model.hiddenSize * model.intermediateSize)
+    layers = Double(model.layerCount)
+    head = Double(model.vocabularySize * model.hiddenSize)
+    attention = 2 * Double(model.headCount * model.headSize) * layers
+    self.sharesPrefix = sharesPrefix
+  }
+
+  /// Multiplications of a forward pass, in thousands.
+  func callAsFunction(_ pair: TokenizedPair) -> Int {
+    let prefix = Double(sharesPrefix ? pair.sharedPrefix : 0)
+    let (chosen, rejected) = (Double(pair.chosenIDs.count) - prefix, Double(pair.rejectedIDs.count) - prefix)
+    let tokens = prefix + chosen + rejected
+    let targets = Double((pair.chosenTargets + pair.rejectedTargets).count { $0 })
+    let seen =
+      (prefix * prefix + chosen * chosen + rejected * rejected) / 2 + prefix * (chosen + rejected)
+    let whole = layer * ((layers - 1) * tokens + targets) + keysAndValues * max(0, tokens - targets)
+    return Int((whole + head * targets + attention * seen) / 1000)
+  }
+}
