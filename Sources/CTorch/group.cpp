@@ -6,12 +6,29 @@
 #endif
 
 #include <chrono>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 using namespace ctorch;
+
+namespace {
+
+// Gloo takes a buffer of up to a bucket's size for every operation and gives it back. By default the C library hands
+// blocks of this size back to the system, which clears every page before it is used again.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20); // the largest value that is accepted
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+#endif
+}
+
+} // namespace
 
 ctorch_status ctorch_group_gloo(ctorch_store store, int rank, int size, int64_t timeout_ms, const char *interface,
                                 const char *address, ctorch_group *out, char **error) {
   return communicating(error, [&] {
+    keep_freed_memory();
     using Gloo = c10d::ProcessGroupGloo;
     auto options = Gloo::Options::create(std::chrono::milliseconds(timeout_ms));
     // Not the default device: that one resolves the host's own name, which often leads to the loopback interface.
