@@ -88,6 +88,8 @@ let package = Package(
     .executableTarget(
       name: "kernel-bench",
       dependencies: ["Training", "DPO", "MiniMind", "Preferences", "Torch", "OrderedJSON"], path: "Benchmarks/Kernels"),
+    .executableTarget(
+      name: "tokenizer-bench", dependencies: ["Tokenization", "OrderedJSON"], path: "Benchmarks/Tokenizer"),
 
     // Tests.
     .testTarget(name: "OrderedJSONTests", dependencies: ["OrderedJSON"]),

@@ -11,6 +11,12 @@ using at::Tensor;
 
 namespace {
 
+// Calls body(begin, end) for a run of columns of each thread, a cache line's worth apart at least.
+template <typename Body> void parallel_columns(int64_t columns, Body body) {
+  const int64_t runs = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), columns / 64));
+  parallel_items(runs, [&](int64_t run) { body(columns * run / runs, columns * (run + 1) / runs); });
+}
+
 struct Embedding : torch::autograd::Function<Embedding> {
   static Tensor forward(AutogradContext *context, const Tensor &weight, const Tensor &index) {
     context->save_for_backward({weight, index});
@@ -28,7 +34,7 @@ struct Embedding : torch::autograd::Function<Embedding> {
                            const scalar_t *from = incoming.const_data_ptr<scalar_t>();
                            scalar_t *to = total.data_ptr<scalar_t>();
                            // Threads share the columns, so that each row's sum is made by one of them, in order.
-                           at::parallel_for(0, size, 64, [&](int64_t begin, int64_t end) {
+                           parallel_columns(size, [&](int64_t begin, int64_t end) {
                              for (int64_t row = 0; row < rows; ++row) {
                                row_kernels<scalar_t>().add(end - begin, from + row * size + begin,
                                                            to + places[row] * size + begin);

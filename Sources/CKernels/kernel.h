@@ -3,6 +3,7 @@
 
 #include "ckernels.h"
 #include "internal.h"
+#include "threads.h"
 
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
@@ -37,16 +38,15 @@ inline std::optional<at::Tensor> given(const at::Tensor &tensor) {
   return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
 
-// Splits rows into one run per thread, the same for the same number of threads, and calls body(run, begin, end).
-template <typename Body> void parallel_runs(int64_t rows, Body body) {
-  const int64_t runs = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), rows / 16));
-  at::parallel_for(0, runs, 1, [&](int64_t first, int64_t last) {
-    for (int64_t run = first; run < last; ++run) body(run, rows * run / runs, rows * (run + 1) / runs);
-  });
-}
-
+// How many runs rows are split into: one per thread, unless they are few.
 inline int64_t run_count(int64_t rows) {
   return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), rows / 16));
+}
+
+// Splits rows into runs, the same for the same number of threads, and calls body(run, begin, end).
+template <typename Body> void parallel_runs(int64_t rows, Body body) {
+  const int64_t runs = run_count(rows);
+  parallel_items(runs, [&](int64_t run) { body(run, rows * run / runs, rows * (run + 1) / runs); });
 }
 
 // The memory to which a backward pass may add a parameter's gradient itself, or an undefined tensor.

@@ -13,6 +13,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <atomic>
+#include <numeric>
 
 using namespace ckernels;
 using at::Tensor;
@@ -117,10 +118,8 @@ template <typename T, typename Body> void parallel_tasks(int64_t tasks, int64_t 
   const int64_t threads = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), tasks));
   Tensor memory = at::empty({threads, workspace}, at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value));
   T *workspaces = memory.data_ptr<T>();
-  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t thread = begin; thread < end; ++thread) {
-      for (int64_t task = next++; task < tasks; task = next++) body(task, workspaces + thread * workspace);
-    }
+  parallel_items(threads, [&](int64_t thread) {
+    for (int64_t task = next++; task < tasks; task = next++) body(task, workspaces + thread * workspace);
   });
 }
 
@@ -153,9 +152,15 @@ void attend_backward(const Plan &plan, const Operands<T> &in, const ckernels_hea
   const auto &kernels = row_kernels<T>();
   std::vector<std::vector<const Block *>> blocks(trees);
   for (const Block &block : plan.blocks) blocks[block.tree].push_back(&block);
+  // The largest first, or a thread might take it last and be waited for.
+  std::vector<int64_t> order(trees);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return plan.starts[a + 1] - plan.starts[a] > plan.starts[b + 1] - plan.starts[b];
+  });
   // A task owns the gradients of one tree's keys of one head, and of the queries that look at them.
   parallel_tasks<T>(heads.key * trees, 2 * scores + 2 * kQueriesPerBlock, [&](int64_t task, T *workspace) {
-    const int64_t tree = task % trees, key_head = task / trees, start = plan.starts[tree];
+    const int64_t tree = order[task / heads.key], key_head = task % heads.key, start = plan.starts[tree];
     const T *key = in.key + key_head * size, *value = in.value + key_head * size;
     T *at_key = key_gradient + key_head * size, *at_value = value_gradient + key_head * size;
     for (int64_t token = start; token < plan.starts[tree + 1]; ++token) {

@@ -1,30 +1,48 @@
 import Preferences
 
 extension TrainingOptions {
-  /// Divides pairs into micro-batches of at most `perDeviceBatchSize` pairs and packs them, in order.
-  func microBatches(of pairs: [TokenizedPair]) -> [TreeBatch] { pack(divide(pairs, atMost: perDeviceBatchSize)) }
-
-  /// Divides pairs into micro-batches, in order: of at most `count` pairs and, but for a single pair that exceeds them
-  /// alone, `microBatchTokens` tokens.
-  func divide(_ pairs: [TokenizedPair], atMost count: Int) -> [[TokenizedPair]] {
-    var groups: [[TokenizedPair]] = []
-    var current: [TokenizedPair] = []
-    var tokens = 0
-    for pair in pairs {
-      let length = pair.tokens(sharingPrefix: sharesPrefix)
-      let exceeds = microBatchTokens.map { tokens + length > $0 } ?? false
-      if !current.isEmpty, current.count == count || exceeds {
-        groups.append(current)
-        current = []
-        tokens = 0
-      }
-      current.append(pair)
-      tokens += length
+  /// Divides pairs into micro-batches of at most `perDeviceBatchSize` pairs, in order.
+  func divide(_ pairs: [TokenizedPair]) -> [[TokenizedPair]] {
+    stride(from: 0, to: pairs.count, by: perDeviceBatchSize).map {
+      Array(pairs[$0..<min($0 + perDeviceBatchSize, pairs.count)])
     }
-    if !current.isEmpty { groups.append(current) }
-    return groups
+  }
+
+  /// Divides pairs into the fewest micro-batches of about equal size that have at most so many tokens, but for a pair that
+  /// exceeds them alone.
+  func divideEvenly(_ pairs: [TokenizedPair], atMost tokens: Int) -> [[TokenizedPair]] {
+    guard !pairs.isEmpty else { return [] }
+    let lengths = pairs.map { $0.tokens(sharingPrefix: sharesPrefix) }
+    let fewest = (lengths.reduce(0, +) + tokens - 1) / tokens
+    for count in min(max(1, fewest), pairs.count)..<pairs.count {
+      let groups = fairShares(of: lengths, among: count)
+      let fits = groups.allSatisfy { $0.count < 2 || $0.reduce(0) { $0 + lengths[$1] } <= tokens }
+      if fits { return groups.map { $0.map { pairs[$0] } } }
+    }
+    return pairs.map { [$0] }
+  }
+
+  /// Packs pairs for passes without gradients: the longest first, so that a lack of memory shows at once, and as many
+  /// together as have the tokens of a micro-batch of the longest.
+  func forwardBatches(of pairs: [TokenizedPair]) -> [TreeBatch] {
+    let sorted = pairs.map { (pair: $0, length: $0.tokens(sharingPrefix: sharesPrefix)) }
+      .sorted { ($0.length, $1.pair.index) > ($1.length, $0.pair.index) }
+    let budget = microBatchTokens ?? perDeviceBatchSize * (sorted.first?.length ?? 0)
+    var groups: [[TokenizedPair]] = []
+    var room = 0
+    for (pair, length) in sorted {
+      if length > room {
+        groups.append([])
+        room = max(length, budget)
+      }
+      groups[groups.count - 1].append(pair)
+      room -= length
+    }
+    return pack(groups)
   }
 
   /// Lays out each micro-batch for the model.
-  func pack(_ groups: [[TokenizedPair]]) -> [TreeBatch] { groups.map { TreeBatch($0, sharesPrefix: sharesPrefix) } }
+  func pack(_ groups: [[TokenizedPair]]) -> [TreeBatch] {
+    groups.filter { !$0.isEmpty }.map { TreeBatch($0, sharesPrefix: sharesPrefix) }
+  }
 }

@@ -13,6 +13,8 @@ public enum RunCheckpoint {
     var skippedSteps: Int
     var skippedInARow: Int
     var optimizerSteps: Int
+    /// The most tokens of a micro-batch, given or found; the sums of other micro-batches would differ in their last bits.
+    var microBatchTokens: Int?
     /// What has been gathered since the last record.
     var interval: IntervalReport
     /// What must be the same in a run that continues.
@@ -37,7 +39,8 @@ public enum RunCheckpoint {
     guard let moments else { return }
     let state = State(
       step: trainer.completedSteps, skippedSteps: trainer.skippedSteps, skippedInARow: trainer.skippedInARow,
-      optimizerSteps: trainer.update.stepCount, interval: interval, identity: try trainer.identity(identity))
+      optimizerSteps: trainer.update.stepCount, microBatchTokens: trainer.options.microBatchTokens, interval: interval,
+      identity: try trainer.identity(identity))
     try AtomicDirectory.write(to: folder, replacing: true) { staging in
       try ModelFiles.writeFolder(trainer.policy, to: staging, tokenizer: tokenizer)
       try Safetensors.write(moments, to: staging.appendingPathComponent(optimizerFile))
@@ -96,6 +99,9 @@ public enum RunCheckpoint {
     trainer.proceed(
       behind: state.step, optimizerSteps: state.optimizerSteps, skippedSteps: state.skippedSteps,
       skippedInARow: state.skippedInARow)
+    if trainer.options.findsMicroBatchTokens, let tokens = state.microBatchTokens {
+      trainer.limitMicroBatches(toTokens: tokens)
+    }
     return state.interval
   }
 

@@ -23,16 +23,11 @@ struct StepBatchMaker: Sendable {
     return StepBatches(packed: options.pack(microBatches(of: own)), pairCount: chosen.count)
   }
 
-  /// A process alone takes its pairs in their order, so many at once. A share by work may have more pairs, of fewer tokens:
-  /// counting them would cut small pieces off, so it is divided evenly instead.
+  /// Without a limit of tokens a process alone takes its pairs in their order, so many at once. A share by work may have
+  /// more pairs, of fewer tokens: counting them would cut small pieces off, so it is divided evenly instead.
   private func microBatches(of own: [TokenizedPair]) -> [[TokenizedPair]] {
-    guard worldSize > 1 else { return options.divide(own, atMost: options.perDeviceBatchSize) }
-    return fairShares(of: own.map { work($0) }, among: options.accumulationSteps)
-      .flatMap { options.divide($0.map { own[$0] }, atMost: own.count) }
+    if let tokens = options.microBatchTokens { return options.divideEvenly(own, atMost: tokens) }
+    guard worldSize > 1 else { return options.divide(own) }
+    return fairShares(of: own.map { work($0) }, among: options.accumulationSteps).map { $0.map { own[$0] } }
   }
-}
-
-extension [TokenizedPair] {
-  /// The longest first: if memory does not suffice, it shows at once.
-  var longestFirst: [TokenizedPair] { sorted { ($0.treeLength, $1.index) > ($1.treeLength, $0.index) } }
 }

@@ -13,7 +13,7 @@ public final class Trainer {
   /// The model in training.
   public let policy: CausalLM
   /// What decides the run.
-  public let options: TrainingOptions
+  public private(set) var options: TrainingOptions
   /// Which pairs each step takes.
   public let plan: BatchPlan
   /// The learning rate of each step.
@@ -33,7 +33,7 @@ public final class Trainer {
   public let reference: ReferenceModel
 
   let update: WeightUpdate
-  private let pairs: [TokenizedPair]
+  let pairs: [TokenizedPair]
   private let device: Device
   private var batches: Prefetcher<StepBatches>?
 
@@ -130,7 +130,7 @@ public final class Trainer {
   }
 
   /// Adds the gradients of a micro-batch's part of the mean loss.
-  private func accumulateGradients(
+  func accumulateGradients(
     _ packed: TreeBatch, pairsOfStep: Int, _ watch: inout Stopwatch
   ) throws(TorchError) -> PreferenceMetrics {
     let batch = try DeviceBatch(packed, device: device)
@@ -160,7 +160,7 @@ public final class Trainer {
   ) throws(TorchError) -> PreferenceMetrics {
     var sums = PreferenceMetrics()
     let work = PairWork(policy.configuration, sharesPrefix: options.sharesPrefix)
-    for packed in options.microBatches(of: ranks.share(of: pairs, by: work).longestFirst) {
+    for packed in options.forwardBatches(of: ranks.share(of: pairs, by: work)) {
       if stops() { break }
       let batch = try DeviceBatch(packed, device: policy.weights.storage.device)
       sums += try withoutGrad { () throws(TorchError) in
@@ -188,7 +188,7 @@ public final class Trainer {
   ) throws(TorchError) -> Bool {
     guard options.cachesReference else { return true }
     activity.set(.reference)
-    let seen = pairsOfRun.longestFirst
+    let seen = pairsOfRun.sorted { ($0.treeLength, $1.index) > ($1.treeLength, $0.index) }
     // In rounds, so that nobody waits for slower ranks as long as a collective operation may take. They and their
     // micro-batches are the same whatever is known already: a pass that goes on gives the same bits as one in one go.
     let size = Self.pairsOfReferenceRound * ranks.size
@@ -197,7 +197,7 @@ public final class Trainer {
       let missing = round.map(\.index).filter { !reference.knows($0) }
       if missing.isEmpty { continue }
       var done = 0
-      for packed in options.microBatches(of: ranks.share(of: round, by: work)) {
+      for packed in options.forwardBatches(of: ranks.share(of: round, by: work)) {
         if stops() { break }
         if !packed.pairIndices.allSatisfy(reference.knows) {
           _ = try reference.logProbabilities(DeviceBatch(packed, device: device), of: packed.pairIndices)
@@ -210,8 +210,15 @@ public final class Trainer {
     return true
   }
 
+  /// Limits the tokens of a micro-batch from the next step on.
+  func limitMicroBatches(toTokens tokens: Int) {
+    options.microBatchTokens = tokens
+    batches?.cancel()
+    batches = nil
+  }
+
   /// The pairs that the run will see: where it is shorter than an epoch, not all of them.
-  private var pairsOfRun: [TokenizedPair] {
+  var pairsOfRun: [TokenizedPair] {
     guard plan.totalSteps < plan.stepsPerEpoch else { return pairs }
     return (1...plan.totalSteps).flatMap(plan.pairs(ofStep:)).sorted().map { pairs[$0] }
   }

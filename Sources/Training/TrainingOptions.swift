@@ -10,8 +10,11 @@ public struct TrainingOptions: Sendable {
   public var perDeviceBatchSize = 4
   /// Micro-batches of an optimizer step.
   public var accumulationSteps = 1
-  /// Input tokens that a micro-batch may have at the most; a larger one is split, which changes nothing but the memory.
+  /// Input tokens that a micro-batch may have at the most. A rank's pairs of a step are then divided by tokens instead of
+  /// by `perDeviceBatchSize`, which changes speed and memory only.
   public var microBatchTokens: Int?
+  /// Whether that limit is to be found by `Trainer.findMicroBatchTokens(memory:)`.
+  public var findsMicroBatchTokens = false
   /// Passes over the pairs.
   public var epochs = 1.0
   /// Optimizer steps, where they are not counted by epochs.

@@ -28,6 +28,20 @@ struct BenchTests {
     #expect(abs(shares.reduce(0, +) - 1) < 1e-9)
   }
 
+  @Test("Micro-batches are as large as is found best, or as is said, over accumulated batches as well")
+  func microBatches() async throws {
+    for (given, isRight) in [("auto", { $0 >= 16 }), ("20", { $0 == 20 })] as [(String, (Int) -> Bool)] {
+      let arguments = [
+        "bench", "--shape", "minimind2-small", "--steps", "1", "--batch-size", "2", "--accumulation-steps", "2",
+        "--prefix-tokens", "8", "--tail-tokens", "4", "--threads", "1", "--micro-batch-tokens", given, "--json",
+      ]
+      let figures = try JSON(parsing: try await Program.succeed(arguments, in: Workspace()).output)
+      #expect(figures["micro_batch_tokens"]?.int.map(isRight) == true, "\(given)")
+    }
+    try await expect(
+      Program.run(["bench", "--micro-batch-tokens", "0"], in: Workspace()), code: 64, says: "--micro-batch-tokens")
+  }
+
   @Test("--scaling measures one process and two on the same pairs")
   func scaling() async throws {
     let arguments = [

@@ -24,6 +24,21 @@ struct SystemTests {
     withExtendedLifetime(block) {}
   }
 
+  @Test("A control group leaves its limit less what is used, but for cached files; without a limit it says nothing")
+  func controlGroup() {
+    let free = { ProcessMemory.availableBytes(limit: $0, used: $1, statistics: $2) }
+    #expect(free("1000\n", "700\n", "anon 600\ninactive_file 50\nactive_file 20\n") == 350)
+    #expect(free("1000", "1200", nil) == 0)
+    #expect(free("max\n", "700\n", "inactive_file 50\n") == nil)
+    #expect(free(nil, nil, nil) == nil)
+  }
+
+  @Test("Free memory is known on Linux", .enabled(if: FileManager.default.fileExists(atPath: "/proc/meminfo")))
+  func freeMemory() throws {
+    let memory = try #require(ProcessMemory.usedAndFree())
+    #expect(memory.used > 0 && memory.free > 0)
+  }
+
   @Test("The allowed cores are the bits of the affinity mask")
   func affinity() {
     #expect(SystemInfo.allowedCores(status: "Cpus_allowed:\t3\nCpus_allowed_list:\t0-1\n") == 2)

@@ -60,6 +60,9 @@ struct Bench: ParsableCommand {
     policy.recomputesLayers = workload.gradientCheckpointing
     var options = TrainingOptions()
     options.perDeviceBatchSize = workload.perDeviceTrainBatchSize
+    options.accumulationSteps = workload.gradientAccumulationSteps
+    options.microBatchTokens = workload.microBatchTokens?.limit
+    options.findsMicroBatchTokens = workload.microBatchTokens == .auto
     options.maxSteps = workload.steps + 1
     options.cachesReference = workload.refLogps == .cache
     options.shuffles = false
@@ -70,10 +73,12 @@ struct Bench: ParsableCommand {
       activity: job.activity)
     let progress = ProgressLine()
     if options.cachesReference { try trainer.prepareReference() }
+    if options.findsMicroBatchTokens { _ = try trainer.findMicroBatchTokens(memory: ProcessMemory.usedAndFree) }
     // The last step's pairs warm up, so that the measured ones are the same for any number of processes.
     _ = try trainer.step()
 
     var figures = BenchFigures(model: workload.shape.rawValue, processes: job.worldSize)
+    figures.microBatchTokens = trainer.options.microBatchTokens
     for step in 1...workload.steps {
       let report = try trainer.step()
       if job.isFirst { progress.update(Progress(task: "bench", done: step, total: workload.steps)) }
@@ -110,6 +115,15 @@ struct BenchWorkload: ParsableArguments {
     name: [.long, .customLong("batch-size")],
     help: ArgumentHelp("Pairs of a step, in each process.", valueName: "pairs"))
   var perDeviceTrainBatchSize = 4
+  @Option(
+    name: [.long, .customLong("accumulation-steps")],
+    help: ArgumentHelp("Batches whose gradients make one step.", valueName: "count"))
+  var gradientAccumulationSteps = 1
+  @Option(
+    help: ArgumentHelp(
+      "Most tokens that run at once, whatever the number of pairs; auto measures which is fastest.",
+      valueName: "tokens|auto"))
+  var microBatchTokens: MicroBatchTokens?
   @Option(help: ArgumentHelp("Steps that are measured, behind one of warm-up.", valueName: "steps"))
   var steps = 4
   @Flag(help: "Compute each layer again in the backward pass instead of keeping it.")
@@ -118,9 +132,12 @@ struct BenchWorkload: ParsableArguments {
   var refLogps = ReferenceMode.online
 
   func validate() throws {
-    guard steps >= 1, perDeviceTrainBatchSize >= 1, prefixTokens >= 1, tailTokens >= 1 else {
+    guard
+      steps >= 1, perDeviceTrainBatchSize >= 1, gradientAccumulationSteps >= 1, prefixTokens >= 1, tailTokens >= 1
+    else {
       throw ValidationError(
-        "--steps, --per-device-train-batch-size, --prefix-tokens and --tail-tokens must be at least 1.")
+        "--steps, --per-device-train-batch-size, --gradient-accumulation-steps, --prefix-tokens and --tail-tokens must be "
+          + "at least 1.")
     }
     guard (trainData == nil) == (tokenizer == nil) else {
       throw ValidationError("--train-data and --tokenizer belong together.")
@@ -129,7 +146,7 @@ struct BenchWorkload: ParsableArguments {
 
   /// The pairs of all steps: those that are measured, and before them a step's to warm up.
   func pairs(vocabulary: Int, processes: Int, options: PairArguments) throws -> [TokenizedPair] {
-    let step = processes * perDeviceTrainBatchSize
+    let step = processes * perDeviceTrainBatchSize * gradientAccumulationSteps
     let measured = try trainData == nil ? madeUp(step * steps, vocabulary: vocabulary) : read(step * steps, options)
     return Array(measured.suffix(step)) + measured
   }

@@ -17,8 +17,9 @@ struct OptimizationArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Most tokens that run at once; larger batches are divided, with the same result.", valueName: "tokens"))
-  var microBatchTokens: Int?
+      "Most tokens that run at once, whatever the number of pairs, with the same result; auto measures which is fastest.",
+      valueName: "tokens|auto"))
+  var microBatchTokens: MicroBatchTokens?
 
   @Flag(
     help:
@@ -97,7 +98,6 @@ struct OptimizationArguments: ParsableArguments {
     }
     try require(perDeviceTrainBatchSize >= 1, "--per-device-train-batch-size must be at least 1 pair.")
     try require(gradientAccumulationSteps >= 1, "--gradient-accumulation-steps must be at least 1.")
-    try require(microBatchTokens.map { $0 >= 1 } ?? true, "--micro-batch-tokens must be at least 1 token.")
     try require(numTrainEpochs > 0 && numTrainEpochs.isFinite, "--num-train-epochs must be above 0.")
     try require(maxSteps.map { $0 >= 1 } ?? true, "--max-steps must be at least 1.")
     try require(learningRate >= 0 && learningRate.isFinite, "--learning-rate must not be negative.")
@@ -121,7 +121,8 @@ struct OptimizationArguments: ParsableArguments {
     options.loss = PreferenceLoss(beta: beta, labelSmoothing: labelSmoothing)
     options.perDeviceBatchSize = perDeviceTrainBatchSize
     options.accumulationSteps = gradientAccumulationSteps
-    options.microBatchTokens = microBatchTokens
+    options.microBatchTokens = microBatchTokens?.limit
+    options.findsMicroBatchTokens = microBatchTokens == .auto
     options.epochs = numTrainEpochs
     options.maxSteps = maxSteps
     options.learningRate = learningRate
@@ -138,6 +139,31 @@ struct OptimizationArguments: ParsableArguments {
     options.cachesReference = refLogps == .cache || (refLogps == .auto && numTrainEpochs > 1)
     return options
   }
+}
+
+/// How large a micro-batch may be.
+enum MicroBatchTokens: Hashable, ExpressibleByArgument, CustomStringConvertible {
+  /// As large as is fastest.
+  case auto
+  /// So many tokens.
+  case atMost(Int)
+
+  init?(argument: String) {
+    if argument == "auto" {
+      self = .auto
+    } else if let tokens = Int(argument), tokens >= 1 {
+      self = .atMost(tokens)
+    } else {
+      return nil
+    }
+  }
+
+  var limit: Int? {
+    guard case .atMost(let tokens) = self else { return nil }
+    return tokens
+  }
+
+  var description: String { limit.map(String.init) ?? "auto" }
 }
 
 /// The losses that `--loss-type` names.

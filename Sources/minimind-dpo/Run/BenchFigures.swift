@@ -8,6 +8,8 @@ import Training
 struct BenchFigures {
   let model: String
   let processes: Int
+  /// The most tokens of a micro-batch, where there is a limit.
+  var microBatchTokens: Int?
   var steps = 0
   var pairs = 0.0
   var tokens = 0.0
@@ -47,6 +49,7 @@ struct BenchFigures {
       "utilization": .number(operations / seconds / peak),
       "peak_memory_bytes": .integer(Int(peakMemory.max() ?? 0)),
     ]
+    if let microBatchTokens { values["micro_batch_tokens"] = .integer(microBatchTokens) }
     for (name, part) in times.parts { values["share/\(name)"] = .number(part / seconds) }
     if processes > 1 { values["exchange_seconds"] = .number(exchange / Double(max(1, steps))) }
     return values

@@ -81,6 +81,8 @@ struct ScalingBenchmark {
     ]
     if bench.pairs.skipBadLines { arguments.append("--skip-bad-lines") }
     if let cache = bench.pairs.tokenCache { arguments += ["--token-cache", cache] }
+    arguments += ["--gradient-accumulation-steps", "\(workload.gradientAccumulationSteps)"]
+    if let tokens = workload.microBatchTokens { arguments += ["--micro-batch-tokens", tokens.description] }
     if workload.gradientCheckpointing { arguments.append("--gradient-checkpointing") }
     if let data = workload.trainData { arguments += ["--train-data", data] }
     if let tokenizer = workload.tokenizer { arguments += ["--tokenizer", tokenizer] }

@@ -69,6 +69,7 @@ struct TrainingRun {
     let interruption = Interruption(stop, speaks: job.isFirst)
     for line in RunBanner(trainer: trainer, job: job, pairs: usable.count).lines { logger.info("\(line)") }
     if let folder { try writeDescription(of: job, started: started, to: folder) }
+    if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens(trainer) }
     let miniMind = folder == nil ? nil : MiniMindRun(command)
     miniMind?.remarks(on: policy).forEach { logger.info("\($0)") }
 
@@ -226,6 +227,16 @@ struct TrainingRun {
     return try command.output.resumeFromCheckpoint.map {
       try $0 == "auto" ? newest() : URL(fileURLWithPath: $0, isDirectory: true)
     }
+  }
+
+  private func findMicroBatchTokens(_ trainer: Trainer) throws(TorchError) {
+    if trainer.options.microBatchTokens == nil { logger.info("micro-batches: measuring which size is fastest") }
+    let trials = try trainer.findMicroBatchTokens(memory: ProcessMemory.usedAndFree)
+    let found = trainer.options.microBatchTokens.map { HumanText.grouped($0) } ?? "any number of"
+    let measured = trials.map {
+      "\(HumanText.grouped($0.limit)): \(HumanText.short($0.tokensPerSecond)) tokens/s"
+    }.joined(separator: ", ")
+    logger.info("micro-batches: of up to \(found) tokens (\(measured.isEmpty ? "as before" : measured))")
   }
 
   // MARK: - During and after

@@ -1,0 +1,32 @@
+import Foundation
+import OrderedJSON
+import Tokenization
+
+/// How long a batch of texts takes; ../peers/tokenize_batch.py compares it with Hugging Face's `tokenizers`.
+///
+///     swift run -c release tokenizer-bench FOLDER TEXTS IDS
+///
+/// FOLDER holds the tokenizer, TEXTS a JSON string a line; IDS is written, an array a line. Prints the seconds of the second
+/// of two passes: the first fills caches on both sides of the comparison.
+@main
+enum TokenizerBench {
+  static func main() throws {
+    let arguments = CommandLine.arguments.dropFirst().map { URL(fileURLWithPath: $0) }
+    guard arguments.count == 3 else { throw Usage() }
+    let tokenizer = try Tokenizer(folder: arguments[0])
+    let texts = try String(contentsOf: arguments[1], encoding: .utf8).split(separator: "\n").compactMap {
+      try JSON(parsing: Data($0.utf8)).string
+    }
+    _ = tokenizer.encode(batch: texts)
+    let started = ContinuousClock.now
+    let ids = tokenizer.encode(batch: texts)
+    let seconds = (ContinuousClock.now - started) / .seconds(1)
+    let lines = ids.map { "[" + $0.map(String.init).joined(separator: ",") + "]\n" }.joined()
+    try Data(lines.utf8).write(to: arguments[2])
+    print(seconds)
+  }
+
+  private struct Usage: Error, CustomStringConvertible {
+    let description = "usage: tokenizer-bench FOLDER TEXTS IDS"
+  }
+}

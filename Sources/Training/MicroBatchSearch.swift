@@ -1,0 +1,95 @@
+import Preferences
+import Torch
+
+/// What a size of micro-batch was found to do.
+public struct MicroBatchTrial: Sendable {
+  /// The most input tokens of a micro-batch.
+  public let limit: Int
+  /// Tokens that the trial had.
+  public let tokens: Int
+  /// Of a forward and backward pass, with the reference's where it runs along.
+  public let seconds: Double
+
+  /// Tokens of all that passed in a second.
+  public var tokensPerSecond: Double { Double(tokens) / seconds }
+}
+
+extension Trainer {
+  /// A larger micro-batch takes more memory, so it must be faster by at least this much.
+  private static let worthwhile = 1.02
+  /// Of the memory that is free, the part that a micro-batch may be expected to need.
+  private static let usedOfFree = 0.8
+
+  /// Finds with how many tokens at once this machine trains fastest, and limits all micro-batches to so many.
+  ///
+  /// Passes over the run's longest pairs are timed, and their gradients thrown away: first over the longest alone, then over
+  /// twice as many tokens, and so on, up to a rank's part of a step, as long as that is faster and memory should suffice.
+  /// All ranks call this, and the smallest of their findings holds for all.
+  ///
+  /// - Parameter memory: bytes that this process has in use, and those that are free; nil where nobody knows
+  /// - Returns: what this process tried; nothing where the limit is known already
+  /// - Throws: `TorchError` when not even the longest pair fits into memory, or LibTorch fails.
+  public func findMicroBatchTokens(memory: () -> (used: Int, free: Int)?) throws(TorchError) -> [MicroBatchTrial] {
+    guard options.microBatchTokens == nil else { return [] }
+    let ordered = pairsOfRun.sorted { ($0.treeLength, $1.index) > ($1.treeLength, $0.index) }
+    let lengths = ordered.map { $0.tokens(sharingPrefix: options.sharesPrefix) }
+    guard let longest = lengths.max() else { return [] }
+    let most = mostTokensOfShare
+    let before = memory()
+
+    // The first pass of a process is slower: it asks the system for all of its memory.
+    _ = try attempt(longest, of: ordered, lengths)
+    var trials = [try attempt(longest, of: ordered, lengths)]
+    var limit = longest
+    while limit < most {
+      limit *= 2
+      if let before, let now = memory() {
+        let perToken = Double(now.used - before.used) / Double(trials.map(\.tokens).max() ?? 1)
+        if perToken * Double(min(limit, most)) > Self.usedOfFree * Double(before.free) { break }
+      }
+      do {
+        trials.append(try attempt(limit, of: ordered, lengths))
+      } catch  where error.kind == .outOfMemory {
+        break
+      }
+      let best = trials.dropLast().map(\.tokensPerSecond).max() ?? 0
+      if let last = trials.last, last.tokensPerSecond < best * Self.worthwhile { break }
+    }
+    try update.clearGradients()
+
+    let best = trials.map(\.tokensPerSecond).max() ?? 0
+    let found = trials.first { $0.tokensPerSecond * Self.worthwhile >= best }?.limit ?? longest
+    limitMicroBatches(toTokens: try ranks?.control.gather([Double(found)]).map { Int($0[0]) }.min() ?? found)
+    return trials
+  }
+
+  /// Times one pass over the longest pairs that together have at most so many tokens; the best of three where it is short.
+  private func attempt(
+    _ limit: Int, of pairs: [TokenizedPair], _ lengths: [Int]
+  ) throws(TorchError) -> MicroBatchTrial {
+    var taken: [TokenizedPair] = []
+    var tokens = 0
+    for (pair, length) in zip(pairs, lengths) where taken.isEmpty || tokens + length <= limit {
+      taken.append(pair)
+      tokens += length
+    }
+    let batch = TreeBatch(taken, sharesPrefix: options.sharesPrefix)
+    var best = Double.infinity
+    for _ in 0..<3 {
+      var watch = Stopwatch()
+      _ = try accumulateGradients(batch, pairsOfStep: taken.count, &watch)
+      best = min(best, watch.times.total)
+      if best > 0.5 { break }
+    }
+    return MicroBatchTrial(limit: limit, tokens: tokens, seconds: best)
+  }
+
+  /// About the most tokens that a rank has of a step: more cannot run at once.
+  private var mostTokensOfShare: Int {
+    let steps = min(plan.totalSteps, plan.stepsPerEpoch)
+    let largest = (1...max(1, steps)).map { step in
+      plan.pairs(ofStep: step).reduce(0) { $0 + pairs[$1].tokens(sharingPrefix: options.sharesPrefix) }
+    }.max()
+    return (largest ?? 0) / ranks.size
+  }
+}
