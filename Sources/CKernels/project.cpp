@@ -1,8 +1,10 @@
 // Matrix products with weights, whose gradients go straight to where they are summed.
 #include "kernel.h"
+#include "linear_product.h"
 #include "row_kernels.h"
 
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/as_strided.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
@@ -22,20 +24,38 @@ Tensor accumulate_product(const Tensor &weight, const Tensor &gradient, const Te
   return at::mm(gradient.t(), input);
 }
 
+// Tensors of as many columns that lie one behind another in memory, as parameters of one buffer do, as one tensor of all their
+// rows; undefined where they do not. One large product is faster than several.
+Tensor joined(at::ArrayRef<Tensor> parts) {
+  int64_t rows = 0;
+  for (const Tensor &part : parts) {
+    const bool follows = part.defined() && part.is_contiguous() && part.is_alias_of(parts[0]) &&
+                         part.storage_offset() == parts[0].storage_offset() + rows * parts[0].size(1);
+    if (!follows) return {};
+    rows += part.size(0);
+  }
+  return parts[0].detach().as_strided({rows, parts[0].size(1)}, {parts[0].size(1), 1}, parts[0].storage_offset());
+}
+
 struct Project : torch::autograd::Function<Project> {
   static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &first,
                         const std::optional<Tensor> &second, const std::optional<Tensor> &third) {
     variable_list weights{first};
     if (second) weights.push_back(*second);
     if (third) weights.push_back(*third);
-    int64_t columns = 0;
-    for (const Tensor &weight : weights) columns += weight.size(0);
-    Tensor out = at::empty({input.size(0), columns}, input.options());
-    int64_t start = 0;
-    for (const Tensor &weight : weights) {
-      Tensor part = out.narrow(1, start, weight.size(0));
-      at::mm_out(part, input, weight.t());
-      start += weight.size(0);
+    Tensor out;
+    if (const Tensor all = joined(weights); all.defined()) {
+      out = linear_product(input, all);
+    } else {
+      int64_t columns = 0;
+      for (const Tensor &weight : weights) columns += weight.size(0);
+      out = at::empty({input.size(0), columns}, input.options());
+      int64_t start = 0;
+      for (const Tensor &weight : weights) {
+        Tensor part = out.narrow(1, start, weight.size(0));
+        at::mm_out(part, input, weight.t());
+        start += weight.size(0);
+      }
     }
     weights.insert(weights.begin(), input);
     context->save_for_backward(weights);
@@ -46,22 +66,50 @@ struct Project : torch::autograd::Function<Project> {
     const auto saved = context->get_saved_variables();
     const Tensor &input = saved[0];
     const Tensor incoming = gradients[0].contiguous();
+    const auto weights = at::ArrayRef<Tensor>(saved).slice(1);
     variable_list result(4);
-    int64_t start = 0;
-    for (size_t i = 1; i < saved.size(); ++i) {
-      const Tensor &weight = saved[i];
-      const Tensor part = incoming.narrow(1, start, weight.size(0));
-      if (context->needs_input_grad(0)) {
-        if (i == 1) {
-          result[0] = at::mm(part, weight);
-        } else {
-          result[0].addmm_(part, weight);
-        }
-      }
-      if (context->needs_input_grad(i)) result[i] = accumulate_product(weight, part, input);
-      start += weight.size(0);
+    const Tensor all = context->needs_input_grad(0) ? joined(weights) : Tensor();
+    if (all.defined()) {
+      result[0] = linear_product(incoming, all.t());
+    } else if (context->needs_input_grad(0)) {
+      result[0] = pass_each(weights, incoming);
+    }
+    if (Tensor sum = joined_gradients(context, weights); sum.defined()) {
+      sum.addmm_(incoming.t(), input);
+    } else {
+      accumulate_each(context, weights, incoming, input, result);
     }
     return result;
+  }
+
+private:
+  // The memory of all weights' gradients where it lies together and all of it is to be added to.
+  static Tensor joined_gradients(AutogradContext *context, at::ArrayRef<Tensor> weights) {
+    variable_list gradients;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      gradients.push_back(context->needs_input_grad(i + 1) ? gradient_in_place(weights[i]) : Tensor());
+    }
+    return joined(gradients);
+  }
+
+  static void accumulate_each(AutogradContext *context, at::ArrayRef<Tensor> weights, const Tensor &incoming,
+                              const Tensor &input, variable_list &result) {
+    int64_t start = 0;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const Tensor part = incoming.narrow(1, start, weights[i].size(0));
+      if (context->needs_input_grad(i + 1)) result[i + 1] = accumulate_product(weights[i], part, input);
+      start += weights[i].size(0);
+    }
+  }
+
+  static Tensor pass_each(at::ArrayRef<Tensor> weights, const Tensor &incoming) {
+    Tensor sum = at::mm(incoming.narrow(1, 0, weights[0].size(0)), weights[0]);
+    int64_t start = weights[0].size(0);
+    for (const Tensor &weight : weights.slice(1)) {
+      sum.addmm_(incoming.narrow(1, start, weight.size(0)), weight);
+      start += weight.size(0);
+    }
+    return sum;
   }
 };
 
@@ -78,7 +126,7 @@ struct SwiGLUProject : torch::autograd::Function<SwiGLUProject> {
       });
     });
     context->save_for_backward({gate_up, weight});
-    return at::mm(product, weight.t());
+    return linear_product(product, weight);
   }
 
   static variable_list backward(AutogradContext *context, variable_list gradients) {
@@ -87,7 +135,7 @@ struct SwiGLUProject : torch::autograd::Function<SwiGLUProject> {
     const Tensor incoming = gradients[0].contiguous();
     const int64_t rows = gate_up.size(0), size = gate_up.size(1) / 2;
     // First the gradient of the product, then in its place the product itself.
-    Tensor product = at::mm(incoming, weight), gradient = at::empty_like(gate_up);
+    Tensor product = linear_product(incoming, weight.t()), gradient = at::empty_like(gate_up);
     AT_DISPATCH_FLOATING_TYPES(gate_up.scalar_type(), "swiglu_backward", [&] {
       parallel_runs(rows, [&](int64_t, int64_t begin, int64_t end) {
         row_kernels<scalar_t>().swiglu_backward(

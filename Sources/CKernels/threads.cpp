@@ -1,9 +1,14 @@
 #include "threads.h"
 
+#include "ckernels.h"
+
 #include <ATen/Parallel.h>
 
 #include <atomic>
 #include <exception>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include <dlfcn.h>
 
@@ -50,4 +55,14 @@ void ckernels::run_in_parallel(int64_t count, void (*body)(void *, int64_t), voi
   // As many threads as LibTorch uses: GNU's runtime makes its team anew when asked for another number.
   runtime.fork([](void *work) { static_cast<Work *>(work)->take_part(); }, &work, 0, 0);
   if (work.error) std::rethrow_exception(work.error);
+}
+
+int ckernels_thread_count(void) {
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  ckernels::parallel_items(at::get_num_threads(), [&](int64_t) {
+    std::lock_guard<std::mutex> lock(mutex);
+    threads.insert(std::this_thread::get_id());
+  });
+  return static_cast<int>(threads.size());
 }

@@ -39,6 +39,12 @@ public enum MetricName {
   public static let dataWaitTime = "time/data_wait"
   /// Seconds a step waited for communication that computing did not hide.
   public static let communicationTime = "time/communication_exposed"
+  /// The part of the gradients' way between ranks that computing hid, 0…1.
+  public static let overlap = "communication/overlap"
+  /// Bytes per second that every link carried at the least while gradients were exchanged.
+  public static let busBandwidth = "communication/bus_bandwidth"
+  /// Seconds of the interval in which steps waited for a checkpoint to be written.
+  public static let checkpointTime = "time/checkpoint"
   /// Time that the slowest rank computed, over the median of all ranks.
   public static let stragglerRatio = "straggler/ratio"
   /// The slowest rank.

@@ -13,6 +13,10 @@ public struct RunTotals: Hashable, Sendable {
   public var tokens: Int
   /// Wall time of the run (of this start of it, if it was resumed), in seconds.
   public var seconds: Double
+  /// The part of it that optimizer steps took, in seconds; the rest went to evaluations, checkpoints and the reference.
+  public var stepSeconds = 0.0
+  /// How often the job's processes had been started anew.
+  public var restarts = 0
   /// Pairs in the data, before any was dropped.
   public var pairsRead: Int?
   /// Pairs left out, by reason in words ("nothing to learn from within 1024 tokens").
@@ -46,13 +50,17 @@ public struct RunTotals: Hashable, Sendable {
       tokens: json["tokens"]?.int ?? 0, seconds: json["seconds"]?.double ?? 0, pairsRead: json["pairs_read"]?.int,
       dropped: (json["dropped"]?.object ?? [:]).compactMapValues(\.int), truncated: json["truncated"]?.int ?? 0,
       stoppedBy: json["stopped_by"]?.string)
+    stepSeconds = (json["goodput"]?.double ?? 0) * seconds
+    restarts = json["restarts"]?.int ?? 0
   }
 
   /// The line: `{"event": "end", "steps": …}`.
   public var json: JSON {
     [
       "event": "end", "steps": .integer(steps), "epochs": .number(epochs), "pairs": .integer(pairs),
-      "tokens": .integer(tokens), "seconds": .number(seconds), "pairs_read": pairsRead.map(JSON.integer) ?? .null,
+      "tokens": .integer(tokens), "seconds": .number(seconds),
+      "goodput": .number(seconds > 0 ? min(1, stepSeconds / seconds) : 0), "restarts": .integer(restarts),
+      "pairs_read": pairsRead.map(JSON.integer) ?? .null,
       "dropped": .object(dropped.mapValues(JSON.integer)), "truncated": .integer(truncated),
       "stopped_by": stoppedBy.map(JSON.string) ?? .null,
     ]

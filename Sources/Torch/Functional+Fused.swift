@@ -8,6 +8,11 @@ import CTorch
 /// clears every page of every intermediate result anew. Further calls do nothing.
 public func keepTensorPages() { ckernels_keep_pages() }
 
+extension Runtime {
+  /// Threads that the fused operators of this module run on, found by running on them; `threadCount` where all is well.
+  public static var fusedOperatorThreadCount: Int { Int(ckernels_thread_count()) }
+}
+
 /// x / √(mean x² + ε) · w over rows, `[tokens, size]`, behind an addition.
 ///
 /// - Parameters:

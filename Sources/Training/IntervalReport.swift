@@ -29,6 +29,13 @@ public struct IntervalReport: Sendable, Codable {
   /// Seconds of its steps that the rank that waited longest spent waiting for batches.
   public var dataWait: Double { (ranks.isEmpty ? [own] : ranks).map(\.times.data).max() ?? 0 }
 
+  /// Useful operations per second over what all ranks could do, 0…1.
+  ///
+  /// - Parameter peak: operations per second of all ranks' matrix products together
+  public func utilization(ofPeak peak: Double) -> Double {
+    (ranks.isEmpty ? [own] : ranks).map(\.operations).reduce(0, +) / seconds / peak
+  }
+
   mutating func add(_ report: StepReport) {
     step = report.step
     steps += 1
@@ -39,6 +46,7 @@ public struct IntervalReport: Sendable, Codable {
     seconds += report.seconds
     own.pairs += report.ownMetrics.pairs
     own.tokens += report.ownMetrics.tokens
+    own.operations += report.ownOperations
     own.exchange += report.exchange
     own.times += report.times
   }
@@ -50,6 +58,8 @@ public struct RankInterval: Sendable, Codable, Hashable {
   public var pairs = 0.0
   /// Input tokens of them.
   public var tokens = 0.0
+  /// Floating-point operations that they need.
+  public var operations = 0.0
   /// From the first gradient sent to the last one received, step by step.
   public var exchange = 0.0
   /// Where the time of its steps went. What it waited for gradients is their way, and slower ranks.
@@ -63,12 +73,12 @@ public struct RankInterval: Sendable, Codable, Hashable {
   /// Time in which it computed.
   public var computing: Double { seconds - times.data - times.communication }
 
-  var numbers: [Double] { [pairs, tokens, exchange] + times.parts.map(\.seconds) }
+  var numbers: [Double] { [pairs, tokens, operations, exchange] + times.parts.map(\.seconds) }
 
   init(numbers: [Double]) {
-    (pairs, tokens, exchange) = (numbers[0], numbers[1], numbers[2])
-    (times.data, times.reference, times.forward) = (numbers[3], numbers[4], numbers[5])
-    (times.backward, times.communication, times.update) = (numbers[6], numbers[7], numbers[8])
+    (pairs, tokens, operations, exchange) = (numbers[0], numbers[1], numbers[2], numbers[3])
+    (times.data, times.reference, times.forward) = (numbers[4], numbers[5], numbers[6])
+    (times.backward, times.communication, times.update) = (numbers[7], numbers[8], numbers[9])
   }
 }
 
@@ -101,6 +111,25 @@ extension IntervalReport {
     ]
     guard let largest = parts.max(by: { $0.1 < $1.1 }), largest.1 >= 0.1 * (seconds + saving) else { return .compute }
     return largest.0
+  }
+
+  /// The part of the gradients' way that backward passes hid, 0…1; nil for a process alone.
+  public var overlap: Double? {
+    let way = ranks.map(\.exchange).reduce(0, +)
+    guard ranks.count > 1, way > 0 else { return nil }
+    return min(1, max(0, 1 - ranks.map(\.times.communication).reduce(0, +) / way))
+  }
+
+  /// Bytes per second that every link must have carried at the least for the gradients' exchange: 2 (n − 1) / n of them in
+  /// the time from the first one sent to the last one received (NCCL's tests call this bus bandwidth); nil for a process
+  /// alone.
+  ///
+  /// - Parameter gradientBytes: of all gradients of one rank
+  public func busBandwidth(gradientBytes: Int) -> Double? {
+    let count = Double(ranks.count)
+    let way = ranks.map(\.exchange).reduce(0, +) / max(1, count)
+    guard count > 1, way > 0 else { return nil }
+    return 2 * (count - 1) / count * Double(gradientBytes * steps) / way
   }
 
   /// The rank that computed longest, and by how much longer than the median.

@@ -90,9 +90,12 @@ public final class Trainer {
     activity.set(.computing)
     try update.clearGradients()
     var metrics = PreferenceMetrics()
+    var operations = 0.0
     for (place, batch) in batches.packed.enumerated() {
       if place == batches.packed.count - 1 { try update.expectLastBackward() }
       metrics += try accumulateGradients(batch, pairsOfStep: batches.pairCount, &watch)
+      operations += Arithmetic.training(
+        batch, of: policy.configuration, onlineReference: !options.cachesReference)
     }
     if batches.packed.isEmpty { try update.expectLastBackward() }
 
@@ -115,6 +118,7 @@ public final class Trainer {
     completedSteps = step
     return StepReport(
       step: step, epoch: plan.epoch(afterStep: step), metrics: together.metrics, ownMetrics: metrics,
+      ownOperations: operations,
       gradientNorm: norm, learningRate: rate, isSkipped: !norm.isFinite, isLastWish: together.stops, times: watch.times,
       exchange: exchange)
   }
@@ -272,6 +276,8 @@ public struct StepReport: Sendable {
   public let metrics: PreferenceMetrics
   /// Sums over those of this process.
   public let ownMetrics: PreferenceMetrics
+  /// Floating-point operations that those need.
+  public let ownOperations: Double
   /// Before clipping.
   public let gradientNorm: Double
   /// The rate used.

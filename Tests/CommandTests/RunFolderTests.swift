@@ -16,7 +16,7 @@ struct RunFolderTests {
   static let metrics = [
     "step", "epoch", "loss", "grad_norm", "learning_rate", "rewards/chosen", "rewards/rejected", "rewards/accuracies",
     "rewards/margins", "logps/chosen", "logps/rejected", "tokens", "pairs", "tokens_per_second", "pairs_per_second",
-    "time/step", "time/data_wait", "memory/peak_bytes",
+    "utilization", "time/step", "time/data_wait", "memory/peak_bytes",
   ]
   static let modelFiles = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
 

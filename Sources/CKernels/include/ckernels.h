@@ -17,6 +17,9 @@ extern "C" {
 // every intermediate result. Further calls do nothing.
 void ckernels_keep_pages(void);
 
+// The number of threads that the kernels run on, found by running on them.
+int ckernels_thread_count(void);
+
 // sum = input + delta (input where delta is NULL), normed = sum / rms(sum) · weight, over the last of two dimensions.
 // *sum is NULL where delta is.
 CTORCH_CHECKED ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tensor delta /* or NULL */,

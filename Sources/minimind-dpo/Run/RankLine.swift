@@ -5,15 +5,24 @@ import Training
 struct RankLine {
   let text: String
 
-  init(_ interval: IntervalReport) {
+  /// - Parameters:
+  ///   - hosts: of the ranks, in order
+  ///   - gradientBytes: of all gradients of one rank
+  init(_ interval: IntervalReport, hosts: [String], gradientBytes: Int) {
     func share(_ seconds: Double) -> String { HumanText.percent(interval.seconds > 0 ? seconds / interval.seconds : 0) }
     let speeds = interval.ranks.map { HumanText.count($0.seconds > 0 ? $0.pairs / $0.seconds : 0) }
     var parts = ["  ranks: \(speeds.joined(separator: " + ")) pairs/s"]
     let exposed = interval.ranks.map(\.times.communication)
-    parts.append("exposed communication \(share(exposed.reduce(0, +) / Double(max(1, exposed.count))))")
+    var communication = "exposed communication \(share(exposed.reduce(0, +) / Double(max(1, exposed.count))))"
+    if let overlap = interval.overlap, let bandwidth = interval.busBandwidth(gradientBytes: gradientBytes) {
+      communication += " (\(HumanText.percent(overlap)) hidden, bus \(HumanText.short(bandwidth / 1e9)) GB/s or more)"
+    }
+    parts.append(communication)
     parts.append("data wait \(share(interval.dataWait))")
     if let (rank, ratio) = interval.straggler {
-      parts.append("slowest rank \(rank) (\(HumanText.fixed(ratio, 2))× the median)")
+      // Where all are on one host its name says nothing.
+      let host = Set(hosts).count > 1 && rank < hosts.count ? " on \(hosts[rank])" : ""
+      parts.append("slowest rank \(rank)\(host) (\(HumanText.fixed(ratio, 2))× the median)")
     }
     text = parts.joined(separator: ", ") + "; bound by \(interval.bound.rawValue)"
   }

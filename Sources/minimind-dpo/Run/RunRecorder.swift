@@ -18,6 +18,10 @@ final class RunRecorder: TrainingObserver {
   private(set) var totals = RunTotals(steps: 0)
   /// Told of every interval, behind its record.
   var alsoRecords: (Trainer, IntervalReport) -> Void = { _, _ in }
+  /// Operations per second of all processes' matrix products, measured before the first step; nil where nobody has.
+  var peak: Double?
+  /// The hosts of the ranks, in order.
+  var hosts: [String] = []
   /// nil on all processes of a job but the first.
   private let files: (metrics: MetricsFile, events: TensorBoardWriter)?
   private let progress = ProgressLine()
@@ -74,6 +78,7 @@ final class RunRecorder: TrainingObserver {
     totals.pairs += Int(report.metrics.pairs)
     totals.tokens += Int(report.metrics.tokens)
     totals.seconds = (ContinuousClock.now - started) / .seconds(1)
+    totals.stepSeconds += report.seconds
     if report.step == 1 {
       let loss = HumanText.fixed(report.metrics.loss / report.metrics.pairs, 4)
       logger.info(
@@ -103,21 +108,25 @@ final class RunRecorder: TrainingObserver {
     record.set(MetricName.pairs, to: totals.pairs)
     record[MetricName.tokensPerSecond] = interval.metrics.tokens / interval.seconds
     record[MetricName.pairsPerSecond] = interval.metrics.pairs / interval.seconds
+    record[MetricName.utilization] = peak.map(interval.utilization(ofPeak:))
     record[MetricName.stepTime] = interval.seconds / Double(interval.steps)
     record[MetricName.dataWaitTime] = interval.dataWait / Double(interval.steps)
     if interval.ranks.count > 1 {
       let exposed = interval.ranks.map(\.times.communication).max() ?? 0
       record[MetricName.communicationTime] = exposed / Double(interval.steps)
+      record[MetricName.overlap] = interval.overlap
+      record[MetricName.busBandwidth] = interval.busBandwidth(gradientBytes: gradientBytes(trainer))
       record[MetricName.stragglerRatio] = interval.straggler?.ratio
       if let rank = interval.straggler?.rank { record.set(MetricName.stragglerRank, to: rank) }
     }
+    if interval.saving > 0 { record[MetricName.checkpointTime] = interval.saving }
     if let memory = ProcessMemory.current() { record.set(MetricName.peakMemory, to: memory.peakBytes) }
     try append(record)
     var state = self.state(trainer, interval.metrics, interval, step: interval.step)
     state.learningRate = interval.learningRate
     state.gradientNorm = interval.gradientNorm
     progress.report(state)
-    if interval.ranks.count > 1 { Console.standardError.print(RankLine(interval).text) }
+    if interval.ranks.count > 1 { Console.standardError.print(rankLine(trainer, interval).text) }
     alsoRecords(trainer, interval)
   }
 
@@ -161,6 +170,14 @@ final class RunRecorder: TrainingObserver {
   func finish(_ totals: RunTotals) throws {
     progress.finish()
     try files?.metrics.finish(totals)
+  }
+
+  private func rankLine(_ trainer: Trainer, _ interval: IntervalReport) -> RankLine {
+    RankLine(interval, hosts: hosts, gradientBytes: gradientBytes(trainer))
+  }
+
+  private func gradientBytes(_ trainer: Trainer) -> Int {
+    trainer.policy.configuration.parameterCount * MemoryLayout<Float>.size
   }
 
   private func append(_ record: MetricsRecord) throws {

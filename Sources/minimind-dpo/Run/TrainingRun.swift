@@ -80,6 +80,8 @@ struct TrainingRun {
       try save(trainer, interval: interval, identity: identity, tokenizer: tokenizerFolder, in: folder)
       if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }
     }
+    recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
+    recorder.peak = try peak(of: policy, job)
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
     let stoppedBy = try train(trainer, resuming: resumed, until: stop, recorder: recorder)
     job.activity.set(.finishing)
@@ -89,6 +91,7 @@ struct TrainingRun {
     totals.pairsRead = data.statistics.pairs
     totals.truncated = data.statistics.truncatedSides
     totals.stoppedBy = stoppedBy
+    totals.restarts = environment.restartCount
     for (reason, count) in data.statistics.dropped { totals.dropped[reason.rawValue] = count }
     if let stoppedBy {
       try recorder.finish(totals)
@@ -229,6 +232,14 @@ struct TrainingRun {
     }
   }
 
+  /// What all processes together could compute in a second, all measuring at once as they will train.
+  private func peak(of policy: CausalLM, _ job: Job) throws -> Double {
+    try job.communicator?.group.barrier()
+    // A rough number soon: it is divided by, not optimised for.
+    let own = try Arithmetic.measuredPeak(of: policy.configuration, tokens: 1024, attempts: 3)
+    return try job.communicator?.group.sum([own])[0] ?? own
+  }
+
   private func findMicroBatchTokens(_ trainer: Trainer) throws(TorchError) {
     if trainer.options.microBatchTokens == nil { logger.info("micro-batches: measuring which size is fastest") }
     let trials = try trainer.findMicroBatchTokens(memory: ProcessMemory.usedAndFree)
@@ -275,7 +286,7 @@ struct TrainingRun {
       logger.info("saved \(checkpoint.path)")
       if let limit = command.output.saveTotalLimit { folder.removeOldCheckpoints(keeping: limit) }
     } catch let error as CheckpointError where error.isWriteFailure && !folder.checkpoints.isEmpty {
-      logger.warning("no checkpoint at step \(trainer.completedSteps): \(error). Training goes on.")
+      logger.warning("no checkpoint at step \(trainer.completedSteps): \(error). Older checkpoints are as they were.")
     }
   }
 
