@@ -24,10 +24,10 @@ extension Trainer {
   ///
   /// Passes over the run's longest pairs are timed, and their gradients thrown away: first over the longest alone, then over
   /// twice as many tokens, and so on, up to a rank's part of a step, as long as that is faster and memory should suffice.
-  /// All ranks call this, and the smallest of their findings holds for all.
+  /// All ranks call this, try the same, and take the slowest of them as the measure: they find the same.
   ///
   /// - Parameter memory: bytes that this process has in use, and those that are free; nil where nobody knows
-  /// - Returns: what this process tried; nothing where the limit is known already
+  /// - Returns: what was tried; nothing where the limit is known already
   /// - Throws: `TorchError` when not even the longest pair fits into memory, or LibTorch fails.
   public func findMicroBatchTokens(memory: () -> (used: Int, free: Int)?) throws(TorchError) -> [MicroBatchTrial] {
     guard options.microBatchTokens == nil else { return [] }
@@ -39,28 +39,50 @@ extension Trainer {
 
     // The first pass of a process is slower: it asks the system for all of its memory.
     _ = try attempt(longest, of: ordered, lengths)
-    var trials = [try attempt(longest, of: ordered, lengths)]
+    guard var trials = try slowest(attempt(longest, of: ordered, lengths)).map({ [$0] }) else { return [] }
     var limit = longest
     while limit < most {
       limit *= 2
-      if let before, let now = memory() {
-        let perToken = Double(now.used - before.used) / Double(trials.map(\.tokens).max() ?? 1)
-        if perToken * Double(min(limit, most)) > Self.usedOfFree * Double(before.free) { break }
-      }
-      do {
-        trials.append(try attempt(limit, of: ordered, lengths))
-      } catch  where error.kind == .outOfMemory {
-        break
-      }
-      let best = trials.dropLast().map(\.tokensPerSecond).max() ?? 0
-      if let last = trials.last, last.tokensPerSecond < best * Self.worthwhile { break }
+      let fits = suffices(memory(), before, for: min(limit, most), after: trials)
+      guard let trial = try slowest(fits ? attemptWithinMemory(limit, of: ordered, lengths) : nil) else { break }
+      let best = trials.map(\.tokensPerSecond).max() ?? 0
+      trials.append(trial)
+      if trial.tokensPerSecond < best * Self.worthwhile { break }
     }
     try update.clearGradients()
 
     let best = trials.map(\.tokensPerSecond).max() ?? 0
     let found = trials.first { $0.tokensPerSecond * Self.worthwhile >= best }?.limit ?? longest
-    limitMicroBatches(toTokens: try ranks?.control.gather([Double(found)]).map { Int($0[0]) }.min() ?? found)
+    limitMicroBatches(toTokens: found)
     return trials
+  }
+
+  /// A trial as the slowest rank had it, since the others wait for that one; nil where one has none.
+  private func slowest(_ trial: MicroBatchTrial?) throws(TorchError) -> MicroBatchTrial? {
+    guard let ranks else { return trial }
+    let seconds = try ranks.control.gather([trial?.seconds ?? -1]).map { $0[0] }
+    guard let trial, let longest = seconds.max(), !seconds.contains(-1) else { return nil }
+    return MicroBatchTrial(limit: trial.limit, tokens: trial.tokens, seconds: longest)
+  }
+
+  /// Whether memory should suffice for so many tokens, by what the largest trial so far has taken.
+  private func suffices(
+    _ now: (used: Int, free: Int)?, _ before: (used: Int, free: Int)?, for tokens: Int, after trials: [MicroBatchTrial]
+  ) -> Bool {
+    guard let now, let before, let largest = trials.map(\.tokens).max() else { return true }
+    let perToken = Double(now.used - before.used) / Double(largest)
+    return perToken * Double(tokens) <= Self.usedOfFree * Double(before.free)
+  }
+
+  /// nil where memory ran out.
+  private func attemptWithinMemory(
+    _ limit: Int, of pairs: [TokenizedPair], _ lengths: [Int]
+  ) throws(TorchError) -> MicroBatchTrial? {
+    do {
+      return try attempt(limit, of: pairs, lengths)
+    } catch  where error.kind == .outOfMemory {
+      return nil
+    }
   }
 
   /// Times one pass over the longest pairs that together have at most so many tokens; the best of three where it is short.

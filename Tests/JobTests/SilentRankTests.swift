@@ -18,6 +18,8 @@ extension WaitingJobs {
     func stopped(rank: Int) async throws {
       let job = try await site.launch(endless())
       try await job.says("train step 10/")
+      // Its next sign of life, by which the others know that it trains.
+      try await Task.sleep(for: .seconds(4))
       kill(try await site.process(ofRank: rank), SIGSTOP)
       // Long before the collective operation's own limit of 600 s.
       try await job.says("rank \(rank) (", within: .seconds(15))
@@ -37,7 +39,7 @@ extension WaitingJobs {
     func goesOn() async throws {
       func training(_ output: String) -> [String] {
         train(
-          "--batch-size", "4", "--max-steps", "60", "--learning-rate", "1e-3", data: Checkout.demo("train.jsonl"),
+          "--batch-size", "4", "--max-steps", "300", "--learning-rate", "1e-3", data: Checkout.demo("train.jsonl"),
           output: output)
       }
       try await site.launch(training("unbroken"), named: "unbroken").succeeds()
