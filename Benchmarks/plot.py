@@ -22,6 +22,10 @@ def read(name: str) -> dict:
     return json.loads((HERE / "results" / name).read_text(encoding="utf-8"))
 
 
+def is_measured(name: str) -> bool:
+    return (HERE / "results" / name).exists()
+
+
 def save(figure, name: str) -> None:
     (HERE / "plots").mkdir(exist_ok=True)
     figure.tight_layout()
@@ -31,19 +35,20 @@ def save(figure, name: str) -> None:
 
 def peers() -> None:
     """Pairs per second and memory, beside TRL's."""
-    online, cached = read("trl-online.json"), read("trl-cached.json")
+    kinds = [kind for kind in ("online", "cached") if is_measured(f"trl-{kind}.json")]
     figure, (speed, memory) = plt.subplots(1, 2, figsize=(8, 3))
     for axis, title, ours, theirs, scale in [
         (speed, "pairs/s", "ours_pairs_per_second", "trl_pairs_per_second", 1),
         (memory, "peak memory, GB", "ours_memory_bytes", "trl_memory_bytes", 1e9),
     ]:
-        for place, results in enumerate((online, cached)):
+        for place, results in enumerate(read(f"trl-{kind}.json") for kind in kinds):
             for shift, key, color, name in [(-0.2, ours, OURS, "minimind-dpo"), (0.2, theirs, PEER, "TRL")]:
                 values = results[key] if isinstance(results[key], list) else [results[key]]
                 value = sum(values) / len(values) / scale
                 bar = axis.bar(place + shift, value, 0.38, color=color, label=name if place == 0 else None)
                 axis.bar_label(bar, [f"{value:.2f}"], fontsize=9)
-        axis.set_xticks([0, 1], ["reference online", "reference cached"])
+        axis.set_xticks(range(len(kinds)), [f"reference {kind}" for kind in kinds])
+        axis.set_xlim(-0.8, len(kinds) - 0.2)
         axis.set_title(title)
     speed.legend(frameon=False)
     save(figure, "trl.svg")

@@ -2,7 +2,8 @@
 
     python3 startup.py --program .build/release/minimind-dpo --data dpo.jsonl --tokenizer minimind/model
 
-The clock starts with the process and stops at the last line of the banner, behind which the first step begins. The program is then killed.
+The clock starts with the process and stops at the last line of the banner; a tenth of a second of measuring products and the first step follow. The
+program is then killed.
 """
 
 import argparse
