@@ -22,7 +22,7 @@ std::optional<c10::TypedOperatorHandle<Linear>> find() {
   return found->typed<Linear>();
 }
 
-// A product of a new shape is compiled first, which takes as long as this many multiplications.
+// A product of a new shape is prepared first, which smaller ones would not win back.
 constexpr int64_t kFewMultiplications = int64_t(1) << 28;
 
 } // namespace
