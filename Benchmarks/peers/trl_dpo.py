@@ -31,8 +31,13 @@ class Collator:
 
     def __call__(self, examples):
         sides = [(e[f"{side}_ids"], e[f"{side}_mask"]) for side in ("chosen", "rejected") for e in examples]
-        return {"input_ids": padded([ids for ids, _ in sides]), "completion_mask": padded([mask for _, mask in sides]),
-                "attention_mask": padded([[1] * len(ids) for ids, _ in sides])}
+        batch = {"input_ids": padded([ids for ids, _ in sides]), "completion_mask": padded([mask for _, mask in sides]),
+                 "attention_mask": padded([[1] * len(ids) for ids, _ in sides])}
+        # DPOTrainer has put them there where it computed the reference beforehand.
+        for name in ("ref_chosen_logps", "ref_rejected_logps"):
+            if name in examples[0]:
+                batch[name] = torch.tensor([e[name] for e in examples])
+        return batch
 
 
 class IdTrainer(DPOTrainer):

@@ -1,0 +1,224 @@
+#include "ctorch_cuda.h"
+#include "internal.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+using namespace ctorch;
+
+bool ctorch_cuda_is_built(void) {
+#ifdef USE_CUDA
+  return true;
+#else
+  return false;
+#endif
+}
+
+void ctorch_cuda_prepare_allocator(void) {
+  for (const char *name : {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"}) {
+    if (getenv(name)) return;
+  }
+  setenv("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True", /*overwrite=*/0);
+}
+
+#ifdef USE_CUDA
+
+#include <ATen/cuda/CUDAContext.h>
+#include <ATen/cuda/CUDAEvent.h>
+#include <ATen/cuda/CUDAGraph.h>
+#include <ATen/cuda/PeerToPeerAccess.h>
+#include <ATen/ops/empty_like.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAStream.h>
+
+namespace Allocator = c10::cuda::CUDACachingAllocator;
+
+struct ctorch_stream_s {
+  c10::cuda::CUDAStream value;
+};
+struct ctorch_event_s {
+  at::cuda::CUDAEvent value{cudaEventDefault}; // with timing
+};
+struct ctorch_graph_s {
+  at::cuda::CUDAGraph value{/*keep_graph=*/true};
+  c10::MempoolId_t pool{0, 0};
+};
+
+namespace {
+
+c10::DeviceIndex index_of(int32_t device) {
+  TORCH_CHECK(device >= 0 && device < c10::cuda::device_count(), "there is no CUDA device ", device, " among ",
+              static_cast<int>(c10::cuda::device_count()));
+  return static_cast<c10::DeviceIndex>(device);
+}
+
+} // namespace
+
+int ctorch_cuda_version(void) { return CUDART_VERSION; }
+
+ctorch_status ctorch_cuda_get_properties(int32_t device, ctorch_cuda_properties *out, char **error) {
+  return guarded(error, [&] {
+    const cudaDeviceProp &found = *at::cuda::getDeviceProperties(index_of(device));
+    *out = {};
+    std::snprintf(out->name, sizeof(out->name), "%s", found.name);
+    std::snprintf(out->bus_id, sizeof(out->bus_id), "%04x:%02x:%02x.0", found.pciDomainID, found.pciBusID,
+                  found.pciDeviceID);
+    out->major = found.major;
+    out->minor = found.minor;
+    out->multiprocessors = found.multiProcessorCount;
+    out->memory_bytes = static_cast<int64_t>(found.totalGlobalMem);
+  });
+}
+
+ctorch_status ctorch_cuda_use_device(int32_t device, char **error) {
+  return guarded(error, [&] { c10::cuda::set_device(index_of(device)); });
+}
+
+ctorch_status ctorch_cuda_can_access_peer(int32_t device, int32_t peer, bool *out, char **error) {
+  return guarded(error, [&] { *out = at::cuda::canDeviceAccessPeer(index_of(device), index_of(peer)); });
+}
+
+ctorch_status ctorch_cuda_synchronize(char **error) {
+  return guarded(error, [&] { c10::cuda::device_synchronize(); });
+}
+
+ctorch_status ctorch_cuda_get_memory(int32_t device, ctorch_cuda_memory *out, char **error) {
+  return guarded(error, [&] {
+    const auto index = index_of(device);
+    constexpr auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+    const auto stats = Allocator::getDeviceStats(index);
+    const auto [free, total] = Allocator::get()->getMemoryInfo(index);
+    *out = {stats.allocated_bytes[all].current, stats.allocated_bytes[all].peak, stats.reserved_bytes[all].current,
+            static_cast<int64_t>(free), static_cast<int64_t>(total)};
+  });
+}
+
+ctorch_status ctorch_cuda_reset_peak(int32_t device, char **error) {
+  return guarded(error, [&] { Allocator::resetPeakStats(index_of(device)); });
+}
+
+ctorch_status ctorch_cuda_release_memory(char **error) {
+  return guarded(error, [&] { Allocator::emptyCache(); });
+}
+
+ctorch_status ctorch_pinned(ctorch_tensor tensor, ctorch_tensor *out, char **error) {
+  return produce(out, error, [&] { return tensor->value.pin_memory(); });
+}
+
+ctorch_status ctorch_stream_new(int32_t device, ctorch_stream *out, char **error) {
+  return guarded(error, [&] {
+    *out = new ctorch_stream_s{c10::cuda::getStreamFromPool(/*isHighPriority=*/false, index_of(device))};
+  });
+}
+
+ctorch_status ctorch_stream_use(ctorch_stream stream, char **error) {
+  return guarded(error, [&] {
+    const auto wanted = stream ? stream->value : c10::cuda::getDefaultCUDAStream();
+    c10::cuda::set_device(wanted.device_index());
+    c10::cuda::setCurrentCUDAStream(wanted);
+  });
+}
+
+ctorch_status ctorch_stream_synchronize(ctorch_stream stream, char **error) {
+  return guarded(error, [&] { stream->value.synchronize(); });
+}
+
+void ctorch_stream_free(ctorch_stream stream) { delete stream; }
+
+ctorch_status ctorch_event_record(ctorch_event *out, char **error) {
+  return guarded(error, [&] {
+    auto event = std::make_unique<ctorch_event_s>();
+    event->value.record();
+    *out = event.release();
+  });
+}
+
+ctorch_status ctorch_event_synchronize(ctorch_event event, char **error) {
+  return guarded(error, [&] { event->value.synchronize(); });
+}
+
+ctorch_status ctorch_event_block(ctorch_event event, char **error) {
+  return guarded(error, [&] { event->value.block(c10::cuda::getCurrentCUDAStream()); });
+}
+
+ctorch_status ctorch_event_milliseconds(ctorch_event start, ctorch_event end, double *out, char **error) {
+  return guarded(error, [&] { *out = start->value.elapsed_time(end->value); });
+}
+
+void ctorch_event_free(ctorch_event event) { delete event; }
+
+ctorch_status ctorch_graph_new(ctorch_graph sharing, ctorch_graph *out, char **error) {
+  return guarded(error, [&] {
+    auto graph = std::make_unique<ctorch_graph_s>();
+    graph->pool = sharing ? sharing->pool : at::cuda::graph_pool_handle();
+    *out = graph.release();
+  });
+}
+
+ctorch_status ctorch_graph_begin(ctorch_graph graph, char **error) {
+  // Other threads, such as NCCL's watchdog, may ask the device for events meanwhile.
+  return guarded(error, [&] { graph->value.capture_begin(graph->pool, cudaStreamCaptureModeThreadLocal); });
+}
+
+ctorch_status ctorch_graph_end(ctorch_graph graph, char **error) {
+  return guarded(error, [&] {
+    graph->value.capture_end();
+    graph->value.instantiate();
+  });
+}
+
+ctorch_status ctorch_graph_replay(ctorch_graph graph, char **error) {
+  return guarded(error, [&] { graph->value.replay(); });
+}
+
+ctorch_status ctorch_graph_node_count(ctorch_graph graph, size_t *out, char **error) {
+  return guarded(error, [&] {
+    *out = 0;
+    C10_CUDA_CHECK(cudaGraphGetNodes(graph->value.raw_cuda_graph(), nullptr, out));
+  });
+}
+
+void ctorch_graph_free(ctorch_graph graph) { delete graph; }
+
+#else
+
+namespace {
+
+ctorch_status without_cuda(char **error) {
+  *error = text("this build of the program has no CUDA; it was made with a LibTorch for the CPU alone");
+  return CTORCH_ERROR;
+}
+
+} // namespace
+
+int ctorch_cuda_version(void) { return 0; }
+ctorch_status ctorch_cuda_get_properties(int32_t, ctorch_cuda_properties *, char **error) {
+  return without_cuda(error);
+}
+ctorch_status ctorch_cuda_use_device(int32_t, char **error) { return without_cuda(error); }
+ctorch_status ctorch_cuda_can_access_peer(int32_t, int32_t, bool *, char **error) { return without_cuda(error); }
+ctorch_status ctorch_cuda_synchronize(char **error) { return without_cuda(error); }
+ctorch_status ctorch_cuda_get_memory(int32_t, ctorch_cuda_memory *, char **error) { return without_cuda(error); }
+ctorch_status ctorch_cuda_reset_peak(int32_t, char **error) { return without_cuda(error); }
+ctorch_status ctorch_cuda_release_memory(char **error) { return without_cuda(error); }
+ctorch_status ctorch_pinned(ctorch_tensor, ctorch_tensor *, char **error) { return without_cuda(error); }
+ctorch_status ctorch_stream_new(int32_t, ctorch_stream *, char **error) { return without_cuda(error); }
+ctorch_status ctorch_stream_use(ctorch_stream, char **error) { return without_cuda(error); }
+ctorch_status ctorch_stream_synchronize(ctorch_stream, char **error) { return without_cuda(error); }
+void ctorch_stream_free(ctorch_stream) {}
+ctorch_status ctorch_event_record(ctorch_event *, char **error) { return without_cuda(error); }
+ctorch_status ctorch_event_synchronize(ctorch_event, char **error) { return without_cuda(error); }
+ctorch_status ctorch_event_block(ctorch_event, char **error) { return without_cuda(error); }
+ctorch_status ctorch_event_milliseconds(ctorch_event, ctorch_event, double *, char **error) {
+  return without_cuda(error);
+}
+void ctorch_event_free(ctorch_event) {}
+ctorch_status ctorch_graph_new(ctorch_graph, ctorch_graph *, char **error) { return without_cuda(error); }
+ctorch_status ctorch_graph_begin(ctorch_graph, char **error) { return without_cuda(error); }
+ctorch_status ctorch_graph_end(ctorch_graph, char **error) { return without_cuda(error); }
+ctorch_status ctorch_graph_replay(ctorch_graph, char **error) { return without_cuda(error); }
+ctorch_status ctorch_graph_node_count(ctorch_graph, size_t *, char **error) { return without_cuda(error); }
+void ctorch_graph_free(ctorch_graph) {}
+
+#endif

@@ -1,0 +1,90 @@
+// NVIDIA GPUs: devices and their memory, streams, events, graphs. In a build without CUDA all of these fail and say so.
+//
+// Work on a device is queued on the calling thread's current stream and runs later; whoever reads its results on the
+// host waits for it.
+#pragma once
+
+#include "ctorch_base.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Whether this library was compiled with CUDA.
+bool ctorch_cuda_is_built(void);
+// The version of CUDA it was compiled with, as 13000; 0 without.
+int ctorch_cuda_version(void);
+
+// Before the first use of a device: segments that can grow, so that micro-batches of changing sizes do not leave holes,
+// unless the environment sets up the allocator itself.
+void ctorch_cuda_prepare_allocator(void);
+
+typedef struct ctorch_cuda_properties {
+  char name[128];
+  char bus_id[32]; // as "0000:3b:00.0"
+  int32_t major, minor; // of the compute capability
+  int32_t multiprocessors;
+  int64_t memory_bytes;
+} ctorch_cuda_properties;
+
+CTORCH_CHECKED ctorch_status ctorch_cuda_get_properties(int32_t device, ctorch_cuda_properties *out, char **error);
+// The calling thread's current device.
+CTORCH_CHECKED ctorch_status ctorch_cuda_use_device(int32_t device, char **error);
+// Whether one device can read the memory of another.
+CTORCH_CHECKED ctorch_status ctorch_cuda_can_access_peer(int32_t device, int32_t peer, bool *out, char **error);
+// Waits for all work of the current device.
+CTORCH_CHECKED ctorch_status ctorch_cuda_synchronize(char **error);
+
+typedef struct ctorch_cuda_memory {
+  int64_t allocated; // bytes in tensors
+  int64_t peak;      // the most of them since the last reset
+  int64_t reserved;  // bytes taken from the device, in tensors or kept for new ones
+  int64_t free;      // bytes of the device that nobody has taken
+  int64_t total;
+} ctorch_cuda_memory;
+
+CTORCH_CHECKED ctorch_status ctorch_cuda_get_memory(int32_t device, ctorch_cuda_memory *out, char **error);
+CTORCH_CHECKED ctorch_status ctorch_cuda_reset_peak(int32_t device, char **error);
+// Gives memory that no tensor uses back to the device.
+CTORCH_CHECKED ctorch_status ctorch_cuda_release_memory(char **error);
+// A copy in host memory that the device can read by itself, while the host goes on.
+CTORCH_CHECKED ctorch_status ctorch_pinned(ctorch_tensor tensor, ctorch_tensor *out, char **error);
+
+// MARK: Streams and events
+
+typedef struct ctorch_stream_s *ctorch_stream;
+
+CTORCH_CHECKED ctorch_status ctorch_stream_new(int32_t device, ctorch_stream *out, char **error);
+// The calling thread's current stream from now on, and with it the current device. `stream` NULL: the default one.
+CTORCH_CHECKED ctorch_status ctorch_stream_use(ctorch_stream stream, char **error);
+CTORCH_CHECKED ctorch_status ctorch_stream_synchronize(ctorch_stream stream, char **error);
+void ctorch_stream_free(ctorch_stream stream);
+
+typedef struct ctorch_event_s *ctorch_event;
+
+// An event behind all that is queued on the current stream.
+CTORCH_CHECKED ctorch_status ctorch_event_record(ctorch_event *out, char **error);
+CTORCH_CHECKED ctorch_status ctorch_event_synchronize(ctorch_event event, char **error);
+// What is queued on the current stream from now on waits for the event.
+CTORCH_CHECKED ctorch_status ctorch_event_block(ctorch_event event, char **error);
+CTORCH_CHECKED ctorch_status ctorch_event_milliseconds(ctorch_event start, ctorch_event end, double *out, char **error);
+void ctorch_event_free(ctorch_event event);
+
+// MARK: Graphs
+
+typedef struct ctorch_graph_s *ctorch_graph;
+
+// Graphs made with the same `sharing` use one pool of memory: they must be replayed one after the other.
+CTORCH_CHECKED ctorch_status ctorch_graph_new(ctorch_graph sharing /* or NULL */, ctorch_graph *out, char **error);
+// Between the two, work of the current stream, which must not be the default one, is recorded instead of queued.
+CTORCH_CHECKED ctorch_status ctorch_graph_begin(ctorch_graph graph, char **error);
+CTORCH_CHECKED ctorch_status ctorch_graph_end(ctorch_graph graph, char **error);
+// Queues what was recorded on the current stream.
+CTORCH_CHECKED ctorch_status ctorch_graph_replay(ctorch_graph graph, char **error);
+// The number of its nodes: kernels, copies, fills.
+CTORCH_CHECKED ctorch_status ctorch_graph_node_count(ctorch_graph graph, size_t *out, char **error);
+void ctorch_graph_free(ctorch_graph graph);
+
+#ifdef __cplusplus
+}
+#endif
