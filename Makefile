@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help libtorch build test lint format demo bench clean
+.PHONY: help libtorch build test lint format demo bench check-cuda gpu-bundle clean
 
 PROGRAM := .build/release/minimind-dpo
 SOURCES := Package.swift Sources Tests
@@ -15,6 +15,8 @@ help:
 	@echo 'make lint       checks the format'
 	@echo 'make format     formats the sources'
 	@echo 'make bench      training speed of a 64 M model on this machine'
+	@echo 'make check-cuda compiles and links for CUDA, without a GPU; fetches a CUDA LibTorch, 1.2 GB'
+	@echo 'make gpu-bundle the program for GPU machines that have PyTorch, in gpu-bundle/'
 	@echo 'make libtorch   fetches LibTorch into .libtorch/; the others do so by themselves'
 	@echo 'make clean      removes what was built; .libtorch/ stays'
 
@@ -39,6 +41,12 @@ demo: build
 
 bench: build
 	@$(PROGRAM) bench
+
+check-cuda:
+	@Tools/cuda/check
+
+gpu-bundle:
+	@Tools/cuda/bundle
 
 clean:
 	swift package clean

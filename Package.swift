@@ -10,22 +10,55 @@ let libtorch =
   ?? Context.packageDirectory + "/.libtorch/torch"
 let hasLibTorch = FileManager.default.fileExists(atPath: libtorch + "/include/ATen/core/Tensor.h")
 
-let cxxSettings: [CXXSetting] = [
-  .define("USE_C10D_GLOO"),
-  .headerSearchPath("declarations"),
-  .unsafeFlags([
-    "-isystem", libtorch + "/include",
-    "-isystem", libtorch + "/include/torch/csrc/api/include",
-    "-Wall", "-Wextra",
-  ]),
-]
+// CUDA is compiled in where LibTorch was built with it and NVIDIA's headers are at hand: those of pip's nvidia-* packages,
+// which lie beside it, or of a toolkit in CUDA_HOME. `make check-cuda` says which are missing.
+let cudaFolders =
+  (try? FileManager.default.contentsOfDirectory(atPath: libtorch + "/../nvidia"))
+  .map { $0.sorted().map { libtorch + "/../nvidia/" + $0 } } ?? []
+let toolkits = cudaFolders + [Context.environment["CUDA_HOME"]].compactMap(\.self)
+let cudaIncludes = toolkits.flatMap { [$0 + "/include", $0 + "/include/cccl"] }
+let cudaLibraries = toolkits.flatMap { [$0 + "/lib", $0 + "/lib64"] }
+let cudaRuntime = cudaLibraries.lazy.flatMap { folder in
+  ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [])
+    .filter { $0.hasPrefix("libcudart.so") }.sorted().map { (folder: folder, name: $0) }
+}.first
+let hasCUDA =
+  hasLibTorch && cudaRuntime != nil && FileManager.default.fileExists(atPath: libtorch + "/lib/libtorch_cuda.so")
+  && ["cuda_runtime_api.h", "crt/host_defines.h", "cublas_v2.h", "cusparse.h", "nv/target", "nccl.h"].allSatisfy {
+    header in
+    cudaIncludes.contains { FileManager.default.fileExists(atPath: $0 + "/" + header) }
+  }
+
+let cxxSettings: [CXXSetting] =
+  [
+    .define("USE_C10D_GLOO"),
+    .headerSearchPath("declarations"),
+    .unsafeFlags([
+      "-isystem", libtorch + "/include",
+      "-isystem", libtorch + "/include/torch/csrc/api/include",
+      "-Wall", "-Wextra",
+    ]),
+  ]
+  + (hasCUDA
+    ? [
+      .define("USE_CUDA"), .define("USE_C10D_NCCL"),
+      .unsafeFlags(cudaIncludes.flatMap { ["-isystem", $0] }),
+    ] : [])
 // --no-as-needed keeps libraries that register themselves when loaded (the back ends of LibTorch do).
+// LIBTORCH_RPATH is where the program looks for them instead of the folder it was built with.
+let rpaths = Context.environment["LIBTORCH_RPATH"].map { [$0] } ?? [libtorch + "/lib"] + cudaLibraries
 let linkerSettings: [LinkerSetting] = [
-  .unsafeFlags([
-    "-L\(libtorch)/lib",
-    "-Xlinker", "-rpath", "-Xlinker", libtorch + "/lib",
-    "-Xlinker", "--no-as-needed", "-lc10", "-ltorch_cpu", "-Xlinker", "--as-needed", "-lm",
-  ])
+  .unsafeFlags(
+    ["-L\(libtorch)/lib"]
+      + rpaths.flatMap { ["-Xlinker", "-rpath", "-Xlinker", $0] }
+      + ["-Xlinker", "--no-as-needed", "-lc10", "-ltorch_cpu"]
+      + (hasCUDA
+        ? [
+          // What NVIDIA's libraries need of each other is not there where a program is only built.
+          "-Xlinker", "--allow-shlib-undefined", "-lc10_cuda", "-ltorch_cuda",
+          "-L\(cudaRuntime?.folder ?? "")", "-l:\(cudaRuntime?.name ?? "")",
+        ] : [])
+      + ["-Xlinker", "--as-needed", "-lm"])
 ]
 
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")

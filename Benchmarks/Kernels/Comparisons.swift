@@ -96,7 +96,7 @@ struct Comparisons {
     let (x, weight) = (try activation(tokens, 768), try parameter(768, 768))
     return compare(
       "matrix product, gradient in place", "[\(tokens), 768] by [768, 768]", [x], gradient: try data(tokens, 768),
-      before: { try linear(x, weight: weight) }, after: { try projections(x, weights: [weight]) })
+      before: { try linear(x, weight: weight) }, after: { try projections(x, weights: [Weight(weight)]) })
   }
 
   private func feedForward() throws -> Comparison {
@@ -105,7 +105,7 @@ struct Comparisons {
     return compare(
       "feed-forward network with SwiGLU", "[\(tokens), 768], inner 2432", [x], gradient: try data(tokens, 768),
       before: { try linear(linear(x, weight: gate).silu().multiply(linear(x, weight: up)), weight: down) },
-      after: { try swiGLUProjection(projections(x, weights: [gate, up]), weight: down) })
+      after: { try swiGLUProjection(projections(x, weights: [Weight(gate), Weight(up)]), weight: Weight(down)) })
   }
 
   private func attention() throws -> Comparison {
@@ -131,7 +131,7 @@ struct Comparisons {
         let scores = try linear(hidden, weight: weight)
         return try scores.gather(1, targets.unsqueeze(1)).squeeze(1).subtract(scores.logSumExp(1))
       },
-      after: { try logProbabilities(hidden, weight: weight, targets: targets, keepsLogits: keeps) })
+      after: { try logProbabilities(hidden, weight: Weight(weight), targets: targets, keepsLogits: keeps) })
   }
 
   private func table() throws -> Comparison {

@@ -4,6 +4,7 @@
 #include "row_kernels.h"
 
 #include <ATen/ops/embedding.h>
+#include <ATen/ops/index_add.h>
 #include <ATen/ops/index_select.h>
 
 using namespace ckernels;
@@ -30,6 +31,10 @@ struct Embedding : torch::autograd::Function<Embedding> {
     const int64_t *places = index.const_data_ptr<int64_t>();
     return {accumulate(weight,
                        [&](Tensor &total) {
+                         if (!is_native({total, incoming})) {
+                           total.index_add_(0, index, incoming);
+                           return;
+                         }
                          AT_DISPATCH_FLOATING_TYPES(total.scalar_type(), "embedding_backward", [&] {
                            const scalar_t *from = incoming.const_data_ptr<scalar_t>();
                            scalar_t *to = total.data_ptr<scalar_t>();
@@ -51,7 +56,7 @@ struct Embedding : torch::autograd::Function<Embedding> {
 ctorch_status ckernels_embedding(ctorch_tensor weight, ctorch_tensor index, ctorch_tensor *out, char **error) {
   return ctorch::produce(out, error, [&]() -> Tensor {
     const Tensor &w = weight->value, &i = index->value;
-    if (is_native({w}) && i.scalar_type() == at::kLong && i.dim() == 1) return Embedding::apply(w, i);
+    if (i.scalar_type() == at::kLong && i.dim() == 1) return Embedding::apply(w, i);
     return at::embedding(w, i);
   });
 }

@@ -1,14 +1,21 @@
-// Large products with weights.
+// Products with weights, outside autograd, in one precision: sums in float32 (float64 of such tensors), whatever the type of
+// the factors.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 namespace ckernels {
 
-// x wᵀ, [rows, in] by [out, in], outside autograd.
+// x wᵀ, [rows, in] by [out, in], in the type of its factors.
 //
-// Where the processor has AVX-512 a large product is oneDNN's, which LibTorch brings along but keeps for bfloat16: its
-// float32 kernels are made for the processor found, while MKL's for processors that are not Intel's stop at AVX2.
+// Where the processor has AVX-512 a large product of float32 is oneDNN's, which LibTorch brings along but keeps for bfloat16:
+// its float32 kernels are made for the processor found, while MKL's for processors that are not Intel's stop at AVX2.
 at::Tensor linear_product(const at::Tensor &x, const at::Tensor &weight);
+
+// The same, where the factors are of 16 bits, before it is rounded to them: float32.
+at::Tensor wide_linear_product(const at::Tensor &x, const at::Tensor &weight);
+
+// sum += aᵀ b, [n, out] by [n, in]; `sum` is float32 where the factors are of 16 bits.
+void add_transposed_product(at::Tensor &sum, const at::Tensor &a, const at::Tensor &b);
 
 } // namespace ckernels

@@ -1,27 +1,23 @@
 // Matrix products with weights, whose gradients go straight to where they are summed.
+//
+// A weight may have a copy of 16 bits beside it. Products then take the copy and results are of its type, while the gradient
+// is summed in float32 and belongs to the weight itself ("Mixed Precision Training", Micikevicius et al., 2018,
+// arXiv:1710.03740).
+#include "feed_forward_rows.h"
 #include "kernel.h"
 #include "linear_product.h"
-#include "row_kernels.h"
 
-#include <ATen/ops/addmm.h>
 #include <ATen/ops/as_strided.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/linear.h>
-#include <ATen/ops/mm.h>
-#include <ATen/ops/silu.h>
 
 using namespace ckernels;
 using at::Tensor;
 
 namespace {
 
-// The gradient of x wᵀ at w, for the gradient g of the product: gᵀ x.
+// Adds the gradient of x wᵀ at w, for the gradient g of the product: gᵀ x.
 Tensor accumulate_product(const Tensor &weight, const Tensor &gradient, const Tensor &input) {
-  if (Tensor sum = gradient_in_place(weight); sum.defined()) {
-    sum.addmm_(gradient.t(), input);
-    return {};
-  }
-  return at::mm(gradient.t(), input);
+  return accumulate(weight, [&](Tensor &sum) { add_transposed_product(sum, gradient, input); });
 }
 
 // Tensors of as many columns that lie one behind another in memory, as parameters of one buffer do, as one tensor of all
@@ -39,44 +35,37 @@ Tensor joined(at::ArrayRef<Tensor> parts) {
 }
 
 struct Project : torch::autograd::Function<Project> {
+  // `copies`: of 16 bits, one for each weight, or none. A list is not differentiated by.
   static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &first,
-                        const std::optional<Tensor> &second, const std::optional<Tensor> &third) {
-    variable_list weights{first};
-    if (second) weights.push_back(*second);
-    if (third) weights.push_back(*third);
-    Tensor out;
-    if (const Tensor all = joined(weights); all.defined()) {
-      out = linear_product(input, all);
-    } else {
-      int64_t columns = 0;
-      for (const Tensor &weight : weights) columns += weight.size(0);
-      out = at::empty({input.size(0), columns}, input.options());
-      int64_t start = 0;
-      for (const Tensor &weight : weights) {
-        Tensor part = out.narrow(1, start, weight.size(0));
-        at::mm_out(part, input, weight.t());
-        start += weight.size(0);
-      }
-    }
-    weights.insert(weights.begin(), input);
-    context->save_for_backward(weights);
-    return out;
+                        const std::optional<Tensor> &second, const std::optional<Tensor> &third,
+                        const std::vector<Tensor> &copies) {
+    variable_list saved{input, first};
+    if (second) saved.push_back(*second);
+    if (third) saved.push_back(*third);
+    saved.insert(saved.end(), copies.begin(), copies.end());
+    context->save_for_backward(saved);
+    context->saved_data["copies"] = static_cast<int64_t>(copies.size());
+    const auto weights = copies.empty() ? at::ArrayRef<Tensor>(saved).slice(1) : at::ArrayRef<Tensor>(copies);
+    if (const Tensor all = joined(weights); all.defined()) return linear_product(input, all);
+    variable_list products;
+    for (const Tensor &weight : weights) products.push_back(linear_product(input, weight));
+    return at::cat(products, 1);
   }
 
   static variable_list backward(AutogradContext *context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
     const Tensor &input = saved[0];
     const Tensor incoming = gradients[0].contiguous();
-    const auto weights = at::ArrayRef<Tensor>(saved).slice(1);
-    variable_list result(4);
-    const Tensor all = context->needs_input_grad(0) ? joined(weights) : Tensor();
-    if (all.defined()) {
-      result[0] = linear_product(incoming, all.t());
-    } else if (context->needs_input_grad(0)) {
-      result[0] = pass_each(weights, incoming);
+    const size_t copies = context->saved_data["copies"].toInt();
+    const auto weights = at::ArrayRef<Tensor>(saved).slice(1, saved.size() - 1 - copies);
+    const auto factors = copies > 0 ? at::ArrayRef<Tensor>(saved).slice(saved.size() - copies) : weights;
+    variable_list result(5);
+    if (context->needs_input_grad(0)) {
+      const Tensor all = joined(factors);
+      result[0] = all.defined() ? linear_product(incoming, all.t()) : pass_each(factors, incoming);
     }
     if (Tensor sum = joined_gradients(context, weights); sum.defined()) {
-      sum.addmm_(incoming.t(), input);
+      add_transposed_product(sum, incoming, input);
     } else {
       accumulate_each(context, weights, incoming, input, result);
     }
@@ -104,54 +93,43 @@ private:
   }
 
   static Tensor pass_each(at::ArrayRef<Tensor> weights, const Tensor &incoming) {
-    Tensor sum = at::mm(incoming.narrow(1, 0, weights[0].size(0)), weights[0]);
-    int64_t start = weights[0].size(0);
-    for (const Tensor &weight : weights.slice(1)) {
-      sum.addmm_(incoming.narrow(1, start, weight.size(0)), weight);
+    Tensor sum;
+    int64_t start = 0;
+    for (const Tensor &weight : weights) {
+      const Tensor part = wide_linear_product(incoming.narrow(1, start, weight.size(0)), weight.t());
+      sum = sum.defined() ? sum.add_(part) : part;
       start += weight.size(0);
     }
-    return sum;
+    return sum.to(incoming.scalar_type());
   }
 };
 
 // Keeps gate and up alone: their product is cheap to make again.
 struct SwiGLUProject : torch::autograd::Function<SwiGLUProject> {
-  static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &weight) {
-    const Tensor gate_up = input.contiguous();
-    const int64_t rows = gate_up.size(0), size = gate_up.size(1) / 2;
-    Tensor product = at::empty({rows, size}, gate_up.options());
-    AT_DISPATCH_FLOATING_TYPES(gate_up.scalar_type(), "swiglu", [&] {
-      parallel_runs(rows, [&](int64_t, int64_t begin, int64_t end) {
-        row_kernels<scalar_t>().swiglu(end - begin, size, gate_up.const_data_ptr<scalar_t>() + begin * 2 * size,
-                                       product.data_ptr<scalar_t>() + begin * size);
-      });
-    });
-    context->save_for_backward({gate_up, weight});
-    return linear_product(product, weight);
+  static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &weight,
+                        const std::vector<Tensor> &copies) {
+    const Tensor gate_up = input.contiguous(), factor = copies.empty() ? weight : copies[0];
+    context->save_for_backward({gate_up, weight, factor});
+    return linear_product(swiglu(gate_up), factor);
   }
 
   static variable_list backward(AutogradContext *context, variable_list gradients) {
     const auto saved = context->get_saved_variables();
-    const Tensor &gate_up = saved[0], &weight = saved[1];
+    const Tensor &gate_up = saved[0], &weight = saved[1], &factor = saved[2];
     const Tensor incoming = gradients[0].contiguous();
-    const int64_t rows = gate_up.size(0), size = gate_up.size(1) / 2;
     // First the gradient of the product, then in its place the product itself.
-    Tensor product = linear_product(incoming, weight.t()), gradient = at::empty_like(gate_up);
-    AT_DISPATCH_FLOATING_TYPES(gate_up.scalar_type(), "swiglu_backward", [&] {
-      parallel_runs(rows, [&](int64_t, int64_t begin, int64_t end) {
-        row_kernels<scalar_t>().swiglu_backward(
-            end - begin, size, gate_up.const_data_ptr<scalar_t>() + begin * 2 * size,
-            product.data_ptr<scalar_t>() + begin * size, gradient.data_ptr<scalar_t>() + begin * 2 * size);
-      });
-    });
-    return {gradient, context->needs_input_grad(1) ? accumulate_product(weight, incoming, product) : Tensor()};
+    Tensor product = linear_product(incoming, factor.t()), gradient = swiglu_backward(gate_up, product);
+    return {gradient, context->needs_input_grad(1) ? accumulate_product(weight, incoming, product) : Tensor(), {}};
   }
 };
 
+// The input in the type in which products are made.
+Tensor for_products(const Tensor &input, const Tensor &factor) { return input.to(factor.scalar_type()); }
+
 } // namespace
 
-ctorch_status ckernels_project(ctorch_tensor input, const ctorch_tensor *weights, size_t count, ctorch_tensor *out,
-                               char **error) {
+ctorch_status ckernels_project(ctorch_tensor input, const ctorch_tensor *weights, const ctorch_tensor *copies,
+                               size_t count, ctorch_tensor *out, char **error) {
   return ctorch::produce(out, error, [&]() -> Tensor {
     TORCH_CHECK(count >= 1 && count <= 3, "one to three weights can be projected with, not ", count);
     const Tensor &x = input->value;
@@ -161,22 +139,19 @@ ctorch_status ckernels_project(ctorch_tensor input, const ctorch_tensor *weights
       TORCH_CHECK(x.dim() == 2 && w[i].dim() == 2 && w[i].size(1) == x.size(1), "rows of shape ", x.sizes(),
                   " do not fit a weight ", w[i].sizes());
     }
-    if (!is_native({x, w[0], w[1], w[2]})) {
-      std::vector<Tensor> products;
-      for (size_t i = 0; i < count; ++i) products.push_back(at::linear(x, w[i]));
-      return count == 1 ? products[0] : at::cat(products, 1);
-    }
-    return Project::apply(x, w[0], given(w[1]), given(w[2]));
+    const std::vector<Tensor> factors = copies ? ctorch::list_of(copies, count) : std::vector<Tensor>{};
+    return Project::apply(for_products(x, factors.empty() ? w[0] : factors[0]), w[0], given(w[1]), given(w[2]),
+                          factors);
   });
 }
 
-ctorch_status ckernels_swiglu_project(ctorch_tensor gate_up, ctorch_tensor weight, ctorch_tensor *out, char **error) {
+ctorch_status ckernels_swiglu_project(ctorch_tensor gate_up, ctorch_tensor weight, ctorch_tensor copy,
+                                      ctorch_tensor *out, char **error) {
   return ctorch::produce(out, error, [&]() -> Tensor {
     const Tensor &x = gate_up->value, &w = weight->value;
     TORCH_CHECK(x.dim() == 2 && w.dim() == 2 && x.size(1) == 2 * w.size(1), "gate and up, ", x.sizes(),
                 ", do not fit a weight ", w.sizes());
-    if (is_native({x, w})) return SwiGLUProject::apply(x, w);
-    const int64_t size = w.size(1);
-    return at::linear(at::silu(x.narrow(1, 0, size)).mul(x.narrow(1, size, size)), w);
+    const std::vector<Tensor> factors = copy ? std::vector<Tensor>{copy->value} : std::vector<Tensor>{};
+    return SwiGLUProject::apply(for_products(x, copy ? copy->value : w), w, factors);
   });
 }

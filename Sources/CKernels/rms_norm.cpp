@@ -69,16 +69,18 @@ struct RMSNorm : torch::autograd::Function<RMSNorm> {
 } // namespace
 
 ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tensor delta, ctorch_tensor weight, double epsilon,
-                                ctorch_tensor *sum, ctorch_tensor *normed, char **error) {
+                                ctorch_dtype type, ctorch_tensor *sum, ctorch_tensor *normed, char **error) {
   return ctorch::guarded(error, [&] {
     const Tensor &x = input->value, d = delta ? delta->value : Tensor(), &w = weight->value;
+    const at::ScalarType wanted = ctorch::dtype_of(type);
     TORCH_CHECK(x.dim() == 2 && w.dim() == 1 && w.size(0) == x.size(1), "rows of shape ", x.sizes(),
                 " do not fit a norm of ", w.sizes());
     TORCH_CHECK(!d.defined() || d.sizes() == x.sizes(), "rows ", x.sizes(), " and what is added to them, ", d.sizes(),
                 ", differ in shape");
-    if (!is_native({x, d, w})) {
+    if (!is_native({x, d, w}) || wanted != x.scalar_type()) {
+      // A sum of float32 and a type of 16 bits is float32.
       Tensor total = d.defined() ? x.add(d) : x;
-      *normed = ctorch::handle(at::rms_norm(total, w.sizes(), w, epsilon));
+      *normed = ctorch::handle(at::rms_norm(total.to(w.scalar_type()), w.sizes(), w, epsilon).to(wanted));
       *sum = d.defined() ? ctorch::handle(total) : nullptr;
       return;
     }

@@ -102,7 +102,7 @@ struct Rotate : torch::autograd::Function<Rotate> {
 Tensor rotate_plainly(const Tensor &x, const Tensor &cosines, const Tensor &sines) {
   const int64_t half = x.size(2) / 2;
   const Tensor first = x.narrow(2, 0, half), second = x.narrow(2, half, half);
-  const Tensor c = cosines.to(x.scalar_type()).unsqueeze(1), s = sines.to(x.scalar_type()).unsqueeze(1);
+  const Tensor c = cosines.unsqueeze(1), s = sines.unsqueeze(1);
   return at::cat({first.mul(c).sub(second.mul(s)), second.mul(c).add(first.mul(s))}, 2);
 }
 
@@ -128,8 +128,10 @@ ctorch_status ckernels_rotate(ctorch_tensor packed, ctorch_tensor query_weight, 
     std::vector<Tensor> parts;
     each_kind(heads, q, k, [&](int64_t first, int64_t count, const Tensor &weight, int) {
       Tensor part = x.narrow(1, first * heads.size, count * heads.size).unflatten(1, {count, heads.size});
+      // In the tables' type, whatever that of the rows.
+      part = part.to(c.scalar_type());
       if (weight.defined()) part = at::rms_norm(part, weight.sizes(), weight, epsilon);
-      parts.push_back(rotate_plainly(part, c, s).flatten(1));
+      parts.push_back(rotate_plainly(part, c, s).flatten(1).to(x.scalar_type()));
     });
     if (heads.value > 0) parts.push_back(x.narrow(1, (heads.query + heads.key) * heads.size, heads.value * heads.size));
     return at::cat(parts, 1);

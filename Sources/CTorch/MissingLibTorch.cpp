@@ -5,6 +5,7 @@
 // LibTorch has come since, but SwiftPM remembers what Package.swift said before: the whole library from here.
 #include "arithmetic.cpp"
 #include "autograd.cpp"
+#include "cuda.cpp"
 #include "group.cpp"
 #include "neural.cpp"
 #include "optimizer.cpp"

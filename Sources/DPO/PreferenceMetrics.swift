@@ -29,23 +29,37 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public init(_ losses: PairLosses, policy: Tensor, tokenCount: Int) throws(TorchError) {
-    let pairCount = losses.losses.count
-    let values = try losses.losses.detached().to(.float64).array(Double.self)
-    let rewards = try losses.rewards.to(.float64).array(Double.self)
-    let logProbabilities = try policy.detached().to(.float64).array(Double.self)
-    for pair in 0..<pairCount {
-      loss += values[pair]
-      let (chosen, rejected) = (rewards[pair], rewards[pairCount + pair])
-      chosenRewards += chosen
-      rejectedRewards += rejected
-      accuracies += chosen > rejected ? 1 : 0
-      chosenLogProbabilities += logProbabilities[pair]
-      rejectedLogProbabilities += logProbabilities[pairCount + pair]
-      logProbabilityAccuracies += logProbabilities[pair] > logProbabilities[pairCount + pair] ? 1 : 0
-    }
-    pairs = Double(pairCount)
-    tokens = Double(tokenCount)
+    self.init(sums: try Self.sums(losses, policy: policy, tokenCount: tokenCount).array(Double.self))
   }
+
+  /// The same where the tensors are, in the order of `sums`: `[9]`, `float64`. Nothing waits for the device.
+  ///
+  /// - Parameters:
+  ///   - policy: log π of each side, `[2 · pairs]`, chosen sides first
+  ///   - tokenCount: input tokens run
+  /// - Throws: `TorchError` when LibTorch fails.
+  public static func sums(_ losses: PairLosses, policy: Tensor, tokenCount: Int) throws(TorchError) -> Tensor {
+    let pairs = losses.losses.count
+    func sides(_ both: Tensor) throws(TorchError) -> (chosen: Tensor, rejected: Tensor) {
+      let both = try both.detached().to(.float64)
+      return (try both.narrow(0, 0, pairs), try both.narrow(0, pairs, pairs))
+    }
+    func wins(_ sides: (chosen: Tensor, rejected: Tensor)) throws(TorchError) -> Tensor {
+      try sides.chosen.greater(sides.rejected).to(.float64).sum()
+    }
+    func known(_ number: Int) throws(TorchError) -> Tensor {
+      try .full([], Double(number), dtype: .float64, device: policy.device)
+    }
+    let (rewards, logProbabilities) = (try sides(losses.rewards), try sides(policy))
+    return try .stack([
+      known(pairs), losses.losses.detached().to(.float64).sum(), rewards.chosen.sum(), rewards.rejected.sum(),
+      wins(rewards), logProbabilities.chosen.sum(), logProbabilities.rejected.sum(), wins(logProbabilities),
+      known(tokenCount),
+    ])
+  }
+
+  /// The number of `sums`.
+  public static let sumCount = 9
 
   /// All sums in one fixed order, to be added up elsewhere.
   public var sums: [Double] {
@@ -57,7 +71,7 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
 
   /// The metrics whose `sums` these are.
   public init(sums: [Double]) {
-    precondition(sums.count == 9, "PreferenceMetrics has nine sums, not \(sums.count)")
+    precondition(sums.count == Self.sumCount, "PreferenceMetrics has nine sums, not \(sums.count)")
     (pairs, loss, chosenRewards, rejectedRewards, accuracies) = (sums[0], sums[1], sums[2], sums[3], sums[4])
     (chosenLogProbabilities, rejectedLogProbabilities, logProbabilityAccuracies, tokens) = (
       sums[5], sums[6], sums[7], sums[8]

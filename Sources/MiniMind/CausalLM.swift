@@ -10,8 +10,10 @@ import Torch
 public final class CausalLM: Module {
   /// The model's shape.
   public let configuration: ModelConfiguration
-  /// All parameters in one buffer, in the order of `namedParameters`.
-  public let weights: FlatBuffer
+  /// All parameters in one buffer, in the order of `namedParameters`, `float32`.
+  public private(set) var weights: FlatBuffer
+  /// The same in the type of matrix products, where that is another.
+  private var copies: FlatBuffer?
   /// Whether the backward pass finds the intermediate results of the layers and the logits in memory, or runs each layer
   /// and the head again (gradient checkpointing: about a third more work, a fraction of the memory, the same numbers).
   public var recomputesLayers = false
@@ -51,6 +53,37 @@ public final class CausalLM: Module {
         try parameter.value.fillNormal(deviation: 0.02, from: generator)
       }
     }
+  }
+
+  /// Moves the model to a device and sets the type of its matrix products.
+  ///
+  /// Weights stay `float32`; products of 16 bits take a copy of them, which `updateCopies()` renews.
+  ///
+  /// - Parameter type: `float32`, `bfloat16` or `float16`
+  /// - Throws: `TorchError` when the device does not exist or has not the memory.
+  public func place(on device: Device, multiplyingIn type: DType = .float32) throws(TorchError) {
+    try withoutGrad { () throws(TorchError) in
+      if device != weights.storage.device { weights = try FlatBuffer(moving: namedParameters, to: device) }
+      copies =
+        type == .float32 ? nil : try FlatBuffer(viewing: weights.storage.detached().to(type), as: weights)
+    }
+    for (index, (_, parameter)) in namedParameters.enumerated() {
+      // Norms are taken in float32.
+      parameter.copy = parameter.shape.count > 1 ? copies?.views[index] : nil
+    }
+  }
+
+  /// Where the model is.
+  public var device: Device { weights.storage.device }
+
+  /// The type of its matrix products.
+  public var productType: DType { copies?.storage.dtype ?? weights.storage.dtype }
+
+  /// Brings the copies that products take in line with the weights; to be called whenever these have changed.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func updateCopies() throws(TorchError) {
+    try withoutGrad { () throws(TorchError) in try copies?.storage.copyInPlace(weights.storage) }
   }
 
   /// The last layer's output behind the final norm.
@@ -107,7 +140,7 @@ public final class CausalLM: Module {
     try projections(hidden, weights: [headWeight])
   }
 
-  private var headWeight: Tensor { head?.weight.value ?? backbone.embedding.weight.value }
+  private var headWeight: Weight { (head?.weight ?? backbone.embedding.weight).weight }
 }
 
 /// The model's two parts under their names in files.
@@ -144,6 +177,7 @@ private final class Backbone: Module {
   func callAsFunction(
     _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern, rows: Tensor?, recomputes: Bool
   ) throws(TorchError) -> Tensor {
+    let type = embedding.weight.weight.type
     let rotary = try RotaryTables(configuration.rope, headSize: configuration.headSize, positions: positions)
     var stream = ResidualStream(x: try embedding(tokens), delta: nil)
     for (index, layer) in layers.enumerated() {
@@ -155,6 +189,6 @@ private final class Backbone: Module {
         try recomputes && isGradEnabled ? recomputed(stream.x, stream.delta, run) : run(stream.x, stream.delta)
       stream = ResidualStream(x: x, delta: delta)
     }
-    return try norm(stream.x, adding: stream.delta).normed
+    return try norm(stream.x, adding: stream.delta, type: type).normed
   }
 }

@@ -32,12 +32,17 @@ public final class Attention: Module {
     return members
   }
 
+  /// The type of its matrix products.
+  var type: DType { queryProjection.type }
+
   /// - Parameter rows: the tokens whose outputs are wanted, `[n]`, `int64`; all where nil. The others give keys and
   ///   values alone.
   func callAsFunction(
     _ x: Tensor, layer: Int, rotary: RotaryTables, pattern: any AttentionPattern, rows: Tensor?
   ) throws(TorchError) -> Tensor {
-    let (query, key, value) = (queryProjection.weight.value, keyProjection.weight.value, valueProjection.weight.value)
+    let (query, key, value) = (
+      queryProjection.weight.weight, keyProjection.weight.weight, valueProjection.weight.weight
+    )
     let heads = HeadLayout(
       queries: configuration.headCount, keys: configuration.keyValueHeadCount, values: configuration.keyValueHeadCount,
       size: configuration.headSize)
@@ -86,8 +91,8 @@ public final class FeedForward: Module {
 
   func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
     try swiGLUProjection(
-      projections(x, weights: [gateProjection.weight.value, upProjection.weight.value]),
-      weight: downProjection.weight.value)
+      projections(x, weights: [gateProjection.weight.weight, upProjection.weight.weight]),
+      weight: downProjection.weight.weight)
   }
 }
 
@@ -117,10 +122,10 @@ public final class DecoderLayer: Module {
   func callAsFunction(
     _ stream: ResidualStream, layer: Int, rotary: RotaryTables, pattern: any AttentionPattern, rows: Tensor?
   ) throws(TorchError) -> (x: Tensor, delta: Tensor) {
-    var (x, normed) = try inputNorm(stream.x, adding: stream.delta)
+    var (x, normed) = try inputNorm(stream.x, adding: stream.delta, type: attention.type)
     let attended = try attention(normed, layer: layer, rotary: rotary, pattern: pattern, rows: rows)
     if let rows { x = try x.indexSelect(0, rows) }
-    (x, normed) = try postAttentionNorm(x, adding: attended)
+    (x, normed) = try postAttentionNorm(x, adding: attended, type: attention.type)
     return (x, try feedForward(normed))
   }
 }

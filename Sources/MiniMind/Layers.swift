@@ -13,7 +13,10 @@ public final class Linear: Module {
   /// The weight.
   public var members: [Member] { [.parameter("weight", weight)] }
 
-  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor { try projections(x, weights: [weight.value]) }
+  /// The type of its products.
+  var type: DType { weight.weight.type }
+
+  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor { try projections(x, weights: [weight.weight]) }
 }
 
 /// A table of vectors, one a token id.
@@ -48,13 +51,16 @@ public final class RMSNorm: Module {
   /// The weight.
   public var members: [Member] { [.parameter("weight", weight)] }
 
-  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
-    try rowRMSNorm(x, weight: weight.value, epsilon: epsilon)
+  /// The norm of x, in a type of its own where one is given.
+  func callAsFunction(_ x: Tensor, type: DType? = nil) throws(TorchError) -> Tensor {
+    try rowRMSNorm(x, weight: weight.value, epsilon: epsilon, type: type)
   }
 
   /// x + delta, and that sum's norm; x and its norm without a delta.
-  func callAsFunction(_ x: Tensor, adding delta: Tensor?) throws(TorchError) -> (sum: Tensor, normed: Tensor) {
-    guard let delta else { return (x, try self(x)) }
-    return try addThenRMSNorm(x, delta, weight: weight.value, epsilon: epsilon)
+  func callAsFunction(
+    _ x: Tensor, adding delta: Tensor?, type: DType
+  ) throws(TorchError) -> (sum: Tensor, normed: Tensor) {
+    guard let delta else { return (x, try self(x, type: type)) }
+    return try addThenRMSNorm(x, delta, weight: weight.value, epsilon: epsilon, type: type)
   }
 }

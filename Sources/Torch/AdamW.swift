@@ -28,9 +28,8 @@ public final class AdamW {
   public let firstMoments: FlatBuffer
   /// The second moments, in the layout of the parameters.
   public let secondMoments: FlatBuffer
-  /// The number of steps taken; a resumed run sets it to that of its checkpoint.
-  public var stepCount: Int
 
+  private let steps: Tensor
   private let parameters: FlatBuffer
   private let gradients: FlatBuffer
 
@@ -48,36 +47,35 @@ public final class AdamW {
     self.options = options
     firstMoments = try FlatBuffer(like: parameters)
     secondMoments = try FlatBuffer(like: parameters)
-    stepCount = 0
+    steps = try .zeros([], device: parameters.storage.device)
   }
 
-  /// One update of all parameters.
+  /// The number of steps taken. Asking waits for the device.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
-  public func step(learningRate: Double) throws(TorchError) {
-    let steps = try Tensor.full([], Double(stepCount + 1), device: parameters.storage.device)
-    try withExtendedLifetime((self, steps)) { () throws(TorchError) in
+  public func stepCount() throws(TorchError) -> Int { Int(try steps.item()) }
+
+  /// Goes on behind so many steps, with moments that the caller has put in place.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func resume(behind count: Int) throws(TorchError) { try steps.fillInPlace(Double(count)) }
+
+  /// One update of all parameters. Nothing here waits for the device.
+  ///
+  /// - Parameter scaling: how the gradients are to be scaled, and whether the update is left out; as they are where nil
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func step(learningRate: Double, scaling: GradientScaling? = nil) throws(TorchError) {
+    let device = parameters.storage.device
+    let rate = try Tensor.full([], learningRate, dtype: device == .cpu ? .float64 : .float32, device: device)
+    try steps.addInPlace(1)
+    try withExtendedLifetime((self, rate, scaling)) { () throws(TorchError) in
       try checked("AdamW.step") {
         ctorch_adamw(
           parameters.storage.handle, gradients.storage.handle, firstMoments.storage.handle,
-          secondMoments.storage.handle, steps.handle, learningRate, options.beta1, options.beta2, options.weightDecay,
-          options.epsilon, &$0)
+          secondMoments.storage.handle, steps.handle, rate.handle, options.beta1, options.beta2, options.weightDecay,
+          options.epsilon, scaling?.divisor.handle, scaling?.skips.handle, &$0)
       }
     }
-    stepCount += 1
+    if let scaling { try steps.subtractInPlace(scaling.skips) }
   }
-}
-
-/// Scales gradients so that their Euclidean norm is at most `maximum`.
-///
-/// - Parameter maximum: no clipping where it is 0 or less.
-/// - Returns: the norm before, a scalar.
-/// - Throws: `TorchError` when LibTorch fails.
-@discardableResult
-public func clipGradientNorm(_ gradients: FlatBuffer, maximum: Double) throws(TorchError) -> Double {
-  let norm = try gradients.storage.norm().item()
-  // PyTorch's clip_grad_norm_: the 1e-6 keeps a norm of 0 from dividing.
-  let scale = maximum / (norm + 1e-6)
-  if maximum > 0, scale < 1 { try gradients.storage.multiplyInPlace(scale) }
-  return norm
 }

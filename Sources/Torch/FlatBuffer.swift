@@ -72,9 +72,13 @@ public struct FlatBuffer {
   ///
   /// Whoever marked the old values as variables marks the new ones again.
   ///
+  /// - Parameter device: where the buffer is to be; where they are if nil
   /// - Throws: `TorchError` when memory runs out.
-  public init(moving parameters: [NamedParameter]) throws(TorchError) {
-    try self.init(like: parameters, dtype: parameters.first?.parameter.value.dtype ?? .float32)
+  public init(moving parameters: [NamedParameter], to device: Device? = nil) throws(TorchError) {
+    let first = parameters.first?.parameter.value
+    try self.init(
+      shapes: parameters.map(\.parameter.shape), dtype: first?.dtype ?? .float32,
+      device: device ?? first?.device ?? .cpu)
     for (view, (_, parameter)) in zip(views, parameters) {
       try view.copyInPlace(parameter.value.detached())
       parameter.value = view

@@ -19,15 +19,17 @@ extension Runtime {
 ///   - input: `[tokens, size]`
 ///   - delta: what is added first, `[tokens, size]`
 ///   - weight: `[size]`
+///   - type: of the norm; the input's where nil
 /// - Returns: input + delta, and that sum's norm
 /// - Throws: `TorchError` when shapes do not fit each other.
 public func addThenRMSNorm(
-  _ input: Tensor, _ delta: Tensor, weight: Tensor, epsilon: Double
+  _ input: Tensor, _ delta: Tensor, weight: Tensor, epsilon: Double, type: DType? = nil
 ) throws(TorchError) -> (sum: Tensor, normed: Tensor) {
-  try withExtendedLifetime((input, delta, weight)) { () throws(TorchError) in
+  let type = type ?? input.dtype
+  return try withExtendedLifetime((input, delta, weight)) { () throws(TorchError) in
     var normed: ctorch_tensor?
     let sum = try produce("addThenRMSNorm") {
-      ckernels_rms_norm(input.handle, delta.handle, weight.handle, epsilon, &$0, &normed, &$1)
+      ckernels_rms_norm(input.handle, delta.handle, weight.handle, epsilon, type.code, &$0, &normed, &$1)
     }
     guard let normed else {
       throw TorchError(kind: .failed, operatorName: "addThenRMSNorm", reason: "nothing was returned")
@@ -38,23 +40,33 @@ public func addThenRMSNorm(
 
 /// x / √(mean x² + ε) · w over rows, `[tokens, size]`.
 ///
+/// - Parameter type: of the norm; the input's where nil
 /// - Throws: `TorchError` when the weight's length is not that of the rows.
-public func rowRMSNorm(_ input: Tensor, weight: Tensor, epsilon: Double) throws(TorchError) -> Tensor {
-  try withExtendedLifetime((input, weight)) { () throws(TorchError) in
+public func rowRMSNorm(
+  _ input: Tensor, weight: Tensor, epsilon: Double, type: DType? = nil
+) throws(TorchError) -> Tensor {
+  let type = type ?? input.dtype
+  return try withExtendedLifetime((input, weight)) { () throws(TorchError) in
     var sum: ctorch_tensor?
     return try produce("rowRMSNorm") {
-      ckernels_rms_norm(input.handle, nil, weight.handle, epsilon, &sum, &$0, &$1)
+      ckernels_rms_norm(input.handle, nil, weight.handle, epsilon, type.code, &sum, &$0, &$1)
     }
   }
 }
 
-/// The products of `[tokens, in]` with one to three weights `[outᵢ, in]`, side by side: `[tokens, Σ outᵢ]`.
+/// The products of `[tokens, in]` with one to three weights `[outᵢ, in]`, side by side: `[tokens, Σ outᵢ]`, in the weights'
+/// type of products.
 ///
 /// - Throws: `TorchError` when shapes do not fit each other.
-public func projections(_ input: Tensor, weights: [Tensor]) throws(TorchError) -> Tensor {
-  try withExtendedLifetime(input) { () throws(TorchError) in
-    try withHandles(weights) { handles, count throws(TorchError) in
-      try produce("projections") { ckernels_project(input.handle, handles, count, &$0, &$1) }
+public func projections(_ input: Tensor, weights: [Weight]) throws(TorchError) -> Tensor {
+  let copies = weights.compactMap(\.copy)
+  return try withExtendedLifetime(input) { () throws(TorchError) in
+    try withHandles(weights.map(\.master)) { masters, count throws(TorchError) in
+      try withHandles(copies) { copies, copyCount throws(TorchError) in
+        try produce("projections") {
+          ckernels_project(input.handle, masters, copyCount == count ? copies : nil, count, &$0, &$1)
+        }
+      }
     }
   }
 }
@@ -64,11 +76,13 @@ public func projections(_ input: Tensor, weights: [Tensor]) throws(TorchError) -
 /// - Parameters:
 ///   - gateAndUp: both side by side, `[tokens, 2 · inner]`
 ///   - weight: `[out, inner]`
-/// - Returns: `[tokens, out]`
+/// - Returns: `[tokens, out]`, in the weight's type of products
 /// - Throws: `TorchError` when shapes do not fit each other.
-public func swiGLUProjection(_ gateAndUp: Tensor, weight: Tensor) throws(TorchError) -> Tensor {
+public func swiGLUProjection(_ gateAndUp: Tensor, weight: Weight) throws(TorchError) -> Tensor {
   try withExtendedLifetime((gateAndUp, weight)) { () throws(TorchError) in
-    try produce("swiGLUProjection") { ckernels_swiglu_project(gateAndUp.handle, weight.handle, &$0, &$1) }
+    try produce("swiGLUProjection") {
+      ckernels_swiglu_project(gateAndUp.handle, weight.master.handle, weight.copy?.handle, &$0, &$1)
+    }
   }
 }
 
@@ -151,11 +165,12 @@ public func treeAttention(
 /// - Returns: `[tokens]`, `float32` (`float64` of such tensors)
 /// - Throws: `TorchError` when shapes do not fit each other or a target is outside the vocabulary.
 public func logProbabilities(
-  _ hidden: Tensor, weight: Tensor, targets: Tensor, keepsLogits: Bool
+  _ hidden: Tensor, weight: Weight, targets: Tensor, keepsLogits: Bool
 ) throws(TorchError) -> Tensor {
   try withExtendedLifetime((hidden, weight, targets)) { () throws(TorchError) in
     try produce("logProbabilities") {
-      ckernels_log_probabilities(hidden.handle, weight.handle, targets.handle, keepsLogits, &$0, &$1)
+      ckernels_log_probabilities(
+        hidden.handle, weight.master.handle, weight.copy?.handle, targets.handle, keepsLogits, &$0, &$1)
     }
   }
 }

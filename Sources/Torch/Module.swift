@@ -5,6 +5,8 @@
 public final class Parameter {
   /// The current value.
   public package(set) var value: Tensor
+  /// The value in the type of matrix products, where that is another.
+  package var copy: Tensor?
   /// The shape, fixed when the layer is made.
   public let shape: [Int]
 
@@ -18,6 +20,9 @@ public final class Parameter {
 
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
+
+  /// The value as matrix products take it.
+  public var weight: Weight { Weight(value, copy: copy) }
 }
 
 /// A parameter with the name it has in files, such as `model.layers.0.mlp.up_proj.weight`.

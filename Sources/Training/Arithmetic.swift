@@ -28,6 +28,23 @@ public enum Arithmetic {
       + Double(tree.prefix) * Double(tree.chosen + tree.rejected)
   }
 
+  /// About the bytes that a token of a micro-batch takes until its gradients are there, where every second one has a target.
+  ///
+  /// - Parameter recomputing: whether layers keep their inputs alone (gradient checkpointing)
+  public static func memory(
+    ofTokenIn model: ModelConfiguration, multiplyingIn type: DType, recomputing: Bool
+  ) -> Int {
+    let (wide, narrow) = (DType.float32.byteCount, type.byteCount)
+    let queries = model.headCount * model.headSize
+    let heads = queries + 2 * model.keyValueHeadCount * model.headSize
+    // The sums, their norms, queries, keys and values before and behind their rotation, what attention gives, gate and up.
+    let layer =
+      2 * wide * model.hiddenSize + narrow * (2 * model.hiddenSize + 2 * heads + queries + 2 * model.intermediateSize)
+    let inputs = (wide + narrow) * model.hiddenSize
+    let logits = wide * model.vocabularySize / 2
+    return recomputing ? model.layerCount * inputs + layer + logits : model.layerCount * layer + logits
+  }
+
   /// The rate of float32 matrix products of the feed-forward network's shape, in operations per second: the best of
   /// several, since interruptions only slow it down.
   ///
@@ -53,7 +70,8 @@ public enum Arithmetic {
         for isTraining in [false, true] {
           let started = ContinuousClock.now
           for _ in 0..<repetitions {
-            _ = try isTraining ? projections(activations, weights: [weight]) : linear(activations, weight: weight)
+            _ =
+              try isTraining ? projections(activations, weights: [Weight(weight)]) : linear(activations, weight: weight)
           }
           let seconds = (ContinuousClock.now - started) / .seconds(1)
           best = max(best, operations * Double(repetitions) / seconds)

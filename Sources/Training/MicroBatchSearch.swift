@@ -99,7 +99,9 @@ extension Trainer {
     var best = Double.infinity
     for _ in 0..<3 {
       var watch = Stopwatch()
-      _ = try accumulateGradients(batch, pairsOfStep: taken.count, &watch)
+      _ = try accumulateGradients(batch, lossFactor: update.lossFactor(pairsOfStep: taken.count), &watch)
+      if device != .cpu { try CUDA.synchronize() }
+      watch.book(\.backward)
       best = min(best, watch.times.total)
       if best > 0.5 { break }
     }

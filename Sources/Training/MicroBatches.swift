@@ -22,25 +22,6 @@ extension TrainingOptions {
     return pairs.map { [$0] }
   }
 
-  /// Packs pairs for passes without gradients: the longest first, so that a lack of memory shows at once, and as many
-  /// together as have the tokens of a micro-batch of the longest.
-  func forwardBatches(of pairs: [TokenizedPair]) -> [TreeBatch] {
-    let sorted = pairs.map { (pair: $0, length: $0.tokens(sharingPrefix: sharesPrefix)) }
-      .sorted { ($0.length, $1.pair.index) > ($1.length, $0.pair.index) }
-    let budget = microBatchTokens ?? perDeviceBatchSize * (sorted.first?.length ?? 0)
-    var groups: [[TokenizedPair]] = []
-    var room = 0
-    for (pair, length) in sorted {
-      if length > room {
-        groups.append([])
-        room = max(length, budget)
-      }
-      groups[groups.count - 1].append(pair)
-      room -= length
-    }
-    return pack(groups)
-  }
-
   /// Lays out each micro-batch for the model.
   func pack(_ groups: [[TokenizedPair]]) -> [TreeBatch] {
     groups.filter { !$0.isEmpty }.map { TreeBatch($0, sharesPrefix: sharesPrefix) }

@@ -15,10 +15,18 @@ public enum RunCheckpoint {
     var optimizerSteps: Int
     /// The most tokens of a micro-batch, given or found; the sums of other micro-batches would differ in their last bits.
     var microBatchTokens: Int?
+    /// Where gradients are in float16.
+    var lossScale: Scale?
     /// What has been gathered since the last record.
     var interval: IntervalReport
     /// What must be the same in a run that continues.
     var identity: [String: String]
+
+    /// What `LossScale` knows.
+    struct Scale: Codable {
+      var factor: Double
+      var steps: Int
+    }
   }
 
   private static let optimizerFile = "optimizer.safetensors"
@@ -37,9 +45,11 @@ public enum RunCheckpoint {
   ) throws {
     let moments = try trainer.gatherMoments()
     guard let moments else { return }
+    let scale = try trainer.update.lossScale?.state()
     let state = State(
       step: trainer.completedSteps, skippedSteps: trainer.skippedSteps, skippedInARow: trainer.skippedInARow,
-      optimizerSteps: trainer.update.stepCount, microBatchTokens: trainer.options.microBatchTokens, interval: interval,
+      optimizerSteps: try trainer.update.stepCount(), microBatchTokens: trainer.options.microBatchTokens,
+      lossScale: scale.map { State.Scale(factor: $0.factor, steps: $0.steps) }, interval: interval,
       identity: try trainer.identity(identity))
     try AtomicDirectory.write(to: folder, replacing: true) { staging in
       try ModelFiles.writeFolder(trainer.policy, to: staging, tokenizer: tokenizer)
@@ -96,10 +106,11 @@ public enum RunCheckpoint {
     try trainer.reference.restore(
       reference.flatMap { FileManager.default.fileExists(atPath: $0.path) ? try SafetensorsFile(contentsOf: $0) : nil },
       ranks: trainer.ranks)
-    trainer.proceed(
+    try trainer.proceed(
       behind: state.step, optimizerSteps: state.optimizerSteps, skippedSteps: state.skippedSteps,
       skippedInARow: state.skippedInARow)
-    if trainer.options.findsMicroBatchTokens, let tokens = state.microBatchTokens {
+    if let scale = state.lossScale { try trainer.update.lossScale?.resume(factor: scale.factor, steps: scale.steps) }
+    if trainer.options.microBatchTokens == nil, let tokens = state.microBatchTokens {
       trainer.limitMicroBatches(toTokens: tokens)
     }
     return state.interval

@@ -18,12 +18,13 @@ extension CausalLM {
     }
   }
 
-  /// A model with the same weights in memory of its own.
+  /// A model with the same weights in memory of its own, on the same device and with the same type of products.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public func copy() throws(TorchError) -> CausalLM {
     let copy = try CausalLM(configuration)
     try withoutGrad { () throws(TorchError) in try copy.weights.storage.copyInPlace(weights.storage) }
+    try copy.place(on: device, multiplyingIn: productType)
     return copy
   }
 }

@@ -6,6 +6,9 @@ public enum TrainingError: Error, CustomStringConvertible {
   case wrongStart(loss: Double)
   /// Loss or gradient was not a finite number for several steps in a row.
   case notFinite(step: Int, pairs: [Int])
+  /// There is no memory for a single pair; of another rank where this one had it.
+  case outOfMemory(
+    rank: Int?, tokens: Int, bytesPerToken: Int, bytesPerTokenRecomputed: Int, isRecomputing: Bool, reason: String?)
   /// A checkpoint belongs to a run with other settings or data.
   case otherRun(checkpoint: String, differences: [String])
   /// There is no checkpoint to resume from.
@@ -31,6 +34,14 @@ public enum TrainingError: Error, CustomStringConvertible {
       \(pairs.map(String.init).joined(separator: ", ")) (counted from 0). Lower --learning-rate, look at these pairs \
       with `data --show`, and check the weights for NaN.
       """
+    case .outOfMemory(let rank, let tokens, let bytes, let recomputed, let isRecomputing, let reason):
+      """
+      out of memory\(rank.map { " on rank \($0)" } ?? ""): not even one pair, of \(tokens) tokens, fits. It needs about \
+      \(Self.megabytes(tokens * bytes)) beside the model. \
+      \(isRecomputing
+        ? "" : "--gradient-checkpointing makes that about \(Self.megabytes(tokens * recomputed)); ")\
+      a shorter --max-length needs less in proportion.\(reason.map { " (\($0))" } ?? "")
+      """
     case .otherRun(let checkpoint, let differences):
       """
       \(checkpoint) belongs to a run with other settings; continuing it would not give what either run gives:
@@ -54,4 +65,6 @@ public enum TrainingError: Error, CustomStringConvertible {
       """
     }
   }
+
+  private static func megabytes(_ bytes: Int) -> String { "\((bytes + 500_000) / 1_000_000) MB" }
 }

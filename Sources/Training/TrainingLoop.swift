@@ -44,25 +44,21 @@ extension Trainer {
     resuming interval: IntervalReport = IntervalReport(), until stop: StopRequest, observer: some TrainingObserver
   ) throws -> String? {
     var interval = interval
-    while completedSteps < plan.totalSteps {
-      let report = try step { stop.requestedBy != nil }
-      interval.add(report)
-      try observer.trainer(self, didStep: report)
 
+    while completedSteps < plan.totalSteps {
+      if let report = try advance(stops: { stop.requestedBy != nil }) { try take(report, into: &interval, observer) }
       let isLast = completedSteps == plan.totalSteps
-      if isLast || completedSteps % options.loggingSteps == 0 {
-        interval.ranks = try shares(of: interval)
-        try observer.trainer(self, didFinish: interval)
-        interval = IntervalReport()
-      }
-      if !isLast, let every = options.evaluationSteps, completedSteps % every == 0 {
+      let evaluates = !isLast && isDue(options.evaluationSteps)
+      // Ranks stop together, behind a step in which they have agreed to; a process alone just stops.
+      let stops = !isLast && (ranks == nil ? stop.requestedBy != nil : wishesToStop)
+      let saves = stops || isDue(options.saveSteps)
+      if isLast || evaluates || saves, let report = try finish() { try take(report, into: &interval, observer) }
+
+      if evaluates {
         activity.set(.evaluating)
         try observer.evaluate(self)
       }
-
-      // Ranks stop together, behind a step in which they have agreed to; a process alone just stops.
-      let stops = !isLast && (ranks == nil ? stop.requestedBy != nil : report.isLastWish)
-      if stops || isDue(options.saveSteps) {
+      if saves {
         activity.set(.saving)
         let started = ContinuousClock.now
         try observer.save(self, interval: interval)
@@ -73,6 +69,17 @@ extension Trainer {
       if stops { return stop.requestedBy ?? "another rank" }
     }
     return nil
+  }
+
+  private func take(
+    _ report: StepReport, into interval: inout IntervalReport, _ observer: some TrainingObserver
+  ) throws {
+    interval.add(report)
+    try observer.trainer(self, didStep: report)
+    guard report.step == plan.totalSteps || report.step % options.loggingSteps == 0 else { return }
+    interval.ranks = try shares(of: interval)
+    try observer.trainer(self, didFinish: interval)
+    interval = IntervalReport()
   }
 
   /// What each rank did in the interval.

@@ -13,14 +13,18 @@ final class WeightUpdate {
   /// One for each slice of the buffers that this rank updates.
   private let optimizers: [AdamW]
   private let slices: [Range<Int>]
+  /// What the loss is multiplied by; nil where gradients need no help to stay within their type.
+  let lossScale: LossScale?
 
   /// Gives each parameter a gradient in a common buffer, and the optimizer its moments.
   ///
+  /// - Parameter scalesLoss: whether gradients pass through `float16`
   /// - Throws: `TorchError` when there is no memory.
   init(
-    parameters: FlatBuffer, named: [NamedParameter], ranks: Ranks?, options: AdamW.Options
+    parameters: FlatBuffer, named: [NamedParameter], ranks: Ranks?, options: AdamW.Options, scalesLoss: Bool
   ) throws(TorchError) {
     self.parameters = parameters
+    lossScale = scalesLoss ? try LossScale(device: parameters.storage.device) : nil
     self.ranks = ranks
     let gradients = try FlatBuffer(like: named)
     self.gradients = gradients
@@ -46,14 +50,25 @@ final class WeightUpdate {
     self.optimizers = optimizers
   }
 
-  /// Updates made.
-  var stepCount: Int {
-    get { optimizers.first?.stepCount ?? 0 }
-    set { for optimizer in optimizers { optimizer.stepCount = newValue } }
+  /// Updates made. Asking waits for the device.
+  func stepCount() throws(TorchError) -> Int { try optimizers.first?.stepCount() ?? 0 }
+
+  /// Goes on behind so many updates.
+  func resume(behind count: Int) throws(TorchError) {
+    for optimizer in optimizers { try optimizer.resume(behind: count) }
   }
 
   /// Before a step's first backward pass.
   func clearGradients() throws(TorchError) { try gradients.storage.fillInPlace(0) }
+
+  /// What the sum of a micro-batch's losses is multiplied by: all together make the mean over the step's pairs.
+  ///
+  /// - Returns: a `float64` scalar on the device
+  func lossFactor(pairsOfStep: Int) throws(TorchError) -> Tensor {
+    let part = 1 / Double(pairsOfStep)
+    guard let lossScale else { return try .full([], part, dtype: .float64, device: parameters.storage.device) }
+    return try lossScale.factor.to(.float64).multiply(part)
+  }
 
   /// Before a step's last backward pass: from here on gradients are final, and go to the other ranks.
   func expectLastBackward() throws(TorchError) { try reducer?.arm() }
@@ -63,32 +78,33 @@ final class WeightUpdate {
   /// - Returns: seconds from the first gradient sent to the last one received
   func finishExchange() throws(TorchError) -> Double { try reducer?.finish().total ?? 0 }
 
-  /// Scales the gradients so that their norm is at most `maximum`, over all ranks.
+  /// One update of all weights, on every rank, with the gradients scaled so that their norm is at most `maximumNorm`; left
+  /// out where the norm is not finite. Nothing here waits for the device.
   ///
-  /// - Returns: the norm before
-  func clip(maximum: Double) throws(TorchError) -> Double {
-    guard ranks?.shardsOptimizer == true, let reducer else {
-      return try clipGradientNorm(gradients, maximum: maximum)
+  /// - Returns: what there is to know of it, for `UpdateOutcome`, on the device
+  func apply(maximumNorm: Double, learningRate: Double) throws(TorchError) -> Tensor {
+    try withoutGrad { () throws(TorchError) in
+      let scaling = try GradientScaling(norm: norm(), maximum: maximumNorm, lossScale: lossScale?.factor)
+      for optimizer in optimizers { try optimizer.step(learningRate: learningRate, scaling: scaling) }
+      try gatherWeights()
+      try lossScale?.update(skipped: scaling.skips)
+      let one = try Tensor.full([], 1, device: scaling.norm.device)
+      let next = lossScale?.factor ?? one
+      return try .stack([scaling.norm.to(.float64), scaling.skips.to(.float64), next.to(.float64)])
     }
-    // The sum of squares over each rank's own parts; what could not be divided, all have, and the first counts it.
-    var squares = 0.0
-    for (bucket, slice) in zip(reducer.buckets, reducer.received) where bucket != slice || ranks.isFirst {
-      let norm = try gradients.storage.narrow(0, slice.lowerBound, slice.count).norm().item()
-      squares += norm * norm
-    }
-    let norm = try ranks.sum([squares])[0].squareRoot()
-    let scale = maximum / (norm + 1e-6)
-    guard maximum > 0, scale < 1 else { return norm }
-    for slice in slices { try gradients.storage.narrow(0, slice.lowerBound, slice.count).multiplyInPlace(scale) }
-    return norm
   }
 
-  /// One update of all weights, on every rank.
-  func apply(learningRate: Double) throws(TorchError) {
-    try withoutGrad { () throws(TorchError) in
-      for optimizer in optimizers { try optimizer.step(learningRate: learningRate) }
-      try gatherWeights()
+  /// The norm of all gradients, a scalar on the device.
+  private func norm() throws(TorchError) -> Tensor {
+    guard let ranks, ranks.shardsOptimizer, let reducer else { return try gradients.storage.norm() }
+    // The sum of squares over each rank's own parts; what could not be divided, all have, and the first counts it.
+    let squares = try Tensor.zeros([], dtype: .float64, device: gradients.storage.device)
+    for (bucket, slice) in zip(reducer.buckets, reducer.received) where bucket != slice || ranks.rank == 0 {
+      let norm = try gradients.storage.narrow(0, slice.lowerBound, slice.count).norm().to(.float64)
+      try squares.addInPlace(norm.multiply(norm))
     }
+    try ranks.gradients.allReduce(squares)
+    return try squares.sqrt()
   }
 
   /// Every rank receives the parts that the others have updated.
@@ -126,9 +142,9 @@ extension WeightUpdate {
       let own = number.map { self.moment(moment, of: $0) }
       if let whole {
         let target = try whole.storage.narrow(0, slice.lowerBound, slice.count)
-        if let own { try target.copyInPlace(own) } else { try ranks?.control.receive(into: target, from: rank) }
+        if let own { try target.copyInPlace(own) } else { try receive(into: target, from: rank) }
       } else if let own {
-        try ranks?.control.send(own, to: 0)
+        try ranks?.control.send(own.to(device: .cpu), to: 0)
       }
     }
     return whole
@@ -142,11 +158,18 @@ extension WeightUpdate {
       let own = number.map { self.moment(moment, of: $0) }
       if let whole {
         let source = try whole.storage.narrow(0, slice.lowerBound, slice.count)
-        if let own { try own.copyInPlace(source) } else { try ranks?.control.send(source, to: rank) }
+        if let own { try own.copyInPlace(source) } else { try ranks?.control.send(source.to(device: .cpu), to: rank) }
       } else if let own {
-        try ranks?.control.receive(into: own, from: 0)
+        try receive(into: own, from: 0)
       }
     }
+  }
+
+  /// The control group carries what lies in hosts' memories.
+  private func receive(into target: Tensor, from rank: Int) throws(TorchError) {
+    let received = try target.device == .cpu ? target : Tensor.empty(target.shape, dtype: target.dtype)
+    try ranks?.control.receive(into: received, from: rank)
+    if target.device != .cpu { try target.copyInPlace(received) }
   }
 
   private func moment(_ moment: Moment, of optimizer: Int) -> Tensor {
@@ -177,5 +200,24 @@ extension WeightUpdate {
       let part = bucket.count / size
       return bucket.lowerBound + part * rank..<bucket.lowerBound + part * (rank + 1)
     }
+  }
+}
+
+/// What became of an update.
+struct UpdateOutcome {
+  /// The gradients' norm before clipping, of the unscaled loss.
+  let norm: Double
+  /// Whether it was left out.
+  let isSkipped: Bool
+  /// What the loss is multiplied by from then on.
+  let lossScale: Double
+
+  /// The number of values that `WeightUpdate.apply` returns.
+  static let count = 3
+
+  /// - Parameter values: as `WeightUpdate.apply` returned them
+  init(_ values: some Collection<Double>) {
+    let values = Array(values)
+    (norm, isSkipped, lossScale) = (values[0], values[1] != 0, values[2])
   }
 }

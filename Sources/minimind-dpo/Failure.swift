@@ -77,7 +77,7 @@ struct Failure: Error {
 
   private static func code(for error: TrainingError) -> Code {
     switch error {
-    case .wrongStart, .notFinite: .internal
+    case .wrongStart, .notFinite, .outOfMemory: .internal
     case .otherRun, .vocabularyTooSmall: .badData
     case .noCheckpoint: .missingInput
     case .folderInUse, .cannotWrite: .cannotWrite

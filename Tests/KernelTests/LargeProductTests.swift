@@ -52,7 +52,7 @@ struct LargeProductTests {
       [[Self.inner, Self.size], [Self.inner / 2, Self.size], [Self.inner / 2, Self.size]], joined: joined,
       withGradientMemory: withGradientMemory
     ) {
-      try Torch.projections($0, weights: $1)
+      try Torch.projections($0, weights: $1.map { Weight($0) })
     } plain: { input, weights in
       try Tensor.concatenate(weights.map { try linear(input, weight: $0) }, dim: 1)
     }
@@ -61,7 +61,7 @@ struct LargeProductTests {
   @Test("A single one")
   func single() throws {
     try compare([[Self.inner, Self.size]], joined: false, withGradientMemory: false) {
-      try Torch.projections($0, weights: $1)
+      try Torch.projections($0, weights: $1.map { Weight($0) })
     } plain: {
       try linear($0, weight: $1[0])
     }

@@ -38,7 +38,7 @@ enum Operators {
       Operator(
         testDescription: "products of [\(rows), \(size)] with \(widths)",
         shapes: [[rows, size]] + widths.map { [$0, size] },
-        fused: { try projections($0[0], weights: Array($0[1...])) },
+        fused: { try projections($0[0], weights: $0[1...].map { Weight($0) }) },
         plain: { variables in
           try Tensor.concatenate(variables[1...].map { try linear(variables[0], weight: $0) }, dim: 1)
         })
@@ -46,7 +46,7 @@ enum Operators {
     + [(1, 1, 1), (3, 5, 2), (33, 50, 17), (40, 128, 96)].map { rows, inner, out in
       Operator(
         testDescription: "SwiGLU of [\(rows), \(inner)] to \(out)", shapes: [[rows, 2 * inner], [out, inner]],
-        fused: { try swiGLUProjection($0[0], weight: $0[1]) },
+        fused: { try swiGLUProjection($0[0], weight: Weight($0[1])) },
         plain: {
           try linear($0[0].narrow(1, 0, inner).silu().multiply($0[0].narrow(1, inner, inner)), weight: $0[1])
         })
@@ -99,7 +99,9 @@ enum Operators {
       return Operator(
         testDescription: "\(rows) log-probabilities of \(words), logits \(keepsLogits ? "kept" : "computed again")",
         shapes: [[rows, size], [words, size]],
-        fused: { try logProbabilities($0[0], weight: $0[1], targets: Tensor(targets), keepsLogits: keepsLogits) },
+        fused: {
+          try logProbabilities($0[0], weight: Weight($0[1]), targets: Tensor(targets), keepsLogits: keepsLogits)
+        },
         plain: {
           try linear($0[0], weight: $0[1]).logSoftmax(1).gather(1, Tensor(targets).unsqueeze(1)).squeeze(1)
         })

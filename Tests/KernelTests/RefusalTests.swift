@@ -14,9 +14,9 @@ struct RefusalTests {
     refuses("differ in shape") {
       _ = try addThenRMSNorm(rows, variable([3, 6], seed: 2), weight: variable([6], seed: 3), epsilon: 1e-5)
     }
-    refuses("do not fit a weight") { _ = try projections(rows, weights: [variable([2, 5], seed: 2)]) }
+    refuses("do not fit a weight") { _ = try projections(rows, weights: [Weight(variable([2, 5], seed: 2))]) }
     refuses("one to three weights") { _ = try projections(rows, weights: []) }
-    refuses("do not fit a weight") { _ = try swiGLUProjection(rows, weight: variable([2, 6], seed: 2)) }
+    refuses("do not fit a weight") { _ = try swiGLUProjection(rows, weight: Weight(variable([2, 6], seed: 2))) }
     let heads = HeadLayout(queries: 1, keys: 1, values: 1, size: 2)
     refuses("do not cover") { _ = try treeAttention(rows, trees: [(1, 1, 1)], heads: heads, scale: 1) }
     refuses("no token") {
@@ -26,7 +26,7 @@ struct RefusalTests {
     }
     refuses("outside a vocabulary") {
       _ = try logProbabilities(
-        rows, weight: variable([9, 6], seed: 2), targets: Tensor([0, 1, 9, 2]), keepsLogits: true)
+        rows, weight: Weight(variable([9, 6], seed: 2)), targets: Tensor([0, 1, 9, 2]), keepsLogits: true)
     }
   }
 }

@@ -27,7 +27,7 @@ import Torch
       }
     }
 
-    #expect(optimizer.stepCount == 5)
+    #expect(try optimizer.stepCount() == 5)
     for (buffer, key) in [(optimizer.firstMoments, "firstMoments"), (optimizer.secondMoments, "secondMoments")] {
       for (view, value) in zip(buffer.views, try #require(golden[key]).tensors()) {
         try expectClose(view, value, tolerance: 1e-6)
@@ -56,7 +56,7 @@ import Torch
     try resumed.storage.copyInPlace(parameters.storage)
     try second.firstMoments.storage.copyInPlace(first.firstMoments.storage)
     try second.secondMoments.storage.copyInPlace(first.secondMoments.storage)
-    second.stepCount = first.stepCount
+    try second.resume(behind: first.stepCount())
     try second.step(learningRate: 0.1)
     #expect(try resumed.storage.array(Float.self) == expected.storage.array(Float.self))
   }
@@ -67,20 +67,66 @@ import Torch
     for clipped in try #require(golden["cases"]?.array) {
       let gradients = try FlatBuffer(shapes: start.map(\.shape))
       for (view, value) in zip(gradients.views, start) { try view.copyInPlace(value.tensor()) }
-      let norm = try clipGradientNorm(gradients, maximum: #require(clipped["maximum"]?.double))
+      let scaling = try GradientScaling(
+        norm: gradients.storage.norm(), maximum: #require(clipped["maximum"]?.double))
+      let norm = try scaling.norm.item()
       #expect(try abs(norm - #require(clipped["norm"]?.double)) < 1e-5)
       for (view, value) in zip(gradients.views, try #require(clipped["gradients"]).tensors()) {
-        try expectClose(view, value, tolerance: 1e-6)
+        try expectClose(view.divide(scaling.divisor), value, tolerance: 1e-6)
       }
     }
   }
 
   @Test(arguments: [0.0, -1])
   func `clipping is off for a maximum of 0 or less, and survives gradients of 0`(maximum: Double) throws {
-    let gradients = try FlatBuffer(shapes: [[4]])
-    #expect(try clipGradientNorm(gradients, maximum: 1) == 0)
-    try gradients.views[0].fillInPlace(8)
-    #expect(try clipGradientNorm(gradients, maximum: maximum) == 16)
-    #expect(try gradients.views[0].array(Float.self) == [8, 8, 8, 8])
+    let zero = try GradientScaling(norm: Tensor.zeros([]), maximum: 1)
+    #expect(try zero.divisor.item() == 1)
+    #expect(try zero.skips.item() == 0)
+    let off = try GradientScaling(norm: Tensor.full([], 16), maximum: maximum)
+    #expect(try off.norm.item() == 16)
+    #expect(try off.divisor.item() == 1)
+  }
+
+  @Test(arguments: [Double.nan, .infinity])
+  func `an update with a norm that is not finite is left out`(norm: Double) throws {
+    let parameters = try FlatBuffer(shapes: [[5]])
+    let gradients = try FlatBuffer(shapes: [[5]])
+    try parameters.storage.fillInPlace(2)
+    try gradients.storage.fillInPlace(norm)
+    let optimizer = try AdamW(parameters: parameters, gradients: gradients, options: .init(weightDecay: 0.1))
+    let scaling = try GradientScaling(norm: gradients.storage.norm(), maximum: 1)
+    #expect(try scaling.skips.item() == 1)
+    try optimizer.step(learningRate: 0.1, scaling: scaling)
+    #expect(try optimizer.stepCount() == 0)
+    #expect(try parameters.views[0].array(Float.self) == [2, 2, 2, 2, 2])
+    #expect(try optimizer.firstMoments.storage.abs().sum().item() == 0)
+  }
+
+  @Test func `a loss scale changes nothing but the range of the gradients`() throws {
+    func updated(scale: Double?) throws -> (norm: Double, parameters: [Float]) {
+      let parameters = try FlatBuffer(shapes: [[3]])
+      let gradients = try FlatBuffer(shapes: [[3]])
+      try gradients.views[0].copyInPlace(Tensor([1, -2, 4] as [Float]))
+      if let scale { try gradients.storage.multiplyInPlace(scale) }
+      let scaling = try GradientScaling(
+        norm: gradients.storage.norm(), maximum: 1, lossScale: scale.map { try Tensor.full([], $0) })
+      try AdamW(parameters: parameters, gradients: gradients).step(learningRate: 0.1, scaling: scaling)
+      return (try scaling.norm.item(), try parameters.views[0].array(Float.self))
+    }
+    let (plain, scaled) = (try updated(scale: nil), try updated(scale: 1024))
+    #expect(plain.norm == scaled.norm)
+    for (a, b) in zip(plain.parameters, scaled.parameters) { #expect(abs(a - b) < 1e-7) }
+  }
+
+  @Test func `the loss scale halves at every overflow and doubles after two thousand steps without`() throws {
+    let scale = try LossScale(device: .cpu)
+    let (finite, infinite) = (try Tensor.zeros([]), try Tensor.full([], 1))
+    try scale.update(skipped: infinite)
+    try scale.update(skipped: infinite)
+    #expect(try scale.factor.item() == LossScale.initial / 4)
+    for _ in 0..<1999 { try scale.update(skipped: finite) }
+    #expect(try scale.factor.item() == LossScale.initial / 4)
+    try scale.update(skipped: finite)
+    #expect(try scale.factor.item() == LossScale.initial / 2)
   }
 }

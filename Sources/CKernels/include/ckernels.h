@@ -20,18 +20,23 @@ void ckernels_keep_pages(void);
 // The number of threads that the kernels run on, found by running on them.
 int ckernels_thread_count(void);
 
-// sum = input + delta (input where delta is NULL), normed = sum / rms(sum) · weight, over the last of two dimensions.
-// *sum is NULL where delta is.
+// Weights and what layers add up are float32 (or float64). A weight may have a copy of 16 bits, which products then take:
+// they give results of that type, while sums, norms, log-probabilities and the gradients of weights stay in float32.
+
+// sum = input + delta (input where delta is NULL), normed = sum / rms(sum) · weight, over the last of two dimensions; the
+// latter of the type given. *sum is NULL where delta is.
 CTORCH_CHECKED ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tensor delta /* or NULL */,
-                                               ctorch_tensor weight, double epsilon, ctorch_tensor *sum,
-                                               ctorch_tensor *normed, char **error);
+                                               ctorch_tensor weight, double epsilon, ctorch_dtype type,
+                                               ctorch_tensor *sum, ctorch_tensor *normed, char **error);
 
 // [tokens, in] by one to three weights [outᵢ, in]: the products side by side, [tokens, Σ outᵢ].
-CTORCH_CHECKED ctorch_status ckernels_project(ctorch_tensor input, const ctorch_tensor *weights, size_t count,
+CTORCH_CHECKED ctorch_status ckernels_project(ctorch_tensor input, const ctorch_tensor *weights,
+                                              const ctorch_tensor *copies /* or NULL */, size_t count,
                                               ctorch_tensor *out, char **error);
 
 // silu(gate) · up, [tokens, inner], of gate and up side by side, [tokens, 2 · inner], by a weight [out, inner].
-CTORCH_CHECKED ctorch_status ckernels_swiglu_project(ctorch_tensor gate_up, ctorch_tensor weight, ctorch_tensor *out,
+CTORCH_CHECKED ctorch_status ckernels_swiglu_project(ctorch_tensor gate_up, ctorch_tensor weight,
+                                                     ctorch_tensor copy /* or NULL */, ctorch_tensor *out,
                                                      char **error);
 
 // How many heads of each kind lie side by side in a row.
@@ -66,8 +71,8 @@ CTORCH_CHECKED ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorc
 // log softmax(hidden weightᵀ)[target], [tokens], float32 or float64. Without `keeps_logits` the backward pass computes
 // the logits again, chunk by chunk.
 CTORCH_CHECKED ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ctorch_tensor weight,
-                                                        ctorch_tensor targets, bool keeps_logits, ctorch_tensor *out,
-                                                        char **error);
+                                                        ctorch_tensor copy /* or NULL */, ctorch_tensor targets,
+                                                        bool keeps_logits, ctorch_tensor *out, char **error);
 
 // Rows of a table, [tokens, size], by an index [tokens], int64.
 CTORCH_CHECKED ctorch_status ckernels_embedding(ctorch_tensor weight, ctorch_tensor index, ctorch_tensor *out,

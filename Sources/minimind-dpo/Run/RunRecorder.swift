@@ -33,6 +33,8 @@ final class RunRecorder: TrainingObserver {
   private let started = ContinuousClock.now
   private var firstStep = 0
   private var latest: IntervalReport?
+  /// The tokens of a micro-batch that memory was found to suffice for.
+  private var memoryLimit: Int?
 
   /// - Parameters:
   ///   - folder: nil on all processes of a job but the first
@@ -86,8 +88,14 @@ final class RunRecorder: TrainingObserver {
           ? "step 1: loss \(loss); DPO starts at log 2 = 0.6931, where policy and reference are equal"
           : "step 1: loss \(loss); with a reference of its own a run need not start at log 2 = 0.6931")
     }
-    if report.isSkipped {
-      logger.warning("step \(report.step): the gradient is not a finite number; this update was left out")
+    if report.isSkipped { logger.warning("step \(report.step): \(skipped(report))") }
+    if let limit = report.shrunkTo, limit != memoryLimit {
+      memoryLimit = limit
+      logger.warning(
+        """
+        step \(report.step): memory did not suffice; from here on micro-batches have \(HumanText.grouped(limit)) tokens at \
+        the most. The result is the same, --micro-batch-tokens \(limit) begins with it
+        """)
     }
     show(state(trainer, report.metrics, latest, step: report.step))
   }
@@ -170,6 +178,13 @@ final class RunRecorder: TrainingObserver {
   func finish(_ totals: RunTotals) throws {
     progress.finish()
     try files?.metrics.finish(totals)
+  }
+
+  private func skipped(_ report: StepReport) -> String {
+    guard let scale = report.lossScale, scale >= 1 else {
+      return "the gradient is not a finite number; this update was left out"
+    }
+    return "gradients left float16's range; this update was left out; the loss scale is now \(HumanText.short(scale))"
   }
 
   private func rankLine(_ trainer: Trainer, _ interval: IntervalReport) -> RankLine {
