@@ -1,7 +1,7 @@
 // Attention over sequences of different lengths, as LibTorch's kernels offer it.
 //
-// Sequence i has the rows starts[i] ..< starts[i + 1] of queries and of keys; its last query sees all of its keys, each one
-// before it a key less (a causal mask aligned bottom-right).
+// Sequence i has the rows starts[i] ..< starts[i + 1] of queries and of keys. Its last query sees all of its keys, each
+// query before it one key less: a causal mask aligned bottom-right.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -1,6 +1,6 @@
-// Trees as sequences (Wang & Hegde, 2024, arXiv:2410.20305, without a kernel of its own): prefix and chosen tail are one
-// whose queries and keys are the same, the rejected tail is another one whose queries see the prefix's keys as well. Each
-// sequence's queries are a run of the packed tokens already; its keys and values are gathered, those of a prefix twice.
+// Trees as sequences (Wang & Hegde, 2024, arXiv:2410.20305, without a kernel of its own). Prefix and chosen tail are
+// one, whose queries and keys are the same; the rejected tail is another, whose queries see the prefix's keys as well.
+// A sequence's queries are a run of the packed tokens already; keys and values are gathered, those of a prefix twice.
 #include "tree_plan.h"
 
 #include "internal.h"
@@ -97,7 +97,8 @@ ctorch_status ckernels_tree_plan(const ckernels_tree *trees, size_t count, ckern
   return ctorch::guarded(error, [&] {
     check_fit(plan_size(trees, count), size);
     const PlanLayout layout{size};
-    TORCH_CHECK(layout.count() < std::numeric_limits<int32_t>::max(), "a plan for ", size.tokens, " tokens is too large");
+    TORCH_CHECK(layout.count() < std::numeric_limits<int32_t>::max(), "a plan for ", size.tokens,
+                " tokens is too large: make smaller micro-batches");
     const auto options = at::TensorOptions().dtype(at::kInt).device(ctorch::device_of(device));
     auto plan = std::make_unique<ckernels_tree_plan_s>(layout, at::empty({layout.count()}, options));
     refill<int32_t>(plan->numbers, [&](int32_t *numbers) { fill_plan(layout, trees, count, numbers); });
