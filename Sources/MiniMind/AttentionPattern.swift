@@ -19,4 +19,13 @@ public protocol AttentionPattern: AnyObject {
   func attend(
     layer: Int, packed: Tensor, queries: (rows: Tensor, of: Tensor)?, heads: HeadLayout, scale: Double
   ) throws(TorchError) -> Tensor
+
+  /// Whether on a device all tokens must ask: `attend` then takes no queries of some, and who wants the results of some
+  /// selects them behind it.
+  func needsAllQueries(on device: Device) -> Bool
+}
+
+extension AttentionPattern {
+  /// Some may ask alone.
+  public func needsAllQueries(on device: Device) -> Bool { false }
 }

@@ -47,10 +47,10 @@ public final class Attention: Module {
       queries: configuration.headCount, keys: configuration.keyValueHeadCount, values: configuration.keyValueHeadCount,
       size: configuration.headSize)
     let scale = 1 / Double(heads.size).squareRoot()
-    guard let rows else {
+    guard let rows, !pattern.needsAllQueries(on: x.device) else {
       let packed = try rotated(projections(x, weights: [query, key, value]), heads, rotary)
-      return try outputProjection(
-        pattern.attend(layer: layer, packed: packed, queries: nil, heads: heads, scale: scale))
+      let attended = try pattern.attend(layer: layer, packed: packed, queries: nil, heads: heads, scale: scale)
+      return try outputProjection(rows.map { rows throws(TorchError) in try attended.indexSelect(0, rows) } ?? attended)
     }
     let asked = try rotated(
       projections(x.indexSelect(0, rows), weights: [query]),

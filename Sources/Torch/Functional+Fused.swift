@@ -102,7 +102,7 @@ public struct HeadLayout: Hashable, Sendable {
     (self.queries, self.keys, self.values, self.size) = (queries, keys, values, size)
   }
 
-  fileprivate var native: ckernels_heads {
+  var native: ckernels_heads {
     ckernels_heads(query: Int64(queries), key: Int64(keys), value: Int64(values), size: Int64(size))
   }
 }

@@ -11,6 +11,8 @@ extension Operators {
       [
         attention(trees, queries: queries, keys: keys, size: size),
         someAsking(trees, queries: queries, keys: keys, size: size),
+        planned(trees, queries: queries, keys: keys, size: size),
+        refilled(trees, queries: queries, keys: keys, size: size),
       ]
     }
   }
@@ -49,7 +51,7 @@ extension Operators {
   }
 
   /// A table of who sees whom, and softmax.
-  private static func plainAttention(_ packed: Tensor, _ trees: Trees, _ heads: HeadLayout, scale: Double) throws
+  static func plainAttention(_ packed: Tensor, _ trees: Trees, _ heads: HeadLayout, scale: Double) throws
     -> Tensor
   {
     let tokens = try packed.size(0)

@@ -68,6 +68,40 @@ CTORCH_CHECKED ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorc
                                                      size_t count, ckernels_heads heads, double scale,
                                                      ctorch_tensor *out, char **error);
 
+// Room of a plan, or what trees need of it.
+typedef struct ckernels_plan_size {
+  int64_t tokens;          // of all trees together: as many always
+  int64_t key_rows;        // keys of all sequences: of prefix and chosen tail, of prefix and rejected tail
+  int64_t sequences;       // at most two a tree
+  int64_t longest_queries; // queries of a sequence
+  int64_t longest_keys;    // keys of a sequence
+} ckernels_plan_size;
+
+// The trees of a batch as sequences of a variable-length attention kernel, on a device.
+typedef struct ckernels_tree_plan_s *ckernels_plan;
+
+// What these trees need at least.
+CTORCH_CHECKED ctorch_status ckernels_tree_plan_size(const ckernels_tree *trees, size_t count, ckernels_plan_size *out,
+                                                     char **error);
+// A plan of a size, for these trees first.
+CTORCH_CHECKED ctorch_status ckernels_tree_plan(const ckernels_tree *trees, size_t count, ckernels_plan_size size,
+                                                ctorch_device device, ckernels_plan *out, char **error);
+// Other trees for the same memory, in the order of the device's current stream; the host does not wait.
+CTORCH_CHECKED ctorch_status ckernels_tree_plan_update(ckernels_plan plan, const ckernels_tree *trees, size_t count,
+                                                       char **error);
+void ckernels_tree_plan_free(ckernels_plan plan);
+
+// ckernels_tree_attention where all tokens ask, over a plan on the device of `packed`. On CUDA devices: LibTorch's flash
+// attention for float16 and bfloat16, its memory-efficient one for float32; elsewhere plain operators, sequence by
+// sequence. Gradients of keys and values are added up in a fixed order.
+CTORCH_CHECKED ctorch_status ckernels_tree_attention_planned(ctorch_tensor packed, ckernels_plan plan,
+                                                             ckernels_heads heads, double scale, ctorch_tensor *out,
+                                                             char **error);
+
+// Writes the bytes of a contiguous tensor anew, in the order of its device's current stream; the host does not wait and
+// may use its memory again at once.
+CTORCH_CHECKED ctorch_status ckernels_refill(ctorch_tensor tensor, const void *bytes, size_t count, char **error);
+
 // log softmax(hidden weightᵀ)[target], [tokens], float32 or float64. Without `keeps_logits` the backward pass computes
 // the logits again, chunk by chunk.
 CTORCH_CHECKED ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ctorch_tensor weight,

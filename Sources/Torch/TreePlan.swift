@@ -1,0 +1,106 @@
+import CKernels
+import CTorch
+
+/// Trees of a packed batch as the sequences that a variable-length attention kernel wants, on a device.
+///
+/// Prefix and chosen tail of a tree are one sequence; its rejected tail is another one, whose queries see the prefix's
+/// keys too ("prefix sharing", Wang & Hegde, 2024, arXiv:2410.20305). A plan is made once for all layers and passes of a
+/// batch. It can be filled again for another batch without moving, for a captured graph that runs again.
+public final class TreePlan {
+  /// Tokens of prefix, chosen and rejected tail.
+  public typealias Tree = (prefix: Int, chosen: Int, rejected: Int)
+
+  /// The room of a plan, or what trees need of it.
+  public struct Capacity: Hashable, Sendable {
+    /// Tokens of all trees together: the trees of a plan have as many always.
+    public var tokens: Int
+    /// Keys of all sequences together; never more than twice the tokens.
+    public var keyRows: Int
+    /// Sequences, at most two a tree.
+    public var sequences: Int
+    /// The most queries of a sequence.
+    public var longestQueries: Int
+    /// The most keys of a sequence.
+    public var longestKeys: Int
+
+    /// Room for so much.
+    public init(tokens: Int, keyRows: Int, sequences: Int, longestQueries: Int, longestKeys: Int) {
+      (self.tokens, self.keyRows, self.sequences) = (tokens, keyRows, sequences)
+      (self.longestQueries, self.longestKeys) = (longestQueries, longestKeys)
+    }
+
+    /// What trees need at least.
+    ///
+    /// - Throws: `TorchError` for negative lengths.
+    public init(for trees: [Tree]) throws(TorchError) {
+      var size = ckernels_plan_size()
+      let trees = TreePlan.native(trees)
+      try checked("TreePlan") { ckernels_tree_plan_size(trees, trees.count, &size, &$0) }
+      self.init(
+        tokens: Int(size.tokens), keyRows: Int(size.key_rows), sequences: Int(size.sequences),
+        longestQueries: Int(size.longest_queries), longestKeys: Int(size.longest_keys))
+    }
+
+    fileprivate var native: ckernels_plan_size {
+      ckernels_plan_size(
+        tokens: Int64(tokens), key_rows: Int64(keyRows), sequences: Int64(sequences),
+        longest_queries: Int64(longestQueries), longest_keys: Int64(longestKeys))
+    }
+  }
+
+  /// The room of the plan.
+  public let capacity: Capacity
+  /// Where its numbers are.
+  public let device: Device
+
+  fileprivate let handle: OpaquePointer
+
+  /// A plan for trees and, where a capacity is given, for others after them.
+  ///
+  /// - Throws: `TorchError` when the trees exceed the capacity or have fewer tokens, or memory runs out.
+  public init(_ trees: [Tree], capacity: Capacity? = nil, device: Device = .cpu) throws(TorchError) {
+    let room = if let capacity { capacity } else { try Capacity(for: trees) }
+    let trees = Self.native(trees)
+    (self.capacity, self.device) = (room, device)
+    handle = try newHandle("TreePlan") {
+      ckernels_tree_plan(trees, trees.count, room.native, device.code, &$0, &$1)
+    }
+  }
+
+  deinit { ckernels_tree_plan_free(handle) }
+
+  /// Fills the plan for other trees, in the order of the device's current stream. The host does not wait.
+  ///
+  /// - Throws: `TorchError` when the trees exceed the capacity or have fewer tokens.
+  public func update(_ trees: [Tree]) throws(TorchError) {
+    let trees = Self.native(trees)
+    try withExtendedLifetime(self) { () throws(TorchError) in
+      try checked("TreePlan.update") { ckernels_tree_plan_update(handle, trees, trees.count, &$0) }
+    }
+  }
+
+  private static func native(_ trees: [Tree]) -> [ckernels_tree] {
+    trees.map { ckernels_tree(prefix: Int64($0.prefix), chosen: Int64($0.chosen), rejected: Int64($0.rejected)) }
+  }
+}
+
+/// Attention over the trees of a plan, all of whose tokens ask.
+///
+/// On a CUDA device `float16` and `bfloat16` run through LibTorch's flash attention, whose gradient of queries is summed
+/// in any order; `float32` through its memory-efficient attention. On the CPU it is made of plain operators, for
+/// comparison: there the other `treeAttention` is the fast one.
+///
+/// - Parameters:
+///   - packed: queries, keys and values of all tokens side by side, `[tokens, heads · size]`
+///   - plan: on the same device
+/// - Returns: `[tokens, query heads · size]`
+/// - Throws: `TorchError` when shapes do not fit each other.
+public func treeAttention(
+  _ packed: Tensor, plan: TreePlan, heads: HeadLayout, scale: Double
+) throws(TorchError) -> Tensor {
+  try withExtendedLifetime((packed, plan)) { () throws(TorchError) in
+    try produce("treeAttention") {
+      ckernels_tree_attention_planned(packed.handle, plan.handle, heads.native, scale, &$0, &$1)
+    }
+  }
+}
