@@ -38,3 +38,27 @@ final class CriticalErrors {
     }
   }
 }
+
+/// Words for the numbers of errors that the driver reports, from NVIDIA's list ("Xid Errors", docs.nvidia.com/deploy/xid-errors).
+public enum CriticalError {
+  /// What a number means, as far as it is among those that a training run may meet.
+  public static func words(_ number: Int) -> String? {
+    switch number {
+    case 13: "a kernel failed (out of bounds, as a rule)"
+    case 31: "a kernel touched memory that is not its own"
+    case 43: "the GPU stopped processing"
+    case 45: "work was cleared away after an earlier error"
+    case 48, 140: "a memory error that could not be corrected"
+    case 62: "the GPU's controller halted"
+    case 63: "memory was taken out of use because of errors"
+    case 64: "memory could not be taken out of use; the GPU should be exchanged"
+    case 74: "NVLink failed"
+    case 79: "the GPU has fallen off the bus: heat, power supply or the slot"
+    case 92: "many memory errors, corrected so far"
+    case 94: "a memory error that hit one program"
+    case 95: "a memory error that may have hit any program; the GPU must be reset"
+    case 119, 120: "the GPU's system processor does not answer; the GPU must be reset"
+    default: nil
+    }
+  }
+}
