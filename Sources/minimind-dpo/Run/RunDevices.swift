@@ -58,10 +58,11 @@ final class RunDevices {
     if let reading { warn(reading) }
     var report = Report(rank: rank, reading: reading)
     guard let group else { return report }
-    // A GPU that does not answer is not the hottest.
+    // A GPU that does not answer is none of both.
     let own = [reading?.temperatureCelsius ?? -.infinity, (reading?.throttled ?? 0) > 0 ? 1 : 0]
     let all = try group.gather(own)
     report.hottest = all.indices.max { all[$0][0] < all[$1][0] }.map { ($0, all[$0][0]) }
+    if report.hottest?.celsius.isFinite == false { report.hottest = nil }
     report.throttledRanks = all.filter { $0[1] > 0 }.count
     return report
   }
