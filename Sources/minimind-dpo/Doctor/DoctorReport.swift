@@ -45,7 +45,7 @@ package struct DoctorReport: Sendable {
     case .warning: return "Ready to train, with \(count(.warning) ?? "warnings")."
     case .problem:
       let counts = [count(.problem), count(.warning)].compactMap(\.self).joined(separator: " and ")
-      return "\(counts). What the arrows say comes first."
+      return "\(counts): the arrows say what to do."
     }
   }
 

@@ -79,7 +79,7 @@ extension NetworkFacts {
     var next = list
     while let entry = next?.pointee {
       next = entry.ifa_next
-      guard let address = entry.ifa_addr, entry.ifa_flags & UInt32(IFF_UP.rawValue) != 0 else { continue }
+      guard let address = entry.ifa_addr, entry.ifa_flags & UInt32(IFF_UP) != 0 else { continue }
       let size: Int
       switch Int32(address.pointee.sa_family) {
       case AF_INET: size = MemoryLayout<sockaddr_in>.size

@@ -55,7 +55,7 @@ extension StorageFacts {
     if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
       (facts.openFiles, facts.openFilesAtMost) = (Int(clamping: limit.rlim_cur), Int(clamping: limit.rlim_max))
     }
-    if getrlimit(__rlimit_resource_t(RLIMIT_MEMLOCK.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max {
+    if getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max {
       facts.lockedMemory = Int(clamping: limit.rlim_cur)
     }
     let adapters = try? FileManager.default.contentsOfDirectory(atPath: "/sys/class/infiniband")

@@ -59,7 +59,7 @@ final class RunDevices {
     var report = Report(rank: rank, reading: reading)
     guard let group else { return report }
     // A GPU that does not answer is none of both.
-    let own = [reading?.temperatureCelsius ?? -.infinity, (reading?.throttled ?? 0) > 0 ? 1 : 0]
+    let own: [Double] = [reading?.temperatureCelsius ?? -.infinity, (reading?.throttled ?? 0) > 0 ? 1 : 0]
     let all = try group.gather(own)
     report.hottest = all.indices.max { all[$0][0] < all[$1][0] }.map { ($0, all[$0][0]) }
     if report.hottest?.celsius.isFinite == false { report.hottest = nil }
@@ -90,8 +90,8 @@ extension Job {
   var deviceOrdinal: Int? {
     let count = Runtime.cudaDeviceCount
     guard count > 0 else { return nil }
-    return try? DeviceChoice.index(
+    return try? Launcher.DeviceChoice.index(
       localRank: environment.localRank, localWorldSize: environment.localWorldSize, visibleDevices: count,
-      schedulerGivesOneEach: DeviceChoice.schedulerGivesOneEach(ProcessInfo.processInfo.environment))
+      schedulerGivesOneEach: Launcher.DeviceChoice.schedulerGivesOneEach(ProcessInfo.processInfo.environment))
   }
 }
