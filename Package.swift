@@ -132,7 +132,7 @@ let package = Package(
     .testTarget(
       name: "PreferencesTests", dependencies: ["Preferences", "Tokenization", "OrderedJSON"],
       resources: [.copy("Goldens")]),
-    .testTarget(name: "ObservabilityTests", dependencies: ["Observability", "OrderedJSON"]),
+    .testTarget(name: "ObservabilityTests", dependencies: ["Observability", "ProgramSupport", "OrderedJSON"]),
     // The launcher as a process of its own, without LibTorch.
     .executableTarget(name: "launcher-fixture", dependencies: ["Launcher"], path: "Tests/LauncherFixture"),
     .testTarget(name: "LauncherTests", dependencies: ["Launcher", "launcher-fixture", subprocess]),

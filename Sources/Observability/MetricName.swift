@@ -52,6 +52,28 @@ public enum MetricName {
   /// Most memory in use so far, in bytes: on the device where there is one, else of the process.
   public static let peakMemory = "memory/peak_bytes"
 
+  /// The rank whose GPU is the hottest.
+  public static let hottestRank = "gpu/hottest/rank"
+  /// Degrees of that GPU.
+  public static let hottestTemperature = "gpu/hottest/temperature_celsius"
+  /// How many ranks' GPUs were slowed by heat or by the hardware's own protection.
+  public static let throttledRanks = "gpu/throttled_ranks"
+
+  /// A number about the GPU of a rank, mean of the interval where nothing else is said:
+  ///
+  /// | name | |
+  /// | --- | --- |
+  /// | `activity` | part of the time, 0…1, in which any kernel ran; not how busy it kept the device |
+  /// | `memory_activity` | part of the time, 0…1, in which the device's memory was read or written |
+  /// | `sm_activity`, `tensor_activity` | busy multiprocessors and tensor cores, 0…1 (devices from Hopper on) |
+  /// | `memory_bytes`, `process_memory_bytes` | most in use, by all processes; by this one, at the end |
+  /// | `power_watts`, `power_limit_watts` | power, and how much it may be |
+  /// | `temperature_celsius` | the highest |
+  /// | `sm_clock_mhz` | clock of the multiprocessors |
+  /// | `throttled`, `power_capped` | part of the time, 0…1, slowed by heat or hardware protection; by the power limit |
+  /// | `uncorrected_errors`, `critical_errors` | memory errors since the driver was loaded; errors ("Xid") of the interval |
+  public static func device(_ rank: Int, _ name: String) -> String { "gpu/\(rank)/\(name)" }
+
   /// What stands before a metric's name when it was measured on the evaluation pairs: `eval_loss`.
   public static let evaluationPrefix = "eval_"
 }

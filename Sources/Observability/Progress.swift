@@ -27,6 +27,8 @@ public struct Progress: Hashable, Sendable {
   public var tokensPerSecond: Double?
   /// Expected seconds to the end.
   public var secondsLeft: Double?
+  /// How the GPU does, in a few words; nil without one.
+  public var device: String?
   /// Memory in use, in bytes.
   public var memoryBytes: Int?
 
@@ -85,6 +87,7 @@ public struct Progress: Hashable, Sendable {
     if let pairsPerSecond { figures.append((3, "\(HumanText.count(pairsPerSecond)) pairs/s")) }
     if let tokensPerSecond { figures.append((2, "\(HumanText.count(tokensPerSecond)) tok/s")) }
     if let secondsLeft { figures.append((6, "\(HumanText.duration(seconds: secondsLeft)) left")) }
+    if let device { figures.append((4, device)) }
     if let memoryBytes { figures.append((1, HumanText.bytes(memoryBytes))) }
     return figures
   }

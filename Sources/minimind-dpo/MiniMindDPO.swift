@@ -20,7 +20,7 @@ struct MiniMindDPO: ParsableCommand {
     version: Version.text,
     subcommands: [
       Train.self, Launch.self, Evaluate.self, InspectData.self, Convert.self, Generate.self, Chat.self, Initialize.self,
-      Report.self, Bench.self, Demo.self,
+      Report.self, Bench.self, Demo.self, Doctor.self,
     ])
 
   /// Parses, runs, and turns whatever goes wrong into a message on stderr and the exit code that design and README name.
@@ -29,7 +29,10 @@ struct MiniMindDPO: ParsableCommand {
     LoggingSystem.bootstrap { _ in ThisProcess.logHandler() }
     do {
       let arguments = Array(CommandLine.arguments.dropFirst())
-      if let (launch, worker) = LaunchOptions.extracting(from: arguments) { try Launch.start(launch + worker) }
+      // `doctor --nproc-per-node N` starts its processes itself, when it comes to them.
+      if arguments.first != Doctor._commandName, let (launch, worker) = LaunchOptions.extracting(from: arguments) {
+        try Launch.start(launch + worker)
+      }
       var command = try parseAsRoot(try CommandLineArguments.prepared(arguments))
       try command.run()
     } catch {

@@ -23,10 +23,14 @@ struct Launch: ParsableCommand {
   ///
   /// - Parameters:
   ///   - arguments: launch's own options, the command of the workers, and its options
+  ///   - environment: the launcher's, which the workers inherit
   ///   - output: where the workers' results go
+  ///   - error: where their messages go, and the launcher's own
   /// - Returns: what the process should exit with
-  static func job(_ arguments: [String], output: Int32 = STDOUT_FILENO) throws -> Int32 {
-    let environment = ProcessInfo.processInfo.environment
+  static func job(
+    _ arguments: [String], environment: [String: String] = ProcessInfo.processInfo.environment,
+    output: Int32 = STDOUT_FILENO, error: Int32 = STDERR_FILENO
+  ) throws -> Int32 {
     guard
       let options = try LaunchOptions.parse(
         arguments, environment: environment, devices: { Runtime.cudaDeviceCount })
@@ -35,11 +39,13 @@ struct Launch: ParsableCommand {
       return 0
     }
     let program = try WorkerProgram(options, commands: commands, environment: environment)
-    return Agent(options, program: program, environment: environment, stores: TorchStores(), output: output).run()
+    return Agent(
+      options, program: program, environment: environment, stores: TorchStores(), output: output, error: error
+    ).run()
   }
 
   /// What workers can be: the commands that share their work among processes.
-  private static let commands = [Train._commandName, Evaluate._commandName, Bench._commandName]
+  private static let commands = [Train._commandName, Evaluate._commandName, Bench._commandName, Doctor._commandName]
 }
 
 /// LibTorch's stores, which workers under torchrun know as well.

@@ -17,8 +17,9 @@ final class Job {
 
   /// Meets the other processes of the job, where there are any.
   ///
+  /// - Parameter patience: how many seconds the others may take to come
   /// - Throws: `Failure` for a back end that is not there
-  init(_ environment: WorkerEnvironment, _ distribution: DistributionArguments) throws {
+  init(_ environment: WorkerEnvironment, _ distribution: DistributionArguments, patience: Int = 300) throws {
     guard distribution.backend != .nccl else {
       throw Failure(
         .unavailable,
@@ -35,7 +36,7 @@ final class Job {
     signal(SIGPIPE, SIG_IGN)
     communicator = try Communicator(
       environment, device: .cpu, program: Version.number, timeout: .seconds(distribution.collectiveTimeout),
-      logger: Logger(label: "ranks"),
+      patience: patience, logger: Logger(label: "ranks"),
       state: {
         let current = activity.current
         return Heartbeat.State(phase: current.phase.rawValue, step: current.step)

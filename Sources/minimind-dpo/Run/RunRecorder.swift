@@ -22,6 +22,8 @@ final class RunRecorder: TrainingObserver {
   var peak: Double?
   /// The hosts of the ranks, in order.
   var hosts: [String] = []
+  /// Watches the GPUs; nil where nobody does.
+  var devices: RunDevices?
   /// nil on all processes of a job but the first.
   private let files: (metrics: MetricsFile, events: TensorBoardWriter)?
   private let progress = ProgressLine()
@@ -102,6 +104,7 @@ final class RunRecorder: TrainingObserver {
 
   func trainer(_ trainer: Trainer, didFinish interval: IntervalReport) throws {
     latest = interval
+    let seen = try devices?.report()
     guard files != nil else { return }
     var record = MetricsRecord(step: interval.step)
     record[MetricName.epoch] = interval.epoch
@@ -129,6 +132,7 @@ final class RunRecorder: TrainingObserver {
     }
     if interval.saving > 0 { record[MetricName.checkpointTime] = interval.saving }
     if let memory = ProcessMemory.current() { record.set(MetricName.peakMemory, to: memory.peakBytes) }
+    seen?.add(to: &record)
     try append(record)
     var state = self.state(trainer, interval.metrics, interval, step: interval.step)
     state.learningRate = interval.learningRate
@@ -218,7 +222,8 @@ final class RunRecorder: TrainingObserver {
     }
     let perStep = totals.seconds / Double(max(1, step - firstStep))
     state.secondsLeft = perStep * Double(trainer.plan.totalSteps - step)
-    state.memoryBytes = ProcessMemory.current()?.residentBytes
+    state.device = devices?.shortText
+    state.memoryBytes = devices?.memoryBytes ?? ProcessMemory.current()?.residentBytes
     return state
   }
 }

@@ -82,6 +82,7 @@ struct TrainingRun {
     }
     recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
     recorder.peak = try peak(of: policy, job)
+    recorder.devices = try RunDevices(job, ordinal: job.deviceOrdinal)
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
     let stoppedBy = try train(trainer, resuming: resumed, until: stop, recorder: recorder)
     job.activity.set(.finishing)

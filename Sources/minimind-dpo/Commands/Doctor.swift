@@ -1,0 +1,90 @@
+import ArgumentParser
+import Foundation
+import Launcher
+import Observability
+import OrderedJSON
+import Torch
+
+/// `doctor`: whether this machine can train, and what to do where it cannot.
+struct Doctor: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Looks whether this machine can train, on how much, and names the remedy for what is wrong.",
+    discussion: """
+      LibTorch, processor, memory, disk, network, GPUs with their driver, and an all-reduce between processes of this \
+      machine. Each line is ok, a warning (it works, but not well) or a problem; below the latter two stands what to do. Exit \
+      code 0 without a problem, else 69. Started in several processes (launch, torchrun, srun, mpirun), the all-reduce is \
+      theirs, over the network that training would use, and every host prints a report of its own.
+      """)
+
+  @Option(help: ArgumentHelp("Processes of the all-reduce; 1 leaves it out.", valueName: "count"))
+  var nprocPerNode = 2
+  @Flag(help: "Print one JSON object instead of lines.")
+  var json = false
+
+  func validate() throws {
+    guard (1...1024).contains(nprocPerNode) else {
+      throw ValidationError("--nproc-per-node must be from 1 to 1024.")
+    }
+  }
+
+  func run() throws {
+    let environment = ProcessInfo.processInfo.environment
+    if environment[Exchange.variable] == "exchange" { return try measureOnly(environment) }
+
+    // A broken environment is something to report, not to fail at.
+    var place: WorkerEnvironment?
+    var misplaced: Finding?
+    do {
+      place = try WorkerEnvironment(environment)
+    } catch {
+      misplaced = .problem(
+        "environment", "\(error)",
+        remedy: "where no launcher started this process, unset what is left of one: "
+          + "unset RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE MASTER_ADDR MASTER_PORT")
+    }
+    let job = place.flatMap { $0.isDistributed ? $0 : nil }
+    let printer = DoctorPrinter(asJSON: json, isQuiet: job.map { $0.localRank > 0 } ?? false)
+    printer.begin()
+    let libTorch = LibTorchFacts.gathered()
+    let devices = DeviceFacts.gathered(environment, libTorch: libTorch, libTorchCount: Runtime.cudaDeviceCount)
+    printer.show("Program and processor", [libTorch.finding] + (try ProcessorFacts.gathered(environment)).findings)
+    printer.show("GPUs", devices.findings)
+    printer.show("Memory and disk", StorageFacts.gathered(deviceCount: devices.devices.count).findings)
+    let network = NetworkFacts.gathered(environment, isStarted: job != nil, deviceCount: devices.devices.count)
+    printer.show("Network", network.findings + (misplaced.map { [$0] } ?? []))
+    if let job {
+      let finding = try exchange(in: job)
+      if job.rank == 0 || finding.verdict == .problem { printer.show("Processes", [finding]) }
+    } else if nprocPerNode > 1 {
+      printer.show("Processes", [Exchange.measured(processes: nprocPerNode, environment: environment)])
+    }
+    printer.end()
+    if printer.verdict == .problem { throw ExitCode(Failure.Code.unavailable.rawValue) }
+  }
+
+  /// What a process does that `doctor` started for the all-reduce.
+  private func measureOnly(_ environment: [String: String]) throws {
+    let job = try Job(WorkerEnvironment(environment), try DistributionArguments.parse(["--collective-timeout", "60"]))
+    try job.together {
+      guard let communicator = job.communicator else { return }
+      let exchange = try Exchange(among: communicator)
+      if job.isFirst { Output.line(exchange.json.serialized()) }
+    }
+  }
+
+  /// The all-reduce with the other processes of the job that this one belongs to.
+  private func exchange(in environment: WorkerEnvironment) throws -> Finding {
+    do {
+      let job = try Job(environment, try DistributionArguments.parse(["--collective-timeout", "120"]), patience: 60)
+      return try job.together {
+        guard let communicator = job.communicator else { return Exchange.failed("there is nobody to exchange with") }
+        return try Exchange(among: communicator).finding
+      }
+    } catch {
+      return Exchange.failed(
+        "\(Failure(error).message) (Started by \(environment.startedBy.rawValue) as rank \(environment.rank) of "
+          + "\(environment.worldSize), as the environment says; if that is left from another job, unset RANK WORLD_SIZE.)"
+      )
+    }
+  }
+}

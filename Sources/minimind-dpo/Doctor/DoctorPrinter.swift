@@ -1,0 +1,46 @@
+import Foundation
+import Observability
+import OrderedJSON
+
+/// Shows what `doctor` finds: section by section as it is found, or as one JSON object at the end.
+final class DoctorPrinter {
+  private let asJSON: Bool
+  private let isQuiet: Bool
+  private let usesColor: Bool
+  private let width: Int
+  private var report = DoctorReport()
+
+  /// - Parameter isQuiet: whether another process of this host prints
+  init(asJSON: Bool, isQuiet: Bool) {
+    (self.asJSON, self.isQuiet) = (asJSON, isQuiet)
+    let terminal = Console(descriptor: STDOUT_FILENO)
+    usesColor = terminal.usesColor
+    // Longer lines are hard to follow; where nothing breaks lines, they are still for people.
+    width = terminal.isInteractive ? min(110, max(50, terminal.width)) : 110
+  }
+
+  /// The worst that was found.
+  var verdict: Verdict { report.verdict }
+
+  func begin() {
+    line("\(Version.text) on \(SystemInfo().hostName): is this machine ready to train?\n")
+  }
+
+  func show(_ title: String, _ findings: [Finding]) {
+    let section = DoctorReport.Section(title, findings)
+    report.add(section)
+    if !findings.isEmpty { line(section.lines(width: width, usesColor: usesColor) + "\n") }
+  }
+
+  func end() {
+    if asJSON, !isQuiet {
+      Output.line(report.json(host: SystemInfo().hostName).serialized(.pretty))
+    } else {
+      line(report.summary)
+    }
+  }
+
+  private func line(_ text: String) {
+    if !asJSON, !isQuiet { Output.line(text) }
+  }
+}

@@ -1,0 +1,157 @@
+import Collectives
+import Foundation
+import Launcher
+import Observability
+import OrderedCollections
+import OrderedJSON
+import Torch
+
+/// An all-reduce between the processes of a job: whether it works, and how fast it is.
+package struct Exchange: Hashable, Sendable {
+  /// How many processes took part, on how many hosts.
+  package var processes: Int
+  package var hosts: Int
+  /// Bytes that each gave.
+  package var bytes: Int
+  /// Seconds of one exchange, the median of several.
+  package var seconds: Double
+  /// Whether every process received the sum.
+  package var isCorrect: Bool
+
+  package init(processes: Int, hosts: Int, bytes: Int, seconds: Double, isCorrect: Bool) {
+    (self.processes, self.hosts, self.bytes) = (processes, hosts, bytes)
+    (self.seconds, self.isCorrect) = (seconds, isCorrect)
+  }
+
+  /// Bytes per second that every link carries: 2 (n − 1) / n of those that a process gives (NCCL's tests call this bus
+  /// bandwidth).
+  package var busBandwidth: Double {
+    2 * Double(processes - 1) / Double(processes) * Double(bytes) / seconds
+  }
+
+  /// How it is.
+  package var finding: Finding {
+    let values: OrderedDictionary<String, JSON> = [
+      "processes": .integer(processes), "hosts": .integer(hosts), "bytes": .integer(bytes),
+      "seconds": .number(seconds), "bus_bandwidth": .number(busBandwidth),
+    ]
+    let between = "\(processes) processes on \(hosts == 1 ? "this host" : "\(hosts) hosts")"
+    guard isCorrect else {
+      return .problem(
+        "all-reduce", "an all-reduce between \(between) gave a wrong sum",
+        remedy: "the network, or the memory of a host, damages data: test both (memtest, ethtool -S) before training",
+        values)
+    }
+    let text =
+      "an all-reduce of \(HumanText.bytes(bytes)) between \(between) over Gloo: "
+      + "\(HumanText.short(seconds * 1000)) ms, bus bandwidth \(HumanText.short(busBandwidth / 1e9)) GB/s"
+    // Gigabit Ethernet carries 0.12 GB/s; the gradients of a 64 M model are 0.26 GB.
+    guard busBandwidth < 0.1e9 else { return .ok("all-reduce", text, values) }
+    return .warning(
+      "all-reduce", text,
+      remedy: hosts > 1
+        ? "the hosts are on a slow network, or GLOO_SOCKET_IFNAME should name a faster interface. Exchange gradients less often: "
+          + "--gradient-accumulation-steps" : "this machine is busy, or has fewer cores than processes", values)
+  }
+
+  /// An exchange that did not come about.
+  package static func failed(_ reason: String) -> Finding {
+    .problem(
+      "all-reduce", "an all-reduce between processes failed: \(reason)",
+      remedy:
+        "several processes cannot train here until it works. MINIMIND_DPO_LOG=debug shows which addresses they try")
+  }
+}
+
+extension Exchange {
+  /// Measures with the other processes of a job, all of which call this.
+  ///
+  /// - Throws: `TorchError` when one of them is gone
+  init(among communicator: Communicator) throws(TorchError) {
+    let group = communicator.group
+    let size = group.size
+    let expected = Float(size * (size + 1) / 2)
+    func exchange(_ count: Int) throws(TorchError) -> (seconds: Double, isCorrect: Bool) {
+      let tensor = try Tensor.full([count], Double(group.rank + 1))
+      try group.barrier()
+      let started = ContinuousClock.now
+      try group.allReduce(tensor)
+      let seconds = (ContinuousClock.now - started) / .seconds(1)
+      return (seconds, try tensor.array(Float.self).allSatisfy { $0 == expected })
+    }
+    // A sixteenth first: connections are made, and slow networks are spared what they cannot carry in seconds.
+    let small = 1 << 20
+    _ = try exchange(small)
+    let trial = try group.sum([try exchange(small).seconds])[0] / Double(size)
+    let count = trial < 0.2 ? 16 * small : small
+    var seconds: [Double] = []
+    var isCorrect = true
+    for _ in 0..<5 {
+      let round = try exchange(count)
+      seconds.append(round.seconds)
+      isCorrect = isCorrect && round.isCorrect
+    }
+    let wrong = try group.sum([isCorrect ? 0 : 1])[0]
+    self.init(
+      processes: size, hosts: Set(communicator.roster.members.map(\.machine)).count,
+      bytes: count * MemoryLayout<Float>.size, seconds: seconds.sorted()[2], isCorrect: wrong == 0)
+  }
+
+  /// As the processes that ``measured(processes:)`` starts print it.
+  var json: JSON {
+    [
+      "processes": .integer(processes), "hosts": .integer(hosts), "bytes": .integer(bytes), "seconds": .number(seconds),
+      "correct": .bool(isCorrect),
+    ]
+  }
+
+  private init?(_ json: JSON) {
+    guard let processes = json["processes"]?.int, let hosts = json["hosts"]?.int, let bytes = json["bytes"]?.int,
+      let seconds = json["seconds"]?.double, let isCorrect = json["correct"]?.bool
+    else { return nil }
+    self.init(processes: processes, hosts: hosts, bytes: bytes, seconds: seconds, isCorrect: isCorrect)
+  }
+
+  /// Set in the environment of processes that are only to measure.
+  static let variable = "MINIMIND_DPO_DOCTOR"
+
+  /// Starts so many processes of this program on this machine and lets them measure.
+  static func measured(processes: Int, environment: [String: String]) -> Finding {
+    do {
+      let (output, messages) = (try TemporaryOutput(), try TemporaryOutput())
+      // What an operator set for a job of several hosts is not for this one.
+      var own = environment.filter { !$0.key.hasPrefix("PET_") }
+      own[variable] = "exchange"
+      let code = try Launch.job(
+        ["--nnodes", "1", "--nproc-per-node", "\(processes)", Doctor._commandName], environment: own,
+        output: output.descriptor, error: messages.descriptor)
+      if code == 0, let exchange = try Exchange(JSON(parsing: output.text)) { return exchange.finding }
+      let reason = messages.text.split(separator: "\n").first { $0.contains("error: ") }
+        .map { $0.components(separatedBy: "error: ").dropFirst().joined(separator: "error: ") }
+      return failed(reason ?? "exit code \(code). \(messages.text.suffix(500))")
+    } catch {
+      return failed("\(Failure(error).message)")
+    }
+  }
+}
+
+/// A file without a name that takes what other processes print, however much, and is read when they have ended.
+private final class TemporaryOutput {
+  private let file: UnsafeMutablePointer<FILE>
+  var descriptor: Int32 { fileno(file) }
+
+  init() throws {
+    guard let file = tmpfile() else {
+      throw Failure(.cannotWrite, "no temporary file: \(String(cString: strerror(errno))). Check the space in TMPDIR.")
+    }
+    self.file = file
+  }
+
+  deinit { fclose(file) }
+
+  var text: String {
+    lseek(descriptor, 0, SEEK_SET)
+    let bytes = try? FileHandle(fileDescriptor: descriptor, closeOnDealloc: false).readToEnd()
+    return String(decoding: bytes ?? Data(), as: UTF8.self)
+  }
+}

@@ -1,0 +1,78 @@
+import Observability
+import OrderedCollections
+import OrderedJSON
+
+/// How a thing is, from the best to the worst.
+package enum Verdict: String, Comparable, CaseIterable, Sendable {
+  /// As it should be, or as well as this machine can.
+  case ok
+  /// It works, but slowly, or not in every way of running.
+  case warning
+  /// Something will not work.
+  case problem
+
+  package static func < (one: Verdict, other: Verdict) -> Bool {
+    allCases.firstIndex(of: one) ?? 0 < allCases.firstIndex(of: other) ?? 0
+  }
+}
+
+/// What `doctor` found about one thing.
+package struct Finding: Hashable, Sendable {
+  /// What was looked at, in a word or two that stay the same: `shared-memory`.
+  package let check: String
+  /// How it is.
+  package let verdict: Verdict
+  /// What was found, a sentence without its end.
+  package let text: String
+  /// What to do about it; nil where all is well.
+  package let remedy: String?
+  /// The numbers behind it, for programs.
+  package let values: OrderedDictionary<String, JSON>
+
+  /// As it should be.
+  package static func ok(_ check: String, _ text: String, _ values: OrderedDictionary<String, JSON> = [:]) -> Finding {
+    Finding(check: check, verdict: .ok, text: text, remedy: nil, values: values)
+  }
+
+  /// It works, but not well.
+  package static func warning(
+    _ check: String, _ text: String, remedy: String, _ values: OrderedDictionary<String, JSON> = [:]
+  ) -> Finding {
+    Finding(check: check, verdict: .warning, text: text, remedy: remedy, values: values)
+  }
+
+  /// It does not work.
+  package static func problem(
+    _ check: String, _ text: String, remedy: String, _ values: OrderedDictionary<String, JSON> = [:]
+  ) -> Finding {
+    Finding(check: check, verdict: .problem, text: text, remedy: remedy, values: values)
+  }
+
+  /// The finding as an object.
+  package var json: JSON {
+    var object: OrderedDictionary<String, JSON> = [
+      "check": .string(check), "verdict": .string(verdict.rawValue), "text": .string(text),
+    ]
+    if let remedy { object["remedy"] = .string(remedy) }
+    if !values.isEmpty { object["values"] = .object(values) }
+    return .object(object)
+  }
+
+  /// The finding as lines: the verdict, the text, and below it what to do.
+  ///
+  /// - Parameters:
+  ///   - width: columns that no line exceeds, words permitting
+  ///   - usesColor: whether the verdict is coloured
+  package func lines(width: Int, usesColor: Bool) -> String {
+    let indent = String(repeating: " ", count: 11)
+    func block(_ text: String, _ first: String, _ others: String) -> String {
+      let lines = HumanText.wrapped(text, width: max(30, width - others.count)).split(separator: "\n")
+      return first + lines.joined(separator: "\n" + others)
+    }
+    let color = verdict == .ok ? 32 : verdict == .warning ? 33 : 31
+    let word = verdict.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
+    let label = usesColor ? "  \u{1B}[\(color)m\(word)\u{1B}[0m" : "  " + word
+    return ([block(text, label, indent)] + (remedy.map { [block($0, indent + "→ ", indent + "  ")] } ?? []))
+      .joined(separator: "\n")
+  }
+}
