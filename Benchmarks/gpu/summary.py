@@ -78,7 +78,7 @@ def remarks(results: dict, left_out: list[str]) -> list[str]:
     tests = results.get("tests", {}).get("figures", {})
     if tests:
         skipped = ", ".join(f"{count} × {reason}" for reason, count in tests["skipped"].items())
-        lines.append(f"- Tests: {tests['passed']} passed, {tests['failed']} failed in {tests['seconds']:.0f} s: {tests['verdict'].strip('✔✘ ')} "
+        lines.append(f"- Tests: {tests['passed']} passed, {tests['failed']} failed in {tests['seconds']:.0f} s: {tests['verdict']} "
                      f"Skipped: {skipped or 'none'}"[:600])
         lines += [f"- Failed: {name}" for name in tests["failed_tests"][:6]]
     for name, entry in results.items():

@@ -20,15 +20,19 @@ def run_tests(on: Measurement, budget: Budget, limit: float, selection: str | No
     output = run([str(on.tests), *(["--filter", selection] if selection else [])], budget, limit, on.program.environment)
     lines = (output.stdout + output.stderr).splitlines()
     # Swift Testing says "Test … passed after", and at the end "Test run with … tests in … suites passed after".
-    said = [match.groups() for line in lines if (match := re.match(r"^\S+ +Test (?!run |case )(.+?) (passed|failed) after ", line))]
-    skipped = [match[1] for line in lines if (match := re.match(r"^\S+ +(?:Test|Suite) .* skipped(.*)$", line))]
-    verdict = next((line for line in reversed(lines) if "Test run with" in line and " after " in line), None)
-    failed = [name.strip('"') for name, what in said if what == "failed"]
-    if not verdict and not output.is_stopped and not said:
+    said = [match.groups() for line in lines if (match := re.match(r"\S+ +Test (?!run |case )(.+?) (passed|failed) after ", line))]
+    skipped = [match.groups() for line in lines if (match := re.match(r'\S+ +(Test|Suite) .* skipped(?:: "(.*)")?$', line))]
+    failed = [name for name, what in said if what == "failed"]
+    passed = sum(what == "passed" for _, what in said)
+    verdict = next((match for line in reversed(lines) if (match := re.search(r"Test run with (\d+) tests? .*", line))), None)
+    if verdict:
+        # The processes that tests start can write over lines of the tests; the last line counts them all.
+        passed = int(verdict[1]) - len(failed) - sum(kind == "Test" for kind, _ in skipped)
+    elif not output.is_stopped and not said:
         raise Failed(f"{output.name} ended with exit code {output.code} and ran no tests:\n" + "\n".join(lines[-15:]))
     return {
-        "code": output.code, "seconds": output.seconds, "is_whole": verdict is not None, "verdict": verdict or "stopped when its time was up",
-        "passed": sum(what == "passed" for _, what in said), "failed": len(failed), "failed_tests": failed,
-        "issues": [line for line in lines if "recorded an issue" in line][:40],
-        "skipped": dict(Counter(text.lstrip(': ').strip('"') for text in skipped)),
+        "code": output.code, "seconds": output.seconds, "is_whole": verdict is not None,
+        "verdict": verdict[0] if verdict else "stopped when its time was up.", "passed": passed, "failed": len(failed),
+        "failed_tests": failed, "issues": [line for line in lines if "recorded an issue" in line][:40],
+        "skipped": dict(Counter(reason or "no reason given" for _, reason in skipped)),
         "end": [] if output.code == 0 else lines[-30:]}
