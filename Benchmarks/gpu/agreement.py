@@ -76,7 +76,8 @@ def curves(on: Measurement, budget: Budget, figures: dict) -> None:
                 max_length=size.max_length, learning_rate=rate)
             losses[precision] = [row["loss"] for row in rows]
         if "bf16" not in losses:
-            losses["bf16"] = losses["fp32"]
+            figures["curves"][name] = losses | {"message": "a dry run has no bf16 to compare"}
+            continue
         differences = [abs(a - b) for a, b in zip(losses["bf16"], losses["fp32"], strict=True)]
         tail = max(1, len(differences) // 10)
         figures["curves"][name] = losses | {

@@ -36,6 +36,8 @@ class Peers:
     def __init__(self, folder: Path, device: str, precision: str, environment: dict[str, str], threads: int) -> None:
         self.folder, self.device, self.precision, self.environment, self.threads = folder, device, precision, environment, threads
         self.python = sys.executable
+        # Each record makes TRL wait for the device; on a GPU it is spared most of them.
+        self.trl_logging = 4 if device == "cuda" else 1
         # Why a peer cannot run, for those that cannot.
         self.missing: dict[str, str] = {}
 
@@ -80,7 +82,7 @@ class Peers:
     def command(self, name: str, work: Workload, batches: dict[int, int], warm_up: int) -> list[str]:
         """The peer's script with its arguments, without the interpreter."""
         script = "trl_dpo.py" if name == "trl" else "padded_ddp.py"
-        padding = {"padded": ["--padding", "max"], "plain": ["--padding", "longest"], "trl": ["--logging-steps", "4"]}[name]
+        padding = {"padded": ["--padding", "max"], "plain": ["--padding", "longest"], "trl": ["--logging-steps", str(self.trl_logging)]}[name]
         if name != "trl":
             padding += ["--max-length", str(work.size.max_length)]
         return [

@@ -57,7 +57,7 @@ def speed(figures: dict) -> list[str]:
         told = [f"{name} {values['mean_difference']:.2g} (largest {values['largest_difference']:.2g})"
                 for name, values in losses.items() if isinstance(values, dict)]
         lines += [f"Losses of {losses['batch']} pairs a step beside the peers', mean difference: {', '.join(told)}. "
-                  f"{len(figures['rounds'])} rounds in turns.", ""]
+                  f"Rounds in turns: {len(figures['rounds'])}.", ""]
     return lines
 
 
