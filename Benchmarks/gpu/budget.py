@@ -1,0 +1,18 @@
+"""Time that may be spent: of the whole script, of a part of it, of a command."""
+
+import time
+
+
+class Budget:
+    """So many seconds from now on."""
+
+    def __init__(self, seconds: float) -> None:
+        self.end = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self.end - time.monotonic())
+
+    def part(self, seconds: float) -> "Budget":
+        """At most so many seconds of what is left."""
+        return Budget(min(seconds, self.left))
