@@ -1,6 +1,8 @@
 #include "ctorch_cuda.h"
 #include "internal.h"
 
+#include <ATen/Context.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -19,6 +21,14 @@ void ctorch_cuda_prepare_allocator(void) {
     if (getenv(name)) return;
   }
   setenv("PYTORCH_CUDA_ALLOC_CONF", "expandable_segments:True", /*overwrite=*/0);
+}
+
+void ctorch_cuda_allow_tf32(void) {
+  try {
+    at::globalContext().setFloat32MatmulPrecision("high");
+  } catch (...) {
+    // Then products are more precise than they must be.
+  }
 }
 
 #ifdef USE_CUDA

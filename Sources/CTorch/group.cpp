@@ -2,10 +2,12 @@
 
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #ifdef USE_C10D_NCCL
+#include <c10/cuda/CUDAFunctions.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupNCCL.hpp>
 #endif
 
 #include <chrono>
+#include <cstdlib>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -22,6 +24,14 @@ void keep_freed_memory() {
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
 #endif
 }
+
+#ifdef USE_C10D_NCCL
+// The last collectives of every rank are kept, and written to files when one of them hangs.
+void record_flights() {
+  for (const char *name : {"TORCH_FR_BUFFER_SIZE", "TORCH_NCCL_TRACE_BUFFER_SIZE"}) setenv(name, "2000", 0);
+  setenv("TORCH_NCCL_DUMP_ON_TIMEOUT", "1", 0);
+}
+#endif
 
 } // namespace
 
@@ -42,14 +52,28 @@ ctorch_status ctorch_group_nccl(ctorch_store store, int rank, int size, int64_t 
                                 char **error) {
   return communicating(error, [&] {
 #ifdef USE_C10D_NCCL
+    record_flights();
     auto options = c10d::ProcessGroupNCCL::Options::create();
     options->timeout = std::chrono::milliseconds(timeout_ms);
-    *out = new ctorch_group_s{c10::make_intrusive<c10d::ProcessGroupNCCL>(store->value, rank, size, options)};
+    auto group = c10::make_intrusive<c10d::ProcessGroupNCCL>(store->value, rank, size, options);
+    // A rank that cannot be reached shows now, not in the first step.
+    const at::Device device(at::kCUDA, c10::cuda::current_device());
+    group->setBoundDeviceId(device);
+    group->eagerConnectSingleDevice(device);
+    *out = new ctorch_group_s{group};
 #else
     (void)store, (void)rank, (void)size, (void)timeout_ms, (void)out;
     TORCH_CHECK(false, "this build of the program has no NCCL; it was made with a LibTorch for the CPU alone");
 #endif
   });
+}
+
+void ctorch_group_shut_down(ctorch_group group) {
+  try {
+    group->value->shutdown();
+  } catch (...) {
+    // Whatever is left of it ends with the process.
+  }
 }
 
 void ctorch_group_free(ctorch_group group) { delete group; }

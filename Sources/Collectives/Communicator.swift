@@ -15,31 +15,33 @@ public final class Communicator {
   public let route: ProcessGroup.Route
 
   private let store: Store
+  private let timeout: Duration
   private let heartbeat: Heartbeat
   private let logger: Logger
 
   /// Meets the other processes.
   ///
   /// - Parameters:
-  ///   - device: what this process computes on
+  ///   - device: what this process computes on, for people; different on one machine where devices are
   ///   - timeout: how long a collective operation may take
   ///   - patience: how many seconds the others may take to come
   ///   - state: asked, from another thread, what this process is doing
   ///   - lost: called, on another thread, with the reason when the others are gone for good; ends the process
   /// - Throws: `CollectiveError`, `TorchError`
   public init(
-    _ environment: WorkerEnvironment, device: Device, program: String, timeout: Duration, patience: Int = 300,
+    _ environment: WorkerEnvironment, device: String, program: String, timeout: Duration, patience: Int = 300,
     logger: Logger, state: @escaping @Sendable () -> Heartbeat.State, lost: @escaping @Sendable (String) -> Void
   ) throws {
     self.environment = environment
     self.logger = logger
+    self.timeout = timeout
     let rendezvous = Rendezvous(environment: environment, logger: logger, patience: patience)
     let shared = try rendezvous.store()
     let address = environment.masterAddress.flatMap {
       NetworkRoute.localAddress(towards: $0, port: environment.masterPort ?? 0)
     }
     let own = Member.current(
-      rank: environment.rank, device: "\(device)", threads: Runtime.threadCount, program: program, address: address)
+      rank: environment.rank, device: device, threads: Runtime.threadCount, program: program, address: address)
     (roster, store) = try rendezvous.meet(own, in: shared)
     rendezvous.removePortFile()
     route = try Self.route(of: own, in: roster)
@@ -76,6 +78,24 @@ public final class Communicator {
   public var rank: Int { environment.rank }
   /// The number of processes.
   public var worldSize: Int { roster.worldSize }
+
+  /// Connects the GPUs of all ranks by NCCL. Every rank calls this, on the stream and the device that it trains on.
+  ///
+  /// - Throws: `CollectiveError` where two ranks are on one GPU, which NCCL cannot do; `TorchError`
+  public func connectGPUs() throws -> ProcessGroup {
+    var users: [String: Int] = [:]
+    for member in roster.members {
+      let gpu = "\(member.machine) \(member.device)"
+      if let other = users.updateValue(member.rank, forKey: gpu) {
+        throw CollectiveError.system(
+          """
+          ranks \(other) and \(member.rank) are both on \(member.device) of \(member.host), and NCCL wants a GPU for each. \
+          Start one process per GPU, or let them share it with --backend gloo (slower than one process).
+          """)
+      }
+    }
+    return try ProcessGroup(nccl: store.prefixed("nccl"), rank: rank, size: worldSize, timeout: timeout)
+  }
 
   /// Waits until all ranks have come here and makes sure that they say the same.
   ///

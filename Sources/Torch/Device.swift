@@ -49,6 +49,9 @@ public enum Runtime {
     set { ctorch_set_thread_count(Int32(clamping: newValue)) }
   }
 
+  /// Lets GPUs round the factors of `float32` products to TF32's 10 bits from now on.
+  public static func allowTF32() { ctorch_cuda_allow_tf32() }
+
   /// How many CUDA devices this build and this machine offer together.
   public static var cudaDeviceCount: Int { Int(ctorch_cuda_device_count()) }
 }

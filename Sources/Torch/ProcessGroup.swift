@@ -65,6 +65,9 @@ public final class ProcessGroup {
 
   deinit { ctorch_group_free(handle) }
 
+  /// Ends the connection, when all ranks have come to the end of what they have to say.
+  public func shutDown() { withExtendedLifetime(self) { ctorch_group_shut_down(handle) } }
+
   /// Replaces the tensor on every rank by the sum over all ranks.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.

@@ -45,25 +45,29 @@ public enum Arithmetic {
     return recomputing ? model.layerCount * inputs + layer + logits : model.layerCount * layer + logits
   }
 
-  /// The rate of float32 matrix products of the feed-forward network's shape, in operations per second: the best of
+  /// The rate of matrix products of the feed-forward network's shape, in operations per second: the best of
   /// several, since interruptions only slow it down.
   ///
   /// - Parameters:
   ///   - tokens: rows of the product, as many as a micro-batch has
   ///   - attempts: how many are timed
+  ///   - type: of the factors
   /// - Throws: `TorchError` when memory runs out.
   public static func measuredPeak(
-    of model: ModelConfiguration, tokens: Int, attempts: Int = 8
+    of model: ModelConfiguration, tokens: Int, attempts: Int = 8, device: Device = .cpu, type: DType = .float32
   ) throws(TorchError) -> Double {
     try withoutGrad { () throws(TorchError) in
       let generator = try Generator(seed: 1)
-      let activations = try Tensor.empty([tokens, model.hiddenSize])
-      let weight = try Tensor.empty([model.intermediateSize, model.hiddenSize])
-      try activations.fillNormal(from: generator)
-      try weight.fillNormal(from: generator)
+      func drawn(_ shape: [Int]) throws(TorchError) -> Tensor {
+        let tensor = try Tensor.empty(shape)
+        try tensor.fillNormal(from: generator)
+        return try tensor.to(type, device: device)
+      }
+      let activations = try drawn([tokens, model.hiddenSize])
+      let weight = try drawn([model.intermediateSize, model.hiddenSize])
       let operations = 2 * Double(tokens) * Double(model.hiddenSize) * Double(model.intermediateSize)
       // Enough repetitions that the clock's grain does not matter.
-      let repetitions = max(1, Int(5e9 / operations))
+      let repetitions = max(1, Int((device == .cpu ? 5e9 : 2e12) / operations))
       var best = 0.0
       for _ in 0..<attempts {
         // LibTorch's own product, and the one that training uses: what counts is the faster.
@@ -73,6 +77,7 @@ public enum Arithmetic {
             _ =
               try isTraining ? projections(activations, weights: [Weight(weight)]) : linear(activations, weight: weight)
           }
+          if device != .cpu { try CUDA.synchronize() }
           let seconds = (ContinuousClock.now - started) / .seconds(1)
           best = max(best, operations * Double(repetitions) / seconds)
         }

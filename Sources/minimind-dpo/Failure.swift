@@ -51,6 +51,7 @@ struct Failure: Error {
       self.init(
         error.isWriteFailure ? .cannotWrite : error.isMissingInput ? .missingInput : .badData, "\(error)")
     case let error as TrainingError: self.init(Self.code(for: error), "\(error)")
+    case let error as DeviceChoiceError: self.init(.unavailable, "\(error)")
     case let error as WorkerEnvironmentError: self.init(.usage, "\(error)")
     case let error as LaunchError: self.init(Code(rawValue: error.code.rawValue) ?? .internal, error.description)
     case let error as CollectiveError:

@@ -13,7 +13,7 @@ struct CommunicatorTests {
     defer { withExtendedLifetime(store) {} }
     return await asRanks(size) { rank in
       let communicator = try Communicator(
-        place(rank: rank, of: size, port: port), device: .cpu, program: "test", timeout: .seconds(2), patience: 30,
+        place(rank: rank, of: size, port: port), device: "cpu", program: "test", timeout: .seconds(2), patience: 30,
         logger: log.logger, state: { Heartbeat.State(phase: "preparing data", step: 0) }, lost: { _ in })
       if rank < delays.count { usleep(UInt32(delays[rank] * 1000)) }
       defer { try? communicator.leave() }

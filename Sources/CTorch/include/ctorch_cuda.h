@@ -19,6 +19,9 @@ int ctorch_cuda_version(void);
 // unless the environment sets up the allocator itself.
 void ctorch_cuda_prepare_allocator(void);
 
+// Float32 products may round their factors to TF32 from now on.
+void ctorch_cuda_allow_tf32(void);
+
 typedef struct ctorch_cuda_properties {
   char name[128];
   char bus_id[32]; // as "0000:3b:00.0"

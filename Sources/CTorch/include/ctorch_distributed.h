@@ -48,9 +48,11 @@ typedef struct ctorch_work_s *ctorch_work;
 CTORCH_CHECKED ctorch_status ctorch_group_gloo(ctorch_store store, int rank, int size, int64_t timeout_ms,
                                                const char *interface, const char *address, ctorch_group *out,
                                                char **error);
-// NCCL on the current CUDA device; fails in a build without CUDA.
+// NCCL on the current CUDA device, connected at once; fails in a build without CUDA.
 CTORCH_CHECKED ctorch_status ctorch_group_nccl(ctorch_store store, int rank, int size, int64_t timeout_ms,
                                                ctorch_group *out, char **error);
+// Behind the last operation, which all ranks have come to.
+void ctorch_group_shut_down(ctorch_group group);
 void ctorch_group_free(ctorch_group group);
 
 // Sums over all ranks, in place.

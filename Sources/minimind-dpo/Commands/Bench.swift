@@ -45,8 +45,7 @@ struct Bench: ParsableCommand {
       }
       return try ScalingBenchmark(self, largest: largest).run()
     }
-    try device.prepare()
-    let job = try Job(environment, distribution)
+    let job = try Job(environment, distribution, placement: device.place(sharing: distribution.backend == .gloo))
     try job.together {
       let figures = try measure(job)
       if job.isFirst { Output.line(json ? figures.json.serialized(.python) : figures.table) }
@@ -57,13 +56,14 @@ struct Bench: ParsableCommand {
   private func measure(_ job: Job) throws -> BenchFigures {
     let policy = try CausalLM(ModelConfiguration(workload.shape.json))
     try policy.initializeRandomly(seed: 42)
+    try policy.place(on: job.placement.device, multiplyingIn: job.placement.type)
     policy.recomputesLayers = workload.gradientCheckpointing
     var options = TrainingOptions()
     options.perDeviceBatchSize = workload.perDeviceTrainBatchSize
     options.accumulationSteps = workload.gradientAccumulationSteps
     options.microBatchTokens = workload.microBatchTokens?.limit
     options.findsMicroBatchTokens = workload.microBatchTokens == .auto
-    options.maxSteps = workload.steps + 1
+    options.maxSteps = workload.steps + workload.warmUpSteps
     options.cachesReference = workload.refLogps == .cache
     options.shuffles = false
     let learned = try workload.pairs(
@@ -73,9 +73,9 @@ struct Bench: ParsableCommand {
       activity: job.activity)
     let progress = ProgressLine()
     if options.cachesReference { try trainer.prepareReference() }
-    if options.findsMicroBatchTokens { _ = try trainer.findMicroBatchTokens(memory: ProcessMemory.usedAndFree) }
+    if options.findsMicroBatchTokens { _ = try trainer.findMicroBatchTokens(memory: job.placement.memory) }
     // The last step's pairs warm up, so that the measured ones are the same for any number of processes.
-    _ = try trainer.step()
+    for _ in 0..<workload.warmUpSteps { _ = try trainer.step() }
 
     var figures = BenchFigures(model: workload.shape.rawValue, processes: job.worldSize)
     figures.microBatchTokens = trainer.options.microBatchTokens
@@ -91,9 +91,11 @@ struct Bench: ParsableCommand {
     let rows = Int(figures.tokens) / workload.steps / job.worldSize
     // All at once, since processes share the machine's memory and its clock.
     try job.communicator?.group.barrier()
-    let peak = try Arithmetic.measuredPeak(of: policy.configuration, tokens: rows)
+    let peak = try Arithmetic.measuredPeak(
+      of: policy.configuration, tokens: rows, device: job.placement.device, type: job.placement.type)
     figures.peak = try job.communicator?.group.sum([peak])[0] ?? peak
-    let memory = Double(ProcessMemory.current()?.peakBytes ?? 0)
+    let memory = try Double(
+      job.placement.ordinal.map { try CUDA.memory(of: $0).peak } ?? ProcessMemory.current()?.peakBytes ?? 0)
     figures.peakMemory = try job.communicator?.group.gather([memory]).map { $0[0] } ?? [memory]
     return figures
   }
@@ -124,8 +126,10 @@ struct BenchWorkload: ParsableArguments {
       "Most tokens that run at once, whatever the number of pairs; auto measures which is fastest.",
       valueName: "tokens|auto"))
   var microBatchTokens: MicroBatchTokens?
-  @Option(help: ArgumentHelp("Steps that are measured, behind one of warm-up.", valueName: "steps"))
+  @Option(help: ArgumentHelp("Steps that are measured, behind those of warm-up.", valueName: "steps"))
   var steps = 4
+  @Option(help: ArgumentHelp("Steps before them; more on a GPU, which compiles its kernels first.", valueName: "steps"))
+  var warmUpSteps = 1
   @Flag(help: "Compute each layer again in the backward pass instead of keeping it.")
   var gradientCheckpointing = false
   @Option(help: "The reference's log-probabilities: online, or cache (computed before what is measured).")
@@ -133,10 +137,11 @@ struct BenchWorkload: ParsableArguments {
 
   func validate() throws {
     guard
-      steps >= 1, perDeviceTrainBatchSize >= 1, gradientAccumulationSteps >= 1, prefixTokens >= 1, tailTokens >= 1
+      steps >= 1, warmUpSteps >= 1, perDeviceTrainBatchSize >= 1, gradientAccumulationSteps >= 1, prefixTokens >= 1,
+      tailTokens >= 1
     else {
       throw ValidationError(
-        "--steps, --per-device-train-batch-size, --gradient-accumulation-steps, --prefix-tokens and --tail-tokens must be "
+        "--steps, --warm-up-steps, --per-device-train-batch-size, --gradient-accumulation-steps, --prefix-tokens and --tail-tokens must be "
           + "at least 1.")
     }
     guard (trainData == nil) == (tokenizer == nil) else {
@@ -144,11 +149,11 @@ struct BenchWorkload: ParsableArguments {
     }
   }
 
-  /// The pairs of all steps: those that are measured, and before them a step's to warm up.
+  /// The pairs of all steps: those that are measured, and before them the last step's, again and again, to warm up.
   func pairs(vocabulary: Int, processes: Int, options: PairArguments) throws -> [TokenizedPair] {
     let step = processes * perDeviceTrainBatchSize * gradientAccumulationSteps
     let measured = try trainData == nil ? madeUp(step * steps, vocabulary: vocabulary) : read(step * steps, options)
-    return Array(measured.suffix(step)) + measured
+    return Array(repeating: measured.suffix(step), count: warmUpSteps).flatMap(\.self) + measured
   }
 
   private func read(_ count: Int, _ options: PairArguments) throws -> [TokenizedPair] {

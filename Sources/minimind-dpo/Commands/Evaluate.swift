@@ -49,8 +49,9 @@ struct Evaluate: ParsableCommand {
   }
 
   func run() throws {
-    try device.prepare()
-    let job = try Job(WorkerEnvironment(ProcessInfo.processInfo.environment), distribution)
+    let placement = try device.place(sharing: distribution.backend == .gloo)
+    let job = try Job(
+      WorkerEnvironment(ProcessInfo.processInfo.environment), distribution, placement: placement)
     try job.together {
       let sums = try measure(job)
       if job.isFirst { report(sums) }
@@ -81,6 +82,7 @@ struct Evaluate: ParsableCommand {
         "evaluation pairs": usable.contentHash, "model": policy.contentHash(),
         "reference model": reference.contentHash(), "beta": "\(beta)", "label-smoothing": "\(labelSmoothing)",
       ], about: "inputs")
+    for model in [policy, reference] { try model.place(on: job.placement.device, multiplyingIn: job.placement.type) }
     job.activity.set(.evaluating)
     let line = ProgressLine()
     defer { line.finish() }

@@ -42,8 +42,9 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "As MiniMind's train_dpo.py has them") var miniMind: MiniMindArguments
 
   mutating func run() throws {
-    try device.prepare()
-    try TrainingRun(self).run()
+    let placement = try device.place(
+      sharing: distribution.backend == .gloo, preferring: miniMind.dtype.flatMap { DType(rawValue: $0.rawValue) })
+    try TrainingRun(self, placement: placement).run()
   }
 }
 

@@ -51,9 +51,9 @@ struct MiniMindArguments: ParsableArguments {
   }
 
   /// What options that mean nothing here stand for, in a line each.
-  var remarks: [String] {
+  func remarks(onGPU: Bool) -> [String] {
     var lines: [String] = []
-    if let dtype, dtype != .float32 {
+    if let dtype, dtype != .float32, !onGPU {
       lines.append("--dtype \(dtype.rawValue): on a CPU MiniMind computes in float32, and so does this run")
     }
     if let numWorkers {

@@ -89,27 +89,40 @@ struct DeviceArguments: ParsableArguments {
   @Option(help: "Where to compute: auto, cpu or cuda; MiniMind's cuda:0 is taken as cuda.")
   var device = DeviceChoice.auto
 
+  @Option(
+    help: ArgumentHelp(
+      """
+      Type of matrix products: fp32, bf16, fp16, or auto (bf16 on GPUs that have it, else fp32). Weights, sums and the \
+      optimizer stay in float32.
+      """))
+  var precision = PrecisionChoice.auto
+  @Flag(help: "The same as --precision bf16.")
+  var bf16 = false
+  @Flag(help: "The same as --precision fp16; the loss is scaled so that gradients stay within its range.")
+  var fp16 = false
+  @Flag(help: "Let GPUs round the factors of float32 products to 10 bits, which is faster.")
+  var tf32 = false
+
   @Option(help: ArgumentHelp("CPU threads; without, all cores this process may use.", valueName: "count"))
   var threads: Int?
 
   func validate() throws {
     if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+    if [bf16, fp16, precision != .auto].count(where: \.self) > 1 {
+      throw ValidationError("--precision, --bf16 and --fp16 say the same: give one of them.")
+    }
   }
 
-  /// Takes the threads, and refuses a device that is not there.
+  /// Takes the threads, for commands that compute on the CPU whatever there is.
   func prepare() throws {
     if device == .cuda {
-      throw Failure(
-        .unavailable,
-        Runtime.cudaDeviceCount == 0
-          ? "--device cuda: LibTorch \(Runtime.version) sees no CUDA device here, and this version computes on the CPU only. "
-            + "Use --device cpu."
-          : "--device cuda: this version computes on the CPU only. Use --device cpu.")
+      throw Failure(.unavailable, "--device cuda: this command computes on the CPU only. Use --device cpu.")
     }
-    // OMP_NUM_THREADS is the user's word; LibTorch has obeyed it already.
     if let threads { Runtime.threadCount = threads }
   }
 }
+
+extension PrecisionChoice: ExpressibleByArgument {}
 
 /// What `--device` may name.
 enum DeviceChoice: String, ExpressibleByArgument, CaseIterable {

@@ -14,28 +14,38 @@ final class Job {
   let communicator: Communicator?
   /// What this process is doing.
   let activity: Activity
+  /// Where this process computes.
+  let placement: Placement
+  /// Carries gradients between GPUs; nil where `communicator` does.
+  private let gradients: ProcessGroup?
 
   /// Meets the other processes of the job, where there are any.
   ///
   /// - Parameter patience: how many seconds the others may take to come
   /// - Throws: `Failure` for a back end that is not there
-  init(_ environment: WorkerEnvironment, _ distribution: DistributionArguments, patience: Int = 300) throws {
-    guard distribution.backend != .nccl else {
+  init(
+    _ environment: WorkerEnvironment, _ distribution: DistributionArguments, placement: Placement = Placement(),
+    patience: Int = 300
+  ) throws {
+    let isOnGPU = placement.device != .cpu
+    guard distribution.backend != .nccl || isOnGPU else {
       throw Failure(
-        .unavailable,
-        "--backend nccl: NCCL connects GPUs, and this version computes on the CPU only. Use --backend gloo or auto.")
+        .unavailable, "--backend nccl: NCCL connects GPUs, and this run is on the CPU. Use --backend gloo or auto.")
     }
+    self.placement = placement
     let activity = Activity()
     self.environment = environment
     self.activity = activity
     guard environment.isDistributed else {
       communicator = nil
+      gradients = nil
       return
     }
     // Gloo writes to the sockets of ranks that are gone; it is to hear of it rather than die without a word.
     signal(SIGPIPE, SIG_IGN)
     communicator = try Communicator(
-      environment, device: .cpu, program: Version.number, timeout: .seconds(distribution.collectiveTimeout),
+      environment, device: placement.description, program: Version.number,
+      timeout: .seconds(distribution.collectiveTimeout),
       patience: patience, logger: Logger(label: "ranks"),
       state: {
         let current = activity.current
@@ -45,6 +55,7 @@ final class Job {
         // The thread that trains may be blocked for good in a collective operation.
         Failure(.unavailable, "\(reason). Rank \(environment.rank) stops.").leave(environment)
       })
+    gradients = isOnGPU && distribution.backend != .gloo ? try communicator?.connectGPUs() : nil
   }
 
   /// Whether this process writes files and messages.
@@ -54,7 +65,7 @@ final class Job {
 
   /// The groups that the trainer works with.
   func ranks(zeroStage: Int = 0) -> Ranks? {
-    communicator.map { Ranks(control: $0.group, shardsOptimizer: zeroStage > 0) }
+    communicator.map { Ranks(control: $0.group, gradients: gradients, shardsOptimizer: zeroStage > 0) }
   }
 
   /// Runs the body; a failure of communication in it becomes one that names the ranks that are gone.
@@ -62,6 +73,7 @@ final class Job {
     do {
       let result = try body()
       try communicator?.leave()
+      gradients?.shutDown()
       return result
     } catch let error as TorchError where error.kind == .communication || error.kind == .timeout {
       guard let communicator else { throw error }

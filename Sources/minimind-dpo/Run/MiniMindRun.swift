@@ -37,7 +37,7 @@ final class MiniMindRun {
         lines.append("  (MiniMind's own \(theirs) is not read: its order of the pairs is another)")
       }
     }
-    return lines + command.miniMind.remarks
+    return lines + command.miniMind.remarks(onGPU: policy.device != .cpu)
   }
 
   /// Writes the weights as MiniMind's scripts read them; at any moment the file is the old one or the new one.

@@ -18,8 +18,14 @@ struct RunBanner {
     let configuration = trainer.policy.configuration
     return
       "model: \(HumanText.count(Double(configuration.parameterCount))) parameters, \(configuration.layerCount) layers of "
-      + "\(configuration.hiddenSize), float32 on cpu with \(threads(Runtime.threadCount))"
+      + "\(configuration.hiddenSize), \(precision) on \(job.placement.description)"
+      + (job.placement.ordinal == nil ? " with \(threads(Runtime.threadCount))" : "")
       + (job.communicator == nil ? "" : " in each process")
+  }
+
+  private var precision: String {
+    let type = trainer.policy.productType
+    return type == .float32 ? "float32" : "products in \(type.rawValue), the rest in float32,"
   }
 
   /// Answers whether the run is really distributed: who takes part, and over what they speak.

@@ -84,14 +84,3 @@ final class RunDevices {
     uncorrectedErrors = errors
   }
 }
-
-extension Job {
-  /// The GPU of this process, as CUDA numbers those that it sees; nil where LibTorch sees none.
-  var deviceOrdinal: Int? {
-    let count = Runtime.cudaDeviceCount
-    guard count > 0 else { return nil }
-    return try? Launcher.DeviceChoice.index(
-      localRank: environment.localRank, localWorldSize: environment.localWorldSize, visibleDevices: count,
-      schedulerGivesOneEach: Launcher.DeviceChoice.schedulerGivesOneEach(ProcessInfo.processInfo.environment))
-  }
-}

@@ -79,6 +79,11 @@ struct ScalingBenchmark {
       "--backend", bench.distribution.backend.rawValue, "--collective-timeout",
       "\(bench.distribution.collectiveTimeout)",
     ]
+    arguments += ["--device", bench.device.device.rawValue]
+    if bench.device.precision != .auto { arguments += ["--precision", bench.device.precision.rawValue] }
+    if bench.device.bf16 { arguments.append("--bf16") }
+    if bench.device.fp16 { arguments.append("--fp16") }
+    if bench.device.tf32 { arguments.append("--tf32") }
     if bench.pairs.skipBadLines { arguments.append("--skip-bad-lines") }
     if let cache = bench.pairs.tokenCache { arguments += ["--token-cache", cache] }
     arguments += ["--gradient-accumulation-steps", "\(workload.gradientAccumulationSteps)"]

@@ -16,10 +16,12 @@ import Training
 struct TrainingRun {
   private let command: Train
   private let environment: WorkerEnvironment
+  private let placement: Placement
   private let logger = Logger(label: "train")
 
-  init(_ command: Train) throws {
+  init(_ command: Train, placement: Placement) throws {
     self.command = command
+    self.placement = placement
     environment = try WorkerEnvironment(ProcessInfo.processInfo.environment)
   }
 
@@ -28,7 +30,7 @@ struct TrainingRun {
     let folder =
       environment.rank == 0 ? try RunFolder(location, existing: existing == .overwrite ? .resume : existing) : nil
     do {
-      let job = try Job(environment, command.distribution)
+      let job = try Job(environment, command.distribution, placement: placement)
       try job.together { try run(in: folder, of: job) }
     } catch {
       folder?.removeIfUnused()
@@ -59,6 +61,7 @@ struct TrainingRun {
       ], about: "inputs")
 
     policy.recomputesLayers = command.optimization.gradientCheckpointing
+    for model in [policy, reference] { try model.place(on: placement.device, multiplyingIn: placement.type) }
     let trainer = try Trainer(
       policy: policy, reference: reference, pairs: usable, options: trainingOptions,
       ranks: job.ranks(zeroStage: command.optimization.zeroStage), activity: job.activity)
@@ -82,7 +85,7 @@ struct TrainingRun {
     }
     recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
     recorder.peak = try peak(of: policy, job)
-    recorder.devices = try RunDevices(job, ordinal: job.deviceOrdinal)
+    recorder.devices = try RunDevices(job, ordinal: placement.ordinal)
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
     let stoppedBy = try train(trainer, resuming: resumed, until: stop, recorder: recorder)
     job.activity.set(.finishing)
@@ -150,6 +153,7 @@ struct TrainingRun {
     // By its bytes: hosts have copies of it, written at different times.
     let program = Training.contentHash(ofFile: Program.location)
     var facts = ["program": Version.number, "program file": program ?? "unknown", "LibTorch": Runtime.version]
+    facts["precision"] = placement.type.rawValue
     for (name, value) in RunConfiguration.options(of: command) where !RunConfiguration.mayDiffer.contains(name) {
       facts["--" + name] = value?.description
     }
@@ -195,7 +199,9 @@ struct TrainingRun {
   /// What must not change when a run is continued.
   private func identity(_ pairs: [TokenizedPair], trainer: Trainer) -> [String: String] {
     let options = command.optimization
-    return [
+    // Runs of earlier versions, all in float32, do not name it.
+    let precision = placement.type == .float32 ? [:] : ["precision": placement.type.rawValue]
+    return precision.merging([
       "pairs": pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(!options.noShuffle)",
       "global batch": "\(trainer.plan.globalBatchSize)", "steps": "\(trainer.plan.totalSteps)",
       "learning-rate": "\(options.learningRate)", "lr-scheduler-type": options.lrSchedulerType.rawValue,
@@ -204,7 +210,7 @@ struct TrainingRun {
       "loss-type": options.lossType.rawValue, "label-smoothing": "\(options.labelSmoothing)",
       "weight-decay": "\(options.weightDecay)", "max-grad-norm": "\(options.maxGradNorm)",
       "adam": "\(options.adamBeta1) \(options.adamBeta2) \(options.adamEpsilon)",
-    ]
+    ]) { known, _ in known }
   }
 
   private func resume(
@@ -237,13 +243,14 @@ struct TrainingRun {
   private func peak(of policy: CausalLM, _ job: Job) throws -> Double {
     try job.communicator?.group.barrier()
     // A rough number soon: it is divided by, not optimised for.
-    let own = try Arithmetic.measuredPeak(of: policy.configuration, tokens: 1024, attempts: 3)
+    let own = try Arithmetic.measuredPeak(
+      of: policy.configuration, tokens: 1024, attempts: 3, device: placement.device, type: placement.type)
     return try job.communicator?.group.sum([own])[0] ?? own
   }
 
   private func findMicroBatchTokens(_ trainer: Trainer) throws(TorchError) {
     if trainer.options.microBatchTokens == nil { logger.info("micro-batches: measuring which size is fastest") }
-    let trials = try trainer.findMicroBatchTokens(memory: ProcessMemory.usedAndFree)
+    let trials = try trainer.findMicroBatchTokens(memory: placement.memory)
     let found = trainer.options.microBatchTokens.map { HumanText.grouped($0) } ?? "any number of"
     let measured = trials.map {
       "\(HumanText.grouped($0.limit)): \(HumanText.short($0.tokensPerSecond)) tokens/s"
