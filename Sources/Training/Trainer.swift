@@ -101,10 +101,11 @@ public final class Trainer {
     return report
   }
 
-  /// The same, but the step that is reported may be the one before: `finish()` reports the last one.
+  /// The same, but on a GPU the step that is reported is the one before: `finish()` reports the last one.
   ///
   /// - Returns: nil where there is nothing to report yet
-  func advance(stops: () -> Bool) throws -> StepReport? {
+  /// - Throws: what `step(stops:)` throws.
+  public func advance(stops: () -> Bool = { false }) throws -> StepReport? {
     var watch = Stopwatch()
     let step = completedSteps + 1
     var computed = try compute(step, &watch)
@@ -149,7 +150,9 @@ public final class Trainer {
   }
 
   /// Reports the last step, where that is still to be done.
-  func finish() throws -> StepReport? {
+  ///
+  /// - Throws: what `step(stops:)` throws.
+  public func finish() throws -> StepReport? {
     guard let last = pending else { return nil }
     pending = nil
     let values = try last.numbers.array()
@@ -371,6 +374,11 @@ public final class Trainer {
     let cursor = StepCursor(next: first + 1, last: plan.totalSteps)
     batches = Prefetcher { cursor.advance().map(maker.batches(ofStep:)) }
     return maker.batches(ofStep: first)
+  }
+
+  /// Begins with another loss scale, for tests of how it finds its size.
+  package func setLossScale(_ factor: Double) throws(TorchError) {
+    try update.lossScale?.resume(factor: factor, steps: 0)
   }
 
   /// Goes on behind another step, with weights and moments that the caller has put in place.

@@ -79,14 +79,17 @@ struct Bench: ParsableCommand {
 
     var figures = BenchFigures(model: workload.shape.rawValue, processes: job.worldSize)
     figures.microBatchTokens = trainer.options.microBatchTokens
-    for step in 1...workload.steps {
-      let report = try trainer.step()
-      if job.isFirst { progress.update(Progress(task: "bench", done: step, total: workload.steps)) }
+    func take(_ report: StepReport) {
       figures.add(report)
       let batch = TreeBatch(trainer.plan.pairs(ofStep: report.step).map { learned[$0] })
       figures.operations += Arithmetic.training(
         batch, of: policy.configuration, onlineReference: !options.cachesReference)
     }
+    for step in 1...workload.steps {
+      if let report = try trainer.advance() { take(report) }
+      if job.isFirst { progress.update(Progress(task: "bench", done: step, total: workload.steps)) }
+    }
+    if let last = try trainer.finish() { take(last) }
     progress.finish()
     let rows = Int(figures.tokens) / workload.steps / job.worldSize
     // All at once, since processes share the machine's memory and its clock.
