@@ -7,7 +7,7 @@
 #ifdef USE_CUDA
 
 #include "cuda/names.cuh"
-#include "nvrtc.h"
+#include "kernel_compiler.h"
 
 #include <c10/cuda/CUDAMacros.h>
 #include <c10/cuda/CUDAStream.h>

@@ -16,7 +16,7 @@ import sys
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "Sources/CKernels/cuda"
 ENTRY = "kernels.cuh"
-# Those of Sources/CKernels/nvrtc.cpp; the last makes the compiler tell registers.
+# Those of Sources/CKernels/kernel_compiler.cpp; the last makes the compiler tell registers.
 OPTIONS = ["-std=c++17"]
 REPORT = "--ptxas-options=-v"
 

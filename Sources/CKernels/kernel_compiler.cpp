@@ -1,6 +1,6 @@
 #ifdef USE_CUDA
 
-#include "nvrtc.h"
+#include "kernel_compiler.h"
 
 #include "cuda_source.h"
 #include "image_cache.h"
