@@ -7,6 +7,8 @@
 
 #include "../../../Sources/CKernels/cuda/arguments.cuh"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -62,6 +64,12 @@ typedef enum EmulatedMistake {
   emulated_two_barriers,
 } EmulatedMistake;
 char *emulate_mistake(EmulatedMachine machine, EmulatedMistake mistake, float *out);
+
+// The kernels' cache on disk, Sources/CKernels/image_cache.h. Paths and bytes that are returned are to be freed.
+char *image_cache_folder(void); // or null
+char *image_cache_path(const char *folder, const char *key);
+bool image_cache_write(const char *folder, const char *key, const void *image, size_t size);
+void *image_cache_read(const char *folder, const char *key, size_t *size); // or null
 
 #ifdef __cplusplus
 }
