@@ -132,7 +132,7 @@ private:
 
   void add(const std::string &name) {
     CUfunction function = nullptr;
-    driver().check(driver().function(&function, module, ("ckernels_" + name).c_str()), "the kernel " + name);
+    driver().check(driver().function(&function, module, ("cuda_" + name).c_str()), "the kernel " + name);
     // The driver brings a kernel to the device when it is first asked about, which must not be during a capture.
     int registers = 0;
     driver().check(driver().function_attribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, function), "the kernel " + name);

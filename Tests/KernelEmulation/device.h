@@ -70,6 +70,7 @@ inline unsigned short f16_of_float(float x) {
   const unsigned short sign = std::signbit(x) ? 0x8000 : 0;
   if (x != x) return 0x7fff;
   const float size = std::fabs(x);
+  if (size == 0) return sign;
   // Half a step above the largest number, 65504, everything is infinite.
   if (size >= 65520) return sign | 0x7c00;
   // In units of the last place at its size, rounded to the even one of two neighbours; a carry enters the exponent.

@@ -25,7 +25,7 @@ struct Kernel {
 #define KERNEL(name, Arguments, threads, ...)                                                                          \
   {#name,                                                                                                              \
    {sizeof(Arguments), threads, [](const void *arguments) {                                                            \
-      ckernels::entries::ckernels_##name(*static_cast<const Arguments *>(arguments));                                  \
+      ckernels::entries::cuda_##name(*static_cast<const Arguments *>(arguments));                                  \
     }}},
 const std::map<std::string, Kernel> kernels = {CKERNELS_ALL(KERNEL)};
 #undef KERNEL
@@ -76,10 +76,11 @@ Element element_of(EmulatedElement element) {
   return Element::f32;
 }
 
-// Tests run on several threads; the shared memory is there once.
+// Tests run on several threads; the shared memory, and the fibers, are there once.
+std::mutex running;
+
 template <typename Body> char *emulate(EmulatedMachine machine, Body body) {
-  static std::mutex mutex;
-  std::lock_guard<std::mutex> lock(mutex);
+  std::lock_guard<std::mutex> lock(running);
   EmulatedCPU cpu(machine);
   body(cpu);
   return cpu.failure.empty() ? nullptr : strdup(cpu.failure.c_str());

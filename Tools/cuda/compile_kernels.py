@@ -107,6 +107,8 @@ def main():
     headers = {path.name: path.read_bytes() for path in sorted(FOLDER.glob("*.cuh")) if path.name != ENTRY}
     print(f"NVRTC {compiler.version()}, {len(headers) + 1} files of {FOLDER.name}/")
     failures, compiled, table = [], [], {}
+    carried = (FOLDER.parent / "cuda_source.cpp").read_text()
+    failures += [f"cuda_source.cpp does not carry {name}" for name in headers if f'{{"{name}", ' not in carried]
     for arch in options.arch:
         if arch not in known:
             print(f"{arch}: this NVRTC does not know it; left out")

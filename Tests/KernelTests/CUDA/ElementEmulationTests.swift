@@ -7,7 +7,7 @@ import Torch
 struct ElementEmulationTests {
   /// All numbers of a type of 16 bits, by their bits.
   static func allNumbers(_ dtype: DType) throws -> Tensor {
-    try (0..<UInt16.max).map { $0 }.withUnsafeBytes { bytes in
+    try Array(0..<UInt16.max).withUnsafeBytes { bytes in
       // Without 0xffff, which stands for unwritten memory.
       Result { try Tensor(bytes: bytes, shape: [Int(UInt16.max)], dtype: dtype) }
     }.get()
@@ -19,11 +19,10 @@ struct ElementEmulationTests {
     // A number of the low type ends in 16 (13) zero bits in float32; ties lie in the middle between two.
     let places = dtype == .bfloat16 ? 16 : 13
     let exact = try Self.allNumbers(dtype).to(.float32).array(Float.self).map(\.bitPattern)
-    let offsets: [UInt32] = [
-      0, 1, (1 << (places - 1)) - 1, 1 << (places - 1), (1 << (places - 1)) + 1, (1 << places) - 1,
-    ]
-    let values =
-      exact.flatMap { bits in offsets.map { Float(bitPattern: bits &+ $0) } } + [3e-8, 2.9e-8, 6e-8, 65519.9, 65520]
+    let tie = UInt32(1) << (places - 1)
+    let offsets: [UInt32] = [0, 1, tie - 1, tie, tie + 1, 2 * tie - 1]
+    var values: [Float] = [3e-8, 2.9e-8, 6e-8, 65519.9, 65520]
+    for bits in exact { values += offsets.map { Float(bitPattern: bits &+ $0) } }
     let from = try Tensor(values)
     let expected = try from.to(dtype)
     let (given, to) = (try Memory(from, offset: 0), Memory([values.count], dtype, offset: 0))

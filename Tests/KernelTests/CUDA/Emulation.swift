@@ -92,11 +92,12 @@ extension DType {
     }
   }
 
-  /// How far a result may be off, of its largest element: float32 arithmetic, and one rounding at the end.
+  /// How far a result may be off, of its largest element: float32 arithmetic, and one rounding at the end, by half of a
+  /// unit in the last place.
   var tolerance: Double {
     switch self {
-    case .bfloat16: 1.0 / 256 / 2 + 2e-5
-    case .float16: 1.0 / 2048 / 2 + 2e-5
+    case .bfloat16: 1.0 / 256 + 2e-5
+    case .float16: 1.0 / 2048 + 2e-5
     default: 2e-5
     }
   }

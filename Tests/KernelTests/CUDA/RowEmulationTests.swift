@@ -132,7 +132,8 @@ struct RowEmulationTests {
         logit_gradients: gradients.raw, rows: 6, words: Int32(words))
       expectDone(emulate_log_probability_backward(setting.machine, emulated_f32, emulated_f32, &backward))
       let sums = try gradients.written().sum(1).array(Float.self)
-      for row in [0, 1, 3] { #expect(abs(sums[row]) < 1e-4) }
+      // A logarithm of 16,000 is kept in float32, in steps of 0.001.
+      for (row, tolerance) in [(0, Float(1e-3)), (1, 1e-5), (3, 1e-5)] { #expect(abs(sums[row]) < tolerance) }
       #expect(sums[2].isNaN && abs(sums[4] + 1) < 1e-4 && abs(sums[5] + 1) < 1e-4)
     }
   }
