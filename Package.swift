@@ -99,9 +99,13 @@ let package = Package(
       cxxSettings: cxxSettings, linkerSettings: linkerSettings),
     .target(
       // It shares CTorch's headers as files: as a module, C++20 would want them built before.
-      name: "CKernels", exclude: hasLibTorch ? ["without_libtorch.cpp", "row_kernels.inc"] : [],
+      name: "CKernels", exclude: hasLibTorch ? ["without_libtorch.cpp", "row_kernels.inc", "cuda"] : [],
       sources: hasLibTorch ? nil : ["without_libtorch.cpp"],
-      cxxSettings: cxxSettings + [.headerSearchPath("../CTorch"), .headerSearchPath("../CTorch/include")],
+      cxxSettings: cxxSettings + [
+        .headerSearchPath("../CTorch"), .headerSearchPath("../CTorch/include"),
+        // The kernels that NVRTC compiles: their text becomes part of the library.
+        .headerSearchPath("cuda"),
+      ],
       linkerSettings: linkerSettings),
     .target(name: "Torch", dependencies: ["CTorch", "CKernels"]),
     .target(name: "Collectives", dependencies: ["Launcher", "Torch", logging]),
@@ -136,7 +140,10 @@ let package = Package(
     // The launcher as a process of its own, without LibTorch.
     .executableTarget(name: "launcher-fixture", dependencies: ["Launcher"], path: "Tests/LauncherFixture"),
     .testTarget(name: "LauncherTests", dependencies: ["Launcher", "launcher-fixture", subprocess]),
-    .testTarget(name: "KernelTests", dependencies: ["Torch"]),
+    .testTarget(name: "KernelTests", dependencies: ["Torch", "KernelEmulation"]),
+    // The CUDA kernels' own text, compiled for the CPU.
+    .target(
+      name: "KernelEmulation", path: "Tests/KernelEmulation", cxxSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
     .testTarget(name: "TorchTests", dependencies: ["Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Torch", "OrderedJSON"], resources: [.copy("Goldens")]),

@@ -1,0 +1,46 @@
+// The norm of all gradients, and what follows from it, without the host.
+#pragma once
+
+#include "arguments.cuh"
+#include "reduce.cuh"
+#include "values.cuh"
+
+namespace ckernels {
+
+// A thread sums a few hundred squares in float32, what goes beyond in float64. As with PyTorch's norm, a gradient beyond
+// 1.8e19 counts as infinite.
+__device__ __forceinline__ void sum_of_squares(const SquaresArguments &a) {
+  __shared__ double parts[32];
+  const bool aligned = is_aligned(0, a.x);
+  const long long stride = 4ll * blockDim.x * gridDim.x;
+  float sum = 0;
+  for (long long first = 4ll * (static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x); first < a.count;
+       first += stride) {
+    const Values<4> x = load<4>(a.x, first, a.count, aligned);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) sum += x.at[i] * x.at[i];
+  }
+  const double total = block_sum(static_cast<double>(sum), parts);
+  if (threadIdx.x == 0) a.partials[blockIdx.x] = total;
+}
+
+__device__ __forceinline__ void add_squares(const SquaresSumArguments &a) {
+  __shared__ double parts[32];
+  double sum = 0;
+  for (long long i = threadIdx.x; i < a.count; i += blockDim.x) sum += a.partials[i];
+  sum = block_sum(sum, parts);
+  if (threadIdx.x == 0) *a.sum = sum;
+}
+
+// PyTorch's clip_grad_norm_: the 1e-6 keeps a norm of 0 from dividing.
+__device__ __forceinline__ void clip_factor(const ClipArguments &a) {
+  const double sum = *a.sum_of_squares, unscaled = 1 / (a.loss_scale ? static_cast<double>(*a.loss_scale) : 1);
+  const double norm = sqrt(sum) * unscaled;
+  const bool is_finite = sum <= 1.7976931348623157e308;
+  const double clipped = a.maximum > 0 ? fmin(1., a.maximum / (norm + 1e-6)) : 1;
+  *a.norm = static_cast<float>(norm);
+  *a.factor = is_finite ? static_cast<float>(clipped * unscaled) : 0.f;
+  *a.found_inf = is_finite ? 0.f : 1.f;
+}
+
+} // namespace ckernels

@@ -1,0 +1,32 @@
+// Threads of a block as fibers, which give way where they wait for each other.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace emulation {
+
+struct Dimension {
+  unsigned x;
+};
+
+// Where the running fiber is.
+struct Place {
+  Dimension thread, block, threads, blocks;
+};
+extern Place current;
+
+enum class Order { ascending, descending, shuffled };
+
+// Runs `kernel` for all threads of all blocks; `prepare` before each block. Returns what went wrong, or nothing. One launch
+// at a time.
+std::string run(unsigned blocks, unsigned threads, Order order, const std::function<void()> &prepare,
+                const std::function<void()> &kernel);
+
+// Waits for all threads of the block.
+void barrier(const char *file, int line);
+// The bits that the lane `distance` away gave, once all lanes have come.
+uint64_t shuffle_xor(unsigned mask, uint64_t bits, int distance, const char *file, int line);
+
+} // namespace emulation

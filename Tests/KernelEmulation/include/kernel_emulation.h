@@ -1,0 +1,76 @@
+// The CUDA kernels of Sources/CKernels/cuda, compiled for the CPU and run there: each thread of a block is a fiber, and
+// blocks run one after another. It shows whether the kernels' arithmetic, indices, barriers and launches are right; not
+// whether NVRTC takes the text (Tools/cuda/compile_kernels.py does), nor how fast it is.
+//
+// All functions return null, or a text, to be freed, that says what the kernel did that a device would not survive.
+#pragma once
+
+#include "../../../Sources/CKernels/cuda/arguments.cuh"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum EmulatedElement { emulated_f32, emulated_bf16, emulated_f16 } EmulatedElement;
+
+// In which order the threads of a block, and the blocks, get their turns. What is right gives the same in each; what lacks
+// a barrier does not.
+typedef enum EmulatedOrder { emulated_ascending, emulated_descending, emulated_shuffled } EmulatedOrder;
+
+typedef struct EmulatedMachine {
+  int multiprocessors; // decides how many blocks some kernels get
+  EmulatedOrder order;
+} EmulatedMachine;
+
+// The operations of Sources/CKernels/cuda_launches.h.
+char *emulate_rms_norm(EmulatedMachine machine, EmulatedElement delta, EmulatedElement normed,
+                       const RMSNormArguments *arguments);
+int64_t emulated_rms_norm_backward_blocks(EmulatedMachine machine, int64_t rows, int size);
+char *emulate_rms_norm_backward(EmulatedMachine machine, EmulatedElement delta, EmulatedElement normed,
+                                const RMSNormBackwardArguments *arguments, float *weight_gradient);
+char *emulate_rotate(EmulatedMachine machine, EmulatedElement element, const RotateArguments *arguments);
+int64_t emulated_rotate_backward_blocks(EmulatedMachine machine, int64_t tokens, int heads, int size);
+char *emulate_rotate_backward(EmulatedMachine machine, EmulatedElement element,
+                              const RotateBackwardArguments *arguments, float *query_weight_gradient,
+                              float *key_weight_gradient);
+char *emulate_swiglu(EmulatedMachine machine, EmulatedElement element, const SwiGLUArguments *arguments);
+char *emulate_swiglu_backward(EmulatedMachine machine, EmulatedElement element, const SwiGLUArguments *arguments);
+char *emulate_log_probability(EmulatedMachine machine, EmulatedElement logits,
+                              const LogProbabilityArguments *arguments);
+char *emulate_log_probability_backward(EmulatedMachine machine, EmulatedElement logits, EmulatedElement gradients,
+                                       const LogProbabilityBackwardArguments *arguments);
+char *emulate_embedding(EmulatedMachine machine, const EmbeddingArguments *arguments);
+char *emulate_embedding_backward(EmulatedMachine machine, const EmbeddingArguments *arguments);
+int64_t emulated_squares_blocks(EmulatedMachine machine, int64_t count);
+char *emulate_sum_of_squares(EmulatedMachine machine, const SquaresArguments *arguments);
+char *emulate_add_squares(EmulatedMachine machine, const SquaresSumArguments *arguments);
+char *emulate_clip_factor(EmulatedMachine machine, const ClipArguments *arguments);
+char *emulate_advance_step(EmulatedMachine machine, const StepArguments *arguments);
+char *emulate_adamw(EmulatedMachine machine, EmulatedElement low, const AdamWArguments *arguments);
+char *emulate_cast(EmulatedMachine machine, EmulatedElement low, const CastArguments *arguments);
+
+// Kernels with a mistake each, which the emulation must notice: no barrier between writing and reading shared memory; a
+// barrier that some threads do not reach; a shuffle that some lanes do not reach; threads at two barriers at once.
+// `out` is [64].
+typedef enum EmulatedMistake {
+  emulated_no_mistake,
+  emulated_missing_barrier,
+  emulated_divergent_barrier,
+  emulated_divergent_shuffle,
+  emulated_two_barriers,
+} EmulatedMistake;
+char *emulate_mistake(EmulatedMachine machine, EmulatedMistake mistake, float *out);
+
+// The kernels' cache on disk, Sources/CKernels/image_cache.h. Paths and bytes that are returned are to be freed.
+char *image_cache_folder(void); // or null
+char *image_cache_path(const char *folder, const char *key);
+bool image_cache_write(const char *folder, const char *key, const void *image, size_t size);
+void *image_cache_read(const char *folder, const char *key, size_t *size); // or null
+
+#ifdef __cplusplus
+}
+#endif
