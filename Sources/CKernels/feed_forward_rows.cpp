@@ -1,4 +1,5 @@
 #include "feed_forward_rows.h"
+#include "cuda_kernels.h"
 #include "kernel.h"
 #include "row_kernels.h"
 
@@ -8,8 +9,21 @@
 using namespace ckernels;
 using at::Tensor;
 
+namespace {
+
+bool fits_device(const Tensor &rows) {
+  return rows.is_cuda() && rows.scalar_type() != at::kDouble && cuda::available(rows.device());
+}
+
+} // namespace
+
 Tensor ckernels::swiglu(const Tensor &gate_up) {
   const int64_t rows = gate_up.size(0), size = gate_up.size(1) / 2;
+  if (fits_device(gate_up)) {
+    Tensor product = at::empty({rows, size}, gate_up.options());
+    cuda::swiglu(gate_up, product);
+    return product;
+  }
   if (!is_native({gate_up})) {
     const Tensor gate = gate_up.narrow(1, 0, size).to(at::kFloat), up = gate_up.narrow(1, size, size).to(at::kFloat);
     return gate.mul(at::sigmoid(gate)).mul(up).to(gate_up.scalar_type());
@@ -26,6 +40,11 @@ Tensor ckernels::swiglu(const Tensor &gate_up) {
 
 Tensor ckernels::swiglu_backward(const Tensor &gate_up, Tensor &product) {
   const int64_t rows = gate_up.size(0), size = gate_up.size(1) / 2;
+  if (fits_device(gate_up)) {
+    Tensor at_gate_up = at::empty_like(gate_up);
+    cuda::swiglu_backward(gate_up, product, product, at_gate_up);
+    return at_gate_up;
+  }
   if (!is_native({gate_up, product})) {
     const Tensor gate = gate_up.narrow(1, 0, size).to(at::kFloat), up = gate_up.narrow(1, size, size).to(at::kFloat);
     const Tensor incoming = product.to(at::kFloat), sigmoid = at::sigmoid(gate), silu = gate.mul(sigmoid);

@@ -1,4 +1,5 @@
 // log p(target) from hidden states, without a table of log-probabilities.
+#include "cuda_kernels.h"
 #include "kernel.h"
 #include "linear_product.h"
 #include "row_kernels.h"
@@ -21,8 +22,13 @@ template <typename Body> void each_chunk(int64_t rows, int64_t words, Body body)
   for (int64_t chunk = 0; chunk < chunks; ++chunk) body(rows * chunk / chunks, rows * (chunk + 1) / chunks);
 }
 
+bool fits_device(const Tensor &logits) {
+  return logits.is_cuda() && logits.scalar_type() == at::kFloat && cuda::available(logits.device());
+}
+
 // Logits to log-probabilities of the targets and the logarithms of the sums of exponentials.
 void log_probabilities(const Tensor &logits, const Tensor &targets, Tensor &out, Tensor &log_sum) {
+  if (fits_device(logits)) return cuda::log_probability(logits, targets, out, log_sum);
   if (!is_native({logits})) {
     log_sum.copy_(at::logsumexp(logits, 1));
     out.copy_(logits.gather(1, targets.unsqueeze(1)).squeeze(1).sub(log_sum));
@@ -41,6 +47,7 @@ void log_probabilities(const Tensor &logits, const Tensor &targets, Tensor &out,
 // The gradients at the logits, in their type; may overwrite them.
 void log_probabilities_backward(const Tensor &logits, const Tensor &targets, const Tensor &log_sum,
                                 const Tensor &gradients, Tensor &at_logits) {
+  if (fits_device(logits)) return cuda::log_probability_backward(logits, targets, log_sum, gradients, at_logits);
   if (!is_native({logits})) {
     at_logits.copy_(logits.sub(log_sum.unsqueeze(1)).exp_().mul_(gradients.neg().unsqueeze(1)));
     at_logits.scatter_add_(1, targets.unsqueeze(1), gradients.unsqueeze(1));
@@ -95,7 +102,10 @@ struct LogProbability : torch::autograd::Function<LogProbability> {
       const int64_t count = last - first;
       const Tensor states = h.narrow(0, first, count);
       const Tensor logits = kept.defined() ? kept.narrow(0, first, count) : wide_linear_product(states, factor);
-      Tensor at_logits = kept.defined() ? at::empty_like(logits) : logits;
+      // A CUDA kernel writes them in the type of the products that follow.
+      Tensor at_logits = fits_device(logits)  ? at::empty(logits.sizes(), h.options())
+                         : kept.defined() ? at::empty_like(logits)
+                                          : logits;
       log_probabilities_backward(logits, targets.narrow(0, first, count), log_sum.narrow(0, first, count),
                                  incoming.narrow(0, first, count), at_logits);
       at_logits = at_logits.to(h.scalar_type());

@@ -1,4 +1,5 @@
 // Root mean square layer normalisation (Zhang & Sennrich, 2019, arXiv:1910.07467), with the addition before it.
+#include "cuda_kernels.h"
 #include "kernel.h"
 #include "row_kernels.h"
 
@@ -66,6 +67,54 @@ struct RMSNorm : torch::autograd::Function<RMSNorm> {
   }
 };
 
+// The same by a CUDA kernel. The stream of sums is float32; what is added to it and the norm may be of 16 bits.
+struct DeviceRMSNorm : torch::autograd::Function<DeviceRMSNorm> {
+  static variable_list forward(AutogradContext *context, const Tensor &input, const std::optional<Tensor> &delta,
+                               const Tensor &weight, double epsilon, at::ScalarType type) {
+    const Tensor x = input.contiguous(), d = delta ? delta->contiguous() : Tensor();
+    Tensor sum = d.defined() ? at::empty_like(x) : Tensor(), normed = at::empty(x.sizes(), x.options().dtype(type));
+    Tensor scale = at::empty({x.size(0)}, x.options());
+    cuda::rms_norm(x, d, weight, epsilon, sum, normed, scale);
+    context->save_for_backward({d.defined() ? sum : x, weight, scale});
+    context->saved_data["delta"] = d.defined() ? static_cast<int64_t>(d.scalar_type()) : int64_t(-1);
+    context->set_materialize_grads(false);
+    return d.defined() ? variable_list{sum, normed} : variable_list{normed};
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const int64_t type = context->saved_data["delta"].toInt();
+    const bool sums = type >= 0;
+    const Tensor &into_sum = sums ? gradients[0] : Tensor(), &into_normed = gradients[sums ? 1 : 0];
+    if (!into_normed.defined()) return {into_sum, sums ? into_sum : Tensor(), {}, {}, {}};
+    const auto saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &weight = saved[1], &scale = saved[2];
+    const Tensor passing = into_sum.defined() ? into_sum.contiguous() : Tensor();
+    const bool learns = context->needs_input_grad(sums ? 2 : 1);
+    Tensor gradient = at::empty_like(x), delta_gradient = sums ? gradient : Tensor(), copy;
+    if (sums && type != static_cast<int64_t>(at::kFloat)) {
+      copy = delta_gradient = at::empty(x.sizes(), x.options().dtype(static_cast<at::ScalarType>(type)));
+    }
+    Tensor partials =
+        learns ? at::empty({cuda::rms_norm_partials(x.device(), x.size(0), x.size(1)), x.size(1)}, x.options())
+               : Tensor();
+    auto run = [&](const Tensor &total) {
+      cuda::rms_norm_backward(x, weight, scale, into_normed.contiguous(), passing, gradient, copy, partials, total);
+    };
+    Tensor weight_gradient;
+    if (learns) {
+      weight_gradient = accumulate(weight, run);
+    } else {
+      run(Tensor());
+    }
+    return {gradient, delta_gradient, weight_gradient, {}, {}};
+  }
+};
+
+bool fits_device(const Tensor &x, const Tensor &weight) {
+  return x.is_cuda() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
+         weight.is_contiguous() && x.size(1) <= 8192 && cuda::available(x.device());
+}
+
 } // namespace
 
 ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tensor delta, ctorch_tensor weight, double epsilon,
@@ -77,6 +126,12 @@ ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tensor delta, ctorch
                 " do not fit a norm of ", w.sizes());
     TORCH_CHECK(!d.defined() || d.sizes() == x.sizes(), "rows ", x.sizes(), " and what is added to them, ", d.sizes(),
                 ", differ in shape");
+    if (fits_device(x, w)) {
+      variable_list result = DeviceRMSNorm::apply(x, given(d), w, epsilon, wanted);
+      *normed = ctorch::handle(result.back());
+      *sum = d.defined() ? ctorch::handle(result.front()) : nullptr;
+      return;
+    }
     if (!is_native({x, d, w}) || wanted != x.scalar_type()) {
       // A sum of float32 and a type of 16 bits is float32.
       Tensor total = d.defined() ? x.add(d) : x;

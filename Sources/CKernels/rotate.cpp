@@ -1,4 +1,5 @@
 // Norm of each head (Qwen3's) and rotary positions (Su et al., 2021, arXiv:2104.09864) of queries and keys in one pass.
+#include "cuda_kernels.h"
 #include "kernel.h"
 #include "row_kernels.h"
 
@@ -99,6 +100,52 @@ struct Rotate : torch::autograd::Function<Rotate> {
   }
 };
 
+// The same by a CUDA kernel, for rows of any type; norms and tables are float32.
+struct DeviceRotate : torch::autograd::Function<DeviceRotate> {
+  static Tensor forward(AutogradContext *context, const Tensor &packed, const std::optional<Tensor> &query_norm,
+                        const std::optional<Tensor> &key_norm, const Tensor &cosines, const Tensor &sines,
+                        const ckernels_heads &heads, double epsilon) {
+    const Tensor query_weight = query_norm.value_or(Tensor()), key_weight = key_norm.value_or(Tensor());
+    const Tensor x = packed.contiguous(), c = cosines.contiguous(), s = sines.contiguous();
+    const bool norms = query_weight.defined() || key_weight.defined();
+    Tensor out = at::empty_like(x);
+    Tensor scale = norms ? at::empty({x.size(0), heads.query + heads.key}, c.options()) : Tensor();
+    cuda::rotate(x, query_weight, key_weight, c, s, {heads.query, heads.key, heads.value, heads.size}, epsilon, out,
+                 scale);
+    context->save_for_backward({norms ? x : Tensor(), query_weight, key_weight, c, s, scale});
+    context->saved_data["heads"] = std::vector<int64_t>{heads.query, heads.key, heads.value, heads.size};
+    return out;
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &query_weight = saved[1], &key_weight = saved[2], &c = saved[3], &s = saved[4];
+    const Tensor &scale = saved[5], incoming = gradients[0].contiguous();
+    const ckernels_heads all = unpack(context);
+    const cuda::Heads heads{all.query, all.key, all.value, all.size};
+    const bool learns[2] = {query_weight.defined() && context->needs_input_grad(1),
+                            key_weight.defined() && context->needs_input_grad(query_weight.defined() ? 2 : 1)};
+    Tensor gradient = at::empty_like(incoming), partials, result[2], totals[2];
+    if (learns[0] || learns[1]) {
+      partials = at::empty({cuda::rotate_partials(incoming.device(), incoming.size(0), heads), 2, all.size}, c.options());
+    }
+    for (int kind : {0, 1}) {
+      if (!learns[kind]) continue;
+      const Tensor &weight = kind == 0 ? query_weight : key_weight;
+      totals[kind] = gradient_in_place(weight);
+      if (!totals[kind].defined()) totals[kind] = result[kind] = at::zeros_like(weight);
+    }
+    cuda::rotate_backward(x, query_weight, key_weight, c, s, scale, heads, incoming, gradient, partials, totals[0],
+                          totals[1]);
+    return {gradient, result[0], result[1], {}, {}, {}, {}};
+  }
+};
+
+bool fits_device(const Tensor &x, const Tensor &tables, const ckernels_heads &heads) {
+  return x.is_cuda() && tables.scalar_type() == at::kFloat && heads.size <= 512 && x.scalar_type() != at::kDouble &&
+         cuda::available(x.device());
+}
+
 Tensor rotate_plainly(const Tensor &x, const Tensor &cosines, const Tensor &sines) {
   const int64_t half = x.size(2) / 2;
   const Tensor first = x.narrow(2, 0, half), second = x.narrow(2, half, half);
@@ -124,6 +171,7 @@ ctorch_status ckernels_rotate(ctorch_tensor packed, ctorch_tensor query_weight, 
       TORCH_CHECK(!weight.defined() || (weight.dim() == 1 && weight.size(0) == heads.size && weight.is_contiguous()),
                   "heads of ", heads.size, " do not fit a norm of ", weight.sizes());
     }
+    if (fits_device(x, c, heads)) return DeviceRotate::apply(x, given(q), given(k), c, s, heads, epsilon);
     if (is_native({x, q, k, c, s})) return Rotate::apply(x, given(q), given(k), c, s, heads, epsilon);
     std::vector<Tensor> parts;
     each_kind(heads, q, k, [&](int64_t first, int64_t count, const Tensor &weight, int) {
