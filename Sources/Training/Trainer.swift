@@ -183,14 +183,19 @@ public final class Trainer {
     var computed = Computed(
       sums: try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device), shrunkTo: shrunkTo)
     let factor = try update.lossFactor(pairsOfStep: batches.pairCount)
+    var isExchanging = false
     for (place, batch) in batches.packed.enumerated() {
-      let isLast = place == batches.packed.count - 1
-      computed.shortage = try accumulate(batch, isLast: isLast, factor, into: computed.sums, &watch)
+      if place == batches.packed.count - 1 {
+        try update.expectLastBackward()
+        isExchanging = true
+      }
+      computed.shortage = try accumulate(batch, factor, into: computed.sums, &watch)
       if computed.shortage != nil { break }
       computed.operations += Arithmetic.training(
         batch, of: policy.configuration, onlineReference: !options.cachesReference)
     }
-    if batches.packed.isEmpty { try update.expectLastBackward() }
+    // Also where there was nothing to compute, or no memory for it: the others wait for this process's part.
+    if !isExchanging { try update.expectLastBackward() }
     activity.set(.exchangingGradients)
     computed.exchange = try update.finishExchange()
     return computed
@@ -200,11 +205,10 @@ public final class Trainer {
   ///
   /// - Returns: nil, unless there was no memory for it
   private func accumulate(
-    _ batch: TreeBatch, isLast: Bool, _ factor: Tensor, into sums: Tensor, _ watch: inout Stopwatch
+    _ batch: TreeBatch, _ factor: Tensor, into sums: Tensor, _ watch: inout Stopwatch
   ) throws -> MemoryShortage? {
     do {
       if let error = failure(batch) { throw error }
-      if isLast { try update.expectLastBackward() }
       try sums.addInPlace(accumulateGradients(batch, lossFactor: factor, &watch))
       return nil
     } catch let error as TorchError where error.kind == .outOfMemory {
