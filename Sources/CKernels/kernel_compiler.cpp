@@ -54,7 +54,7 @@ private:
     if (void *handle = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL)) {
       handles.push_back(handle);
     } else if (const char *words = dlerror()) {
-      failure = words;
+      failure += std::string(failure.empty() ? "" : "; ") + words;
     }
   }
 

@@ -47,7 +47,10 @@ struct Block {
     give_way();
   }
 
-  void run(const std::vector<unsigned> &order);
+  bool is_ready(unsigned number) const { return fibers[number].state == State::ready; }
+
+  // Threads get their turns in an order, `at_once` of them as far as they come before the next ones.
+  void run(const std::vector<unsigned> &order, size_t at_once);
   void start(unsigned number);
   void release_barrier();
 };
@@ -70,17 +73,22 @@ void Block::start(unsigned number) {
   fiber.state = State::ready;
 }
 
-void Block::run(const std::vector<unsigned> &order) {
+void Block::run(const std::vector<unsigned> &order, size_t at_once) {
   if (fibers.size() < count) fibers.resize(count);
   for (unsigned i = 0; i < count; ++i) start(i);
   while (failure.empty()) {
     bool moved = false;
-    for (unsigned number : order) {
-      if (fibers[number].state != State::ready) continue;
-      moved = true;
-      current.thread.x = number;
-      swapcontext(&scheduler, &fibers[number].context);
-      if (!failure.empty()) return;
+    for (size_t first = 0; first < order.size(); first += at_once) {
+      const size_t last = std::min(order.size(), first + at_once);
+      while (std::any_of(order.begin() + first, order.begin() + last, [&](unsigned i) { return is_ready(i); })) {
+        moved = true;
+        for (size_t i = first; i < last; ++i) {
+          if (!is_ready(order[i])) continue;
+          current.thread.x = order[i];
+          swapcontext(&scheduler, &fibers[order[i]].context);
+          if (!failure.empty()) return;
+        }
+      }
     }
     if (moved) continue;
     const auto begin = fibers.begin(), end = begin + count;
@@ -161,7 +169,8 @@ std::string run(unsigned blocks, unsigned threads, Order order, const std::funct
   for (unsigned number : turns(blocks)) {
     current.block.x = number;
     prepare();
-    block.run(turns(threads));
+    // In order, a warp comes as far as it can before another moves: as far ahead as threads may be without a barrier.
+    block.run(turns(threads), order == Order::shuffled ? threads : 32);
     if (!block.failure.empty()) return "block " + std::to_string(number) + ": " + block.failure;
   }
   return {};
