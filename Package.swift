@@ -29,6 +29,11 @@ let hasCUDA =
     cudaIncludes.contains { FileManager.default.fileExists(atPath: $0 + "/" + header) }
   }
 
+// Clang writes the names of some templates differently since version 18. Libraries before 2.13 need the ways of 17.
+let versionHeader =
+  (try? String(contentsOfFile: libtorch + "/include/torch/headeronly/version.h", encoding: .utf8)) ?? ""
+let namesAsBefore = ["11", "12"].contains { versionHeader.contains("#define TORCH_VERSION_MINOR \($0)\n") }
+
 let cxxSettings: [CXXSetting] =
   [
     .define("USE_C10D_GLOO"),
@@ -39,6 +44,7 @@ let cxxSettings: [CXXSetting] =
       "-Wall", "-Wextra",
     ]),
   ]
+  + (namesAsBefore ? [.unsafeFlags(["-fclang-abi-compat=17"])] : [])
   + (hasCUDA
     ? [
       .define("USE_CUDA"), .define("USE_C10D_NCCL"),
@@ -56,7 +62,7 @@ let linkerSettings: [LinkerSetting] = [
         ? [
           // What NVIDIA's libraries need of each other is not there where a program is only built.
           "-Xlinker", "--allow-shlib-undefined", "-lc10_cuda", "-ltorch_cuda",
-          "-L\(cudaRuntime?.folder ?? "")", "-l:\(cudaRuntime?.name ?? "")",
+          "-Xlinker", "\(cudaRuntime?.folder ?? "")/\(cudaRuntime?.name ?? "")",
         ] : [])
       + ["-Xlinker", "--as-needed", "-lm"])
 ]
