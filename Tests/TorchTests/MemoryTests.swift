@@ -1,12 +1,12 @@
 import Testing
 import Torch
 
-/// One tensor left behind in each round would be 250 MB; other tests run meanwhile.
-private let bound = 128 << 20
+/// One tensor left behind in each round would be 750 MB; other tests run meanwhile, and take memory of the same process.
+private let bound = 512 << 20
 
 @Suite struct `Memory of tensors` {
   @Test(.enabled(if: OwnedMemory.resident() != nil, "the system has no /proc/self/statm"))
-  func `does not grow over 40,000 operations, with and without graphs, nor over errors`() throws {
+  func `does not grow over 120,000 operations, with and without graphs, nor over errors`() throws {
     let count = 16 << 10  // 64 KB each
     let weight = try Tensor.ones([count])
     try weight.setRequiresGrad(true)
@@ -28,7 +28,7 @@ private let bound = 128 << 20
 
     for _ in 0..<100 { try round() }
     let before = try #require(OwnedMemory.resident())
-    for _ in 0..<4_000 { try round() }  // more than ten operations each
+    for _ in 0..<12_000 { try round() }  // more than ten operations each
     let after = try #require(OwnedMemory.resident())
     #expect(after - before < bound, "\((after - before) >> 20) MB more than before")
   }
