@@ -28,7 +28,7 @@ build: libtorch
 
 test: libtorch lint
 	@Tools/build_tests
-	swift test -c release --skip-build --disable-xctest
+	@Tools/run_tests
 
 lint:
 	swift format lint --strict --parallel -r $(SOURCES)

@@ -50,6 +50,10 @@ struct ctorch_stream_s {
 struct ctorch_event_s {
   at::cuda::CUDAEvent value{cudaEventDefault}; // with timing
 };
+struct ctorch_pool_s {
+  c10::DeviceIndex device;
+  c10::MempoolId_t id;
+};
 struct ctorch_graph_s {
   at::cuda::CUDAGraph value{/*keep_graph=*/true};
   c10::MempoolId_t pool{0, 0};
@@ -158,10 +162,43 @@ ctorch_status ctorch_event_milliseconds(ctorch_event start, ctorch_event end, do
 
 void ctorch_event_free(ctorch_event event) { delete event; }
 
-ctorch_status ctorch_graph_new(ctorch_graph sharing, ctorch_graph *out, char **error) {
+// A pool is gone when it was released as often as it was begun.
+ctorch_status ctorch_pool_new(int32_t device, ctorch_pool *out, char **error) {
+  return guarded(error, [&] {
+    auto pool = std::make_unique<ctorch_pool_s>(ctorch_pool_s{index_of(device), at::cuda::graph_pool_handle()});
+    Allocator::beginAllocateToPool(pool->device, pool->id, [](cudaStream_t) { return false; });
+    Allocator::endAllocateToPool(pool->device, pool->id);
+    *out = pool.release();
+  });
+}
+
+ctorch_status ctorch_pool_begin(ctorch_pool pool, char **error) {
+  return guarded(error, [&] {
+    const cudaStream_t own = c10::cuda::getCurrentCUDAStream(pool->device);
+    Allocator::beginAllocateToPool(pool->device, pool->id, [own](cudaStream_t stream) { return stream == own; });
+  });
+}
+
+ctorch_status ctorch_pool_end(ctorch_pool pool, char **error) {
+  return guarded(error, [&] {
+    Allocator::endAllocateToPool(pool->device, pool->id);
+    Allocator::releasePool(pool->device, pool->id);
+  });
+}
+
+void ctorch_pool_free(ctorch_pool pool) {
+  try {
+    Allocator::releasePool(pool->device, pool->id);
+  } catch (...) {
+    // Nobody can use the memory then, and nobody can be told.
+  }
+  delete pool;
+}
+
+ctorch_status ctorch_graph_new(ctorch_pool pool, ctorch_graph *out, char **error) {
   return guarded(error, [&] {
     auto graph = std::make_unique<ctorch_graph_s>();
-    graph->pool = sharing ? sharing->pool : at::cuda::graph_pool_handle();
+    graph->pool = pool ? pool->id : at::cuda::graph_pool_handle();
     *out = graph.release();
   });
 }
@@ -224,7 +261,11 @@ ctorch_status ctorch_event_milliseconds(ctorch_event, ctorch_event, double *, ch
   return without_cuda(error);
 }
 void ctorch_event_free(ctorch_event) {}
-ctorch_status ctorch_graph_new(ctorch_graph, ctorch_graph *, char **error) { return without_cuda(error); }
+ctorch_status ctorch_pool_new(int32_t, ctorch_pool *, char **error) { return without_cuda(error); }
+ctorch_status ctorch_pool_begin(ctorch_pool, char **error) { return without_cuda(error); }
+ctorch_status ctorch_pool_end(ctorch_pool, char **error) { return without_cuda(error); }
+void ctorch_pool_free(ctorch_pool) {}
+ctorch_status ctorch_graph_new(ctorch_pool, ctorch_graph *, char **error) { return without_cuda(error); }
 ctorch_status ctorch_graph_begin(ctorch_graph, char **error) { return without_cuda(error); }
 ctorch_status ctorch_graph_end(ctorch_graph, char **error) { return without_cuda(error); }
 ctorch_status ctorch_graph_replay(ctorch_graph, char **error) { return without_cuda(error); }

@@ -5,23 +5,19 @@
 // own in every step. Here the buckets are slices of the flat gradient buffer that clipping and optimizer work on, and a
 // rank without a micro-batch takes part with its zeros.
 #include "distributed.h"
+#include "exchange.h"
 
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 
-#include <chrono>
 #include <functional>
 #include <utility>
 
 using namespace ctorch;
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 // Runs behind the node that accumulates a variable's gradient, once per backward pass.
 class AccumulationHook : public torch::autograd::FunctionPostHook {
@@ -61,23 +57,47 @@ struct ctorch_reducer_s {
   std::vector<Bucket> buckets;
   // An accumulator lives only as long as somebody holds it, and its hooks with it.
   std::vector<std::pair<Accumulator, uintptr_t>> hooks;
-  bool armed = false;
-  size_t next = 0; // the first bucket that has not been sent
-  Clock::time_point first_sent;
+  // What happens to buckets that the backward pass completes.
+  enum class Pass { ordinary, sends, marks } pass = Pass::ordinary;
+  size_t next = 0; // the first bucket that has not been sent or marked
+  std::unique_ptr<ctorch_exchange_s> exchange;
+  BucketMarks marks;
+
+  void expect(Pass expected) {
+    for (auto &bucket : buckets) {
+      bucket.missing = bucket.variables;
+      bucket.work.reset();
+    }
+    next = 0;
+    pass = expected;
+  }
 
   void gradient_is_ready(ctorch_bucket_range reached) {
-    if (!armed) return;
+    if (pass == Pass::ordinary) return;
     for (size_t bucket = reached.first; bucket <= reached.last; ++bucket) {
       // A bucket that was counted twice has left without a part of its gradients.
       TORCH_CHECK(buckets[bucket].missing > 0, "a backward pass completed a gradient of bucket ", bucket, " twice");
       --buckets[bucket].missing;
     }
     // All ranks must send in the same order, whatever the order in which their gradients come.
-    while (next < buckets.size() && buckets[next].missing == 0) send(next++);
+    while (next < buckets.size() && buckets[next].missing == 0) complete(next++);
   }
 
+  // Also of those that the backward pass has not reached.
+  void complete_all() {
+    while (next < buckets.size()) complete(next++);
+    pass = Pass::ordinary;
+  }
+
+  void complete(size_t index) { pass == Pass::marks ? marks.record(index) : send(index); }
+
+  c10::Device device() const { return buckets.front().all.device(); }
+
   void send(size_t index) {
-    if (index == 0) first_sent = Clock::now();
+    if (index == 0) {
+      exchange = std::make_unique<ctorch_exchange_s>(device().is_cuda());
+      exchange->take(ctorch_exchange_s::began);
+    }
     Bucket &bucket = buckets[index];
     c10::AutoGradMode no_grad(false);
     if (bucket.shards) {
@@ -122,29 +142,52 @@ ctorch_status ctorch_reducer_new(ctorch_group group, ctorch_tensor gradients, co
 }
 
 ctorch_status ctorch_reducer_arm(ctorch_reducer reducer, char **error) {
+  return guarded(error, [&] { reducer->expect(ctorch_reducer_s::Pass::sends); });
+}
+
+ctorch_status ctorch_reducer_mark(ctorch_reducer reducer, char **error) {
+  return guarded(error, [&] { reducer->expect(ctorch_reducer_s::Pass::marks); });
+}
+
+ctorch_status ctorch_reducer_marked(ctorch_reducer reducer, char **error) {
   return guarded(error, [&] {
-    for (auto &bucket : reducer->buckets) {
-      bucket.missing = bucket.variables;
-      bucket.work.reset();
-    }
-    reducer->next = 0;
-    reducer->armed = true;
+    if (reducer->pass == ctorch_reducer_s::Pass::marks) reducer->complete_all();
   });
 }
 
-ctorch_status ctorch_reducer_finish(ctorch_reducer reducer, ctorch_exchange_times *times, char **error) {
+ctorch_status ctorch_reducer_send_marked(ctorch_reducer reducer, char **error) {
   return communicating(error, [&] {
-    const auto computed = Clock::now();
-    reducer->armed = false;
-    while (reducer->next < reducer->buckets.size()) reducer->send(reducer->next++);
+    reducer->expect(ctorch_reducer_s::Pass::ordinary);
+    reducer->marks.follow(reducer->device(), reducer->buckets.size(), [&](size_t bucket) { reducer->send(bucket); });
+    reducer->next = reducer->buckets.size();
+  });
+}
+
+ctorch_status ctorch_reducer_finish(ctorch_reducer reducer, ctorch_exchange *out, char **error) {
+  return communicating(error, [&] {
+    // Behind the backward pass, but before it where nothing was sent yet.
+    std::unique_ptr<ctorch_exchange_s> &exchange = reducer->exchange;
+    const bool is_sending = reducer->next > 0;
+    TORCH_CHECK(exchange || !is_sending, "gradients are waited for that were never to be sent");
+    if (is_sending) exchange->take(ctorch_exchange_s::computed);
+    reducer->complete_all();
+    if (!is_sending) exchange->take(ctorch_exchange_s::computed);
     for (auto &bucket : reducer->buckets) {
       bucket.work->wait();
       bucket.work.reset();
     }
-    const auto done = Clock::now();
-    times->exposed = seconds(done - computed);
-    times->total = seconds(done - reducer->first_sent);
+    exchange->take(ctorch_exchange_s::done);
+    *out = exchange.release();
   });
 }
+
+ctorch_status ctorch_exchange_get_times(ctorch_exchange exchange, ctorch_exchange_times *out, char **error) {
+  return guarded(error, [&] {
+    using Exchange = ctorch_exchange_s;
+    *out = {exchange->seconds(Exchange::computed, Exchange::done), exchange->seconds(Exchange::began, Exchange::done)};
+  });
+}
+
+void ctorch_exchange_free(ctorch_exchange exchange) { delete exchange; }
 
 void ctorch_reducer_free(ctorch_reducer reducer) { delete reducer; }

@@ -19,6 +19,8 @@ public struct DeviceBatch {
   public let targetCounts: Tensor
   /// 1 for each pair, 0 for padding, `[room for pairs]`, `float32`: what a pair's loss counts.
   public let pairWeights: Tensor
+  /// Pairs and input tokens, without padding, `[2]`, `float32`.
+  public let counts: Tensor
 
   let tokens: Tensor
   let positions: Tensor
@@ -68,7 +70,7 @@ public struct DeviceBatch {
     (tokens, positions, predictors, predictions) = (wholeParts[0], wholeParts[1], wholeParts[2], wholeParts[3])
     (targets, terms, sides) = (wholeParts[4], wholeParts[5], wholeParts[6])
     let floatingParts = try Self.parts(of: floating, arrays.floating.map(\.count))
-    (targetCounts, pairWeights) = (floatingParts[0], floatingParts[1])
+    (targetCounts, pairWeights, counts) = (floatingParts[0], floatingParts[1], floatingParts[2])
     let shapes = Self.shapes(arrays)
     let isPlanned = plansAttention || device != .cpu
     pattern = PackedTrees(
@@ -125,7 +127,7 @@ public struct DeviceBatch {
 
 extension BatchArrays {
   fileprivate var whole: [[Int]] { [tokens, positions, predictors, predictions, targets, terms, sides] }
-  fileprivate var floating: [[Float]] { [targetCounts, pairWeights] }
+  fileprivate var floating: [[Float]] { [targetCounts, pairWeights, counts] }
 }
 
 extension TreePlan.Capacity {

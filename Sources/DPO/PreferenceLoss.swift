@@ -24,8 +24,11 @@ public struct PreferenceLoss: Sendable, Hashable {
   /// - Parameters:
   ///   - policy: log π of each side, `[2 · pairs]`, chosen sides first
   ///   - reference: log π_ref likewise, without gradients
+  ///   - weights: what each pair's loss counts, `[pairs]`: 0 for padding; 1 where nil
   /// - Throws: `TorchError` when LibTorch fails.
-  public func callAsFunction(policy: Tensor, reference: Tensor) throws(TorchError) -> PairLosses {
+  public func callAsFunction(
+    policy: Tensor, reference: Tensor, weights: Tensor? = nil
+  ) throws(TorchError) -> PairLosses {
     let pairs = policy.count / 2
     let ratios = try policy.subtract(reference)
     let difference = try ratios.narrow(0, 0, pairs).subtract(ratios.narrow(0, pairs, pairs)).multiply(beta)
@@ -33,6 +36,7 @@ public struct PreferenceLoss: Sendable, Hashable {
     if labelSmoothing > 0 {
       losses = try losses.subtract(difference.negated().logSigmoid().multiply(labelSmoothing))
     }
+    if let weights { losses = try losses.multiply(weights) }
     return PairLosses(losses: losses, rewards: try ratios.detached().multiply(beta))
   }
 }

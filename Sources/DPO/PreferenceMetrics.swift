@@ -28,17 +28,17 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   /// The sums of one micro-batch.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
-  public init(_ losses: PairLosses, policy: Tensor, tokenCount: Int) throws(TorchError) {
-    self.init(sums: try Self.sums(losses, policy: policy, tokenCount: tokenCount).array(Double.self))
+  public init(_ losses: PairLosses, policy: Tensor, counts: Tensor) throws(TorchError) {
+    self.init(sums: try Self.sums(losses, policy: policy, counts: counts).array(Double.self))
   }
 
   /// The same where the tensors are, in the order of `sums`: `[9]`, `float64`. Nothing waits for the device.
   ///
   /// - Parameters:
-  ///   - policy: log π of each side, `[2 · pairs]`, chosen sides first
-  ///   - tokenCount: input tokens run
+  ///   - policy: log π of each side, `[2 · pairs]`, chosen sides first; 0, as its reference, for sides that pad
+  ///   - counts: pairs and input tokens, `[2]`
   /// - Throws: `TorchError` when LibTorch fails.
-  public static func sums(_ losses: PairLosses, policy: Tensor, tokenCount: Int) throws(TorchError) -> Tensor {
+  public static func sums(_ losses: PairLosses, policy: Tensor, counts: Tensor) throws(TorchError) -> Tensor {
     let pairs = losses.losses.count
     func sides(_ both: Tensor) throws(TorchError) -> (chosen: Tensor, rejected: Tensor) {
       let both = try both.detached().to(.float64)
@@ -47,15 +47,13 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
     func wins(_ sides: (chosen: Tensor, rejected: Tensor)) throws(TorchError) -> Tensor {
       try sides.chosen.greater(sides.rejected).to(.float64).sum()
     }
-    func known(_ number: Int) throws(TorchError) -> Tensor {
-      try .full([], Double(number), dtype: .float64, device: policy.device)
-    }
     let (rewards, logProbabilities) = (try sides(losses.rewards), try sides(policy))
-    return try .stack([
-      known(pairs), losses.losses.detached().to(.float64).sum(), rewards.chosen.sum(), rewards.rejected.sum(),
-      wins(rewards), logProbabilities.chosen.sum(), logProbabilities.rejected.sum(), wins(logProbabilities),
-      known(tokenCount),
+    let known = try counts.to(.float64)
+    let sums: Tensor = try .stack([
+      losses.losses.detached().to(.float64).sum(), rewards.chosen.sum(), rewards.rejected.sum(), wins(rewards),
+      logProbabilities.chosen.sum(), logProbabilities.rejected.sum(), wins(logProbabilities),
     ])
+    return try .concatenate([known.narrow(0, 0, 1), sums, known.narrow(0, 1, 1)])
   }
 
   /// The number of `sums`.

@@ -161,10 +161,10 @@ private final class Backbone: Module {
   let embedding: Embedding
   private let layers: [DecoderLayer]
   private let norm: RMSNorm
-  private let configuration: ModelConfiguration
+  private let rotary: RotaryEmbedding
 
   init(_ configuration: ModelConfiguration) throws(TorchError) {
-    self.configuration = configuration
+    rotary = RotaryEmbedding(configuration.rope, headSize: configuration.headSize)
     embedding = try Embedding(entries: configuration.vocabularySize, size: configuration.hiddenSize)
     var layers: [DecoderLayer] = []
     for _ in 0..<configuration.layerCount { layers.append(try DecoderLayer(configuration)) }
@@ -178,7 +178,7 @@ private final class Backbone: Module {
     _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern, rows: Tensor?, recomputes: Bool
   ) throws(TorchError) -> Tensor {
     let type = embedding.weight.weight.type
-    let rotary = try RotaryTables(configuration.rope, headSize: configuration.headSize, positions: positions)
+    let rotary = try rotary.tables(positions)
     var stream = ResidualStream(x: try embedding(tokens), delta: nil)
     for (index, layer) in layers.enumerated() {
       let rows = index == layers.count - 1 ? rows : nil

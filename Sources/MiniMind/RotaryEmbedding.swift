@@ -8,25 +8,38 @@ public struct RotaryTables {
   /// `[tokens, head size / 2]`
   let sines: Tensor
 
-  /// Tables for tokens at the given positions.
-  ///
-  /// - Parameter positions: `[tokens]`, `int64`
-  /// - Throws: `TorchError` when LibTorch fails.
-  public init(_ configuration: RotaryConfiguration, headSize: Int, positions: Tensor) throws(TorchError) {
-    let frequencies = configuration.frequencies(headSize: headSize).map(Float.init)
-    let angles = try positions.to(.float32).unsqueeze(1).multiply(
-      Tensor(frequencies).to(device: positions.device).unsqueeze(0))
-    cosines = try angles.cos().multiply(configuration.amplitude)
-    sines = try angles.sin().multiply(configuration.amplitude)
-  }
-
-  private init(cosines: Tensor, sines: Tensor) {
-    self.cosines = cosines
-    self.sines = sines
-  }
-
   /// Those of some tokens, `[n]`, `int64`.
   func rows(_ rows: Tensor) throws(TorchError) -> RotaryTables {
     RotaryTables(cosines: try cosines.indexSelect(0, rows), sines: try sines.indexSelect(0, rows))
+  }
+}
+
+/// How fast each pair of a head turns, kept where the model computes: forward passes that a CUDA graph records can take
+/// nothing from the host.
+final class RotaryEmbedding {
+  private let configuration: RotaryConfiguration
+  private let headSize: Int
+  /// Radians per position, `[1, head size / 2]`, on the device that was asked for last.
+  private var frequencies: Tensor?
+
+  init(_ configuration: RotaryConfiguration, headSize: Int) {
+    (self.configuration, self.headSize) = (configuration, headSize)
+  }
+
+  /// Tables for tokens at the given positions.
+  ///
+  /// - Parameter positions: `[tokens]`, `int64`
+  func tables(_ positions: Tensor) throws(TorchError) -> RotaryTables {
+    let angles = try positions.to(.float32).unsqueeze(1).multiply(frequencies(on: positions.device))
+    return RotaryTables(
+      cosines: try angles.cos().multiply(configuration.amplitude),
+      sines: try angles.sin().multiply(configuration.amplitude))
+  }
+
+  private func frequencies(on device: Device) throws(TorchError) -> Tensor {
+    if let frequencies, frequencies.device == device { return frequencies }
+    let made = try Tensor(configuration.frequencies(headSize: headSize).map(Float.init)).to(device: device).unsqueeze(0)
+    frequencies = made
+    return made
   }
 }

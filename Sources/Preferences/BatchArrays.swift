@@ -28,6 +28,8 @@ public struct BatchArrays: Sendable, Hashable {
   public private(set) var targetCounts: [Float]
   /// 1 for each pair, 0 for padding, `[pairs]`.
   public private(set) var pairWeights: [Float]
+  /// Pairs and input tokens, without padding.
+  public let counts: [Float]
 
   /// The numbers of a batch as they are.
   public init(_ batch: TreeBatch) {
@@ -66,6 +68,7 @@ public struct BatchArrays: Sendable, Hashable {
       batch.targetCounts[..<batch.pairCount].map(Float.init) + padding
       + batch.targetCounts[batch.pairCount...].map(Float.init) + padding
     pairWeights = [Float](repeating: 1, count: batch.pairCount) + padding
+    counts = [Float(batch.pairCount), Float(batch.tokens.count)]
   }
 
   /// All places that padding names are spread out, as real ones are: the sums of gradients, though of zeros, are made

@@ -5,6 +5,26 @@ import CTorch
 /// The flat gradient buffer is cut into buckets. During an armed backward pass a bucket is sent as soon as its gradients,
 /// and those of the buckets before it, are there (Li et al., 2020, "PyTorch Distributed", arXiv:2006.15704, section 3.2).
 public final class GradientReducer {
+  /// An exchange that is done, or on a GPU queued.
+  public final class Exchange {
+    private let handle: ctorch_exchange
+
+    fileprivate init(_ handle: ctorch_exchange) { self.handle = handle }
+
+    deinit { ctorch_exchange_free(handle) }
+
+    /// How long it took. On a GPU, asking waits for its end.
+    ///
+    /// - Throws: `TorchError` when the device has failed.
+    public func times() throws(TorchError) -> Times {
+      var times = ctorch_exchange_times()
+      try withExtendedLifetime(self) { () throws(TorchError) in
+        try checked("Exchange.times") { ctorch_exchange_get_times(handle, &times, &$0) }
+      }
+      return Times(exposed: times.exposed, total: times.total)
+    }
+  }
+
   /// How long an exchange took, in seconds.
   public struct Times: Sendable {
     /// From the end of the backward pass to the end of the last bucket.
@@ -67,14 +87,34 @@ public final class GradientReducer {
     }
   }
 
-  /// Sends what the backward pass did not reach, and waits for all.
+  /// Runs a backward pass that is being recorded into a CUDA graph, and marks in it where each bucket is complete.
+  ///
+  /// - Throws: what the body throws; `TorchError`.
+  public func marking(_ body: () throws -> Void) throws {
+    try withExtendedLifetime(self) {
+      try checked("GradientReducer.marking") { ctorch_reducer_mark(handle, &$0) }
+      let outcome = Result { try body() }
+      try checked("GradientReducer.marking") { ctorch_reducer_marked(handle, &$0) }
+      try outcome.get()
+    }
+  }
+
+  /// Sends all buckets behind the replay of a marked backward pass, the step's last one, which was just queued: each leaves
+  /// when the device comes to its mark. On the CPU the pass is done by now, and they leave at once.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
-  public func finish() throws(TorchError) -> Times {
-    var times = ctorch_exchange_times()
+  public func sendMarked() throws(TorchError) {
     try withExtendedLifetime(self) { () throws(TorchError) in
-      try checked("GradientReducer.finish") { ctorch_reducer_finish(handle, &times, &$0) }
+      try checked("GradientReducer.sendMarked") { ctorch_reducer_send_marked(handle, &$0) }
     }
-    return Times(exposed: times.exposed, total: times.total)
+  }
+
+  /// Sends what the backward pass did not reach, and waits for all; on a GPU its current stream waits, not the host.
+  ///
+  /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
+  public func finish() throws(TorchError) -> Exchange {
+    try withExtendedLifetime(self) { () throws(TorchError) in
+      Exchange(try newHandle("GradientReducer.finish") { ctorch_reducer_finish(handle, &$0, &$1) })
+    }
   }
 }

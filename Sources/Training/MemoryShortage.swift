@@ -35,8 +35,8 @@ extension Trainer {
           ofTokenIn: policy.configuration, multiplyingIn: policy.productType, recomputing: true),
         isRecomputing: policy.recomputesLayers, reason: own?.reason)
     }
-    if device != .cpu { try CUDA.releaseCachedMemory() }
     let least = short.map { Int($0.element[0]) }.min() ?? 0
-    limitMicroBatches(toTokens: max(1, least / 2), isShortOfMemory: true)
+    try limitMicroBatches(toTokens: max(1, least / 2), isShortOfMemory: true)
+    if device != .cpu { try CUDA.releaseCachedMemory() }
   }
 }

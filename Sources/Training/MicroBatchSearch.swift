@@ -53,7 +53,9 @@ extension Trainer {
 
     let best = trials.map(\.tokensPerSecond).max() ?? 0
     let found = trials.first { $0.tokensPerSecond * Self.worthwhile >= best }?.limit ?? longest
-    limitMicroBatches(toTokens: found)
+    try limitMicroBatches(toTokens: found)
+    // Training takes its memory anew.
+    if device != .cpu { try CUDA.releaseCachedMemory() }
     return trials
   }
 
@@ -99,7 +101,7 @@ extension Trainer {
     var best = Double.infinity
     for _ in 0..<3 {
       var watch = Stopwatch()
-      _ = try accumulateGradients(batch, lossFactor: update.lossFactor(pairsOfStep: taken.count), &watch)
+      try tryOut(batch, &watch)
       if device != .cpu { try CUDA.synchronize() }
       watch.book(\.backward)
       best = min(best, watch.times.total)

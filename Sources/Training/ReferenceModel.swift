@@ -25,21 +25,31 @@ public final class ReferenceModel {
   /// - Parameter indices: what the results are kept under, the same for the same pair at all times
   /// - Throws: `TorchError` when LibTorch fails.
   public func logProbabilities(_ batch: DeviceBatch, of indices: [Int]) throws(TorchError) -> Tensor {
-    if keepsResults {
-      let known = indices.compactMap { kept[$0] }
-      if known.count == indices.count {
-        return try Tensor(known.map(\.chosen) + known.map(\.rejected)).to(device: batch.targetCounts.device)
-      }
+    if keepsResults, let known = known(indices, room: batch.pairCapacity) {
+      return try Tensor(known).to(device: batch.targetCounts.device)
     }
-    let result = try withoutGrad { () throws(TorchError) in try model.sequenceLogProbabilities(batch) }
+    let result = try compute(batch)
     if keepsResults {
       let values = try result.array(Double.self)
       // What is known already, other ranks know as well: it stays.
       for (place, index) in indices.enumerated() where kept[index] == nil {
-        kept[index] = (values[place], values[indices.count + place])
+        kept[index] = (values[place], values[batch.pairCapacity + place])
       }
     }
     return result
+  }
+
+  /// The same, always by forward passes; what is kept is neither asked nor changed, and nothing waits for the device.
+  func compute(_ batch: DeviceBatch) throws(TorchError) -> Tensor {
+    try withoutGrad { () throws(TorchError) in try model.sequenceLogProbabilities(batch) }
+  }
+
+  /// What is kept of some pairs, with zeros up to a number of pairs: chosen sides first, `2 · room`; nil where one is missing.
+  func known(_ indices: [Int], room: Int) -> [Double]? {
+    let known = indices.compactMap { kept[$0] }
+    guard known.count == indices.count else { return nil }
+    let padding = [Double](repeating: 0, count: room - known.count)
+    return known.map(\.chosen) + padding + known.map(\.rejected) + padding
   }
 
   /// Whether a pair's log-probabilities are kept already.

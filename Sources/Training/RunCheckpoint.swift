@@ -111,7 +111,7 @@ public enum RunCheckpoint {
       skippedInARow: state.skippedInARow)
     if let scale = state.lossScale { try trainer.update.lossScale?.resume(factor: scale.factor, steps: scale.steps) }
     if trainer.options.microBatchTokens == nil, let tokens = state.microBatchTokens {
-      trainer.limitMicroBatches(toTokens: tokens)
+      try trainer.limitMicroBatches(toTokens: tokens)
     }
     return state.interval
   }

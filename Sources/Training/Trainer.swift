@@ -40,16 +40,19 @@ public final class Trainer {
   let update: WeightUpdate
   let pairs: [TokenizedPair]
   let device: Device
+  /// Where the sums of a step's micro-batches add up: `PreferenceMetrics`, `[9]`, `float64`, on the device.
+  private let sums: Tensor
+  /// On a GPU, passes that are recorded; nil where they run as they are.
+  private var recorded: RecordedMicroBatches?
   private var batches: Prefetcher<StepBatches>?
   /// A step that is taken, but not reported.
   private var pending: PendingStep?
+  /// When the device was done with the step that was reported last.
+  private var lastEnd: CUDAEvent?
   /// Whether a step is reported when the next one is taken.
   package var reportsLate: Bool
   /// Asked before each micro-batch, in tests of what happens when one of them fails.
   package var failure: (TreeBatch) -> TorchError? = { _ in nil }
-
-  /// Pairs of each rank between two exchanges of the reference's log-probabilities.
-  static let pairsOfReferenceRound = 256
 
   /// Gradients that are not finite this many times in a row end the run.
   static let toleratedSkips = 5
@@ -84,7 +87,20 @@ public final class Trainer {
     update = try WeightUpdate(
       parameters: policy.weights, named: policy.namedParameters, ranks: ranks, options: options.adam,
       scalesLoss: policy.productType == .float16)
+    sums = try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device)
+    if case .cuda(let index) = device, options.recordsPasses { record(by: try CUDAGraphRecorder(device: index)) }
   }
+
+  /// Pads micro-batches to a few sizes from the next one on, and records what is computed over each size.
+  package func record(by recorder: any PassRecorder) {
+    let longest = pairs.lazy.map { max($0.chosenIDs.count, $0.rejectedIDs.count) }.max() ?? 0
+    recorded = RecordedMicroBatches(
+      BatchBuckets(longestSide: longest, mostPairs: options.globalBatchSize(worldSize: ranks.size)),
+      device: device, keepsReference: options.cachesReference, recorder: recorder)
+  }
+
+  /// Why micro-batches that could be recorded are not; nil while they are.
+  public var recordingRefusal: String? { recorded?.refusal }
 
   deinit {
     batches?.cancel()
@@ -109,16 +125,18 @@ public final class Trainer {
     var watch = Stopwatch()
     let step = completedSteps + 1
     var computed = try compute(step, &watch)
+    // On a GPU this is where the host waits: for the step before.
     let before = try reportsLate ? pending?.numbers.array() : nil
+    watch.book(\.backward)
     let own = try PreferenceMetrics(
       sums: reportsLate
         ? before.map { Array($0.prefix(PreferenceMetrics.sumCount)) } ?? PreferenceMetrics().sums
-        : computed.sums.array(Double.self))
+        : sums.array(Double.self))
     var agreed = try agree(own, stops: stops(), shortage: computed.shortage)
     while agreed.isShortOfMemory {
       try shrinkMicroBatches(behind: computed.shortage)
       computed = try compute(step, &watch)
-      let again = try reportsLate ? own : PreferenceMetrics(sums: computed.sums.array(Double.self))
+      let again = try reportsLate ? own : PreferenceMetrics(sums: sums.array(Double.self))
       agreed = try agree(again, stops: agreed.stops, shortage: computed.shortage)
     }
     watch.book(\.communication)
@@ -126,13 +144,16 @@ public final class Trainer {
     // Before the weights change: a wrong start is not to be saved.
     if step == 1, !reportsLate { try checkStart(agreed.metrics) }
     let rate = schedule.rate(ofStep: step)
-    let outcome = try update.apply(maximumNorm: options.maxGradientNorm, learningRate: rate)
-    try policy.updateCopies()
-    let numbers = try DeviceNumbers(.concatenate([computed.sums, outcome]))
+    let outcome = try computed.spans.time(on: device) {
+      let outcome = try update.apply(maximumNorm: options.maxGradientNorm, learningRate: rate)
+      try policy.updateCopies()
+      return outcome
+    }
+    let numbers = try DeviceNumbers(.concatenate([sums, outcome]))
     wishesToStop = agreed.stops
     let taken = PendingStep(
       step: step, learningRate: rate, numbers: numbers, operations: computed.operations, exchange: computed.exchange,
-      isLastWish: agreed.stops, shrunkTo: computed.shrunkTo)
+      isLastWish: agreed.stops, shrunkTo: computed.shrunkTo, replayed: computed.replayed, spans: computed.spans)
     completedSteps = step
     if reportsLate {
       let previous = pending
@@ -153,66 +174,113 @@ public final class Trainer {
   ///
   /// - Throws: what `step(stops:)` throws.
   public func finish() throws -> StepReport? {
-    guard let last = pending else { return nil }
+    guard var last = pending else { return nil }
     pending = nil
+    var watch = Stopwatch()
     let values = try last.numbers.array()
+    watch.book(\.backward)
+    last.times += watch.times
     let own = Array(values.prefix(PreferenceMetrics.sumCount))
-    return try report(last, values, all: PreferenceMetrics(sums: ranks.sum(own)))
+    let done = try report(last, values, all: PreferenceMetrics(sums: ranks.sum(own)))
+    // Whatever comes now is not the next step's time.
+    lastEnd = nil
+    return done
   }
 
-  /// What a step's micro-batches came to.
+  /// What a step's micro-batches came to, besides gradients and sums.
   private struct Computed {
-    /// Of `PreferenceMetrics`, over this process's pairs, on the device.
-    var sums: Tensor
     var operations = 0.0
-    var exchange = 0.0
+    /// nil for a process alone.
+    var exchange: GradientReducer.Exchange?
     /// The micro-batch that there was no memory for.
     var shortage: MemoryShortage?
     /// The tokens of a micro-batch that the step was limited to, where memory did not suffice for more.
     var shrunkTo: Int?
+    /// The passes that were recorded before.
+    var replayed = ReplayedPasses()
+    /// When the device was at work.
+    var spans = DeviceSpans()
   }
 
-  /// The gradients of a step, summed over all ranks. Where memory does not suffice, this process still takes part in the
-  /// exchange, with what is of no use to anybody.
+  /// The gradients of a step, summed over all ranks, and the sums over this process's pairs. Where memory does not suffice,
+  /// this process still takes part in the exchange, with what is of no use to anybody.
   private func compute(_ step: Int, _ watch: inout Stopwatch) throws -> Computed {
     activity.set(.waitingForData, step: step)
     let batches = nextBatches()
     watch.book(\.data)
     activity.set(.computing)
     try update.clearGradients()
-    var computed = Computed(
-      sums: try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device), shrunkTo: shrunkTo)
+    try sums.fillInPlace(0)
+    var computed = Computed(shrunkTo: shrunkTo)
     let factor = try update.lossFactor(pairsOfStep: batches.pairCount)
-    var isExchanging = false
     for (place, batch) in batches.packed.enumerated() {
-      if place == batches.packed.count - 1 {
-        try update.expectLastBackward()
-        isExchanging = true
+      let isLast = place == batches.packed.count - 1
+      do {
+        if let error = failure(batch) { throw error }
+        var replayed: Int?
+        try computed.spans.time(on: device) { replayed = try run(batch, factor, isLast: isLast, &watch) }
+        if let replayed { computed.replayed.count(replayed) }
+      } catch let error as TorchError where error.kind == .outOfMemory {
+        computed.shortage = MemoryShortage(batch, error)
+        break
       }
-      computed.shortage = try accumulate(batch, factor, into: computed.sums, &watch)
-      if computed.shortage != nil { break }
       computed.operations += Arithmetic.training(
         batch, of: policy.configuration, onlineReference: !options.cachesReference)
     }
-    // Also where there was nothing to compute, or no memory for it: the others wait for this process's part.
-    if !isExchanging { try update.expectLastBackward() }
     activity.set(.exchangingGradients)
-    computed.exchange = try update.finishExchange()
+    computed.exchange = try computed.spans.time(on: device) { try update.finishExchange() }
     return computed
   }
 
-  /// Adds a micro-batch's gradients, and its sums to `sums`.
+  /// Adds a micro-batch's part to gradients and sums, by a recorded pass where there is one.
   ///
-  /// - Returns: nil, unless there was no memory for it
-  private func accumulate(
-    _ batch: TreeBatch, _ factor: Tensor, into sums: Tensor, _ watch: inout Stopwatch
-  ) throws -> MemoryShortage? {
-    do {
-      if let error = failure(batch) { throw error }
-      try sums.addInPlace(accumulateGradients(batch, lossFactor: factor, &watch))
+  /// - Parameter isLast: whether the gradients are final then, and go to the other ranks
+  /// - Returns: the kernels of a recorded pass; nil where it was none
+  private func run(
+    _ packed: TreeBatch, _ factor: Tensor, isLast: Bool, _ watch: inout Stopwatch
+  ) throws -> Int? {
+    let kept = reference.known(packed.pairIndices, room: packed.pairCount)
+    guard let recorded, kept != nil || !options.cachesReference else {
+      let batch = try DeviceBatch(packed, device: device)
+      watch.book(\.data)
+      let baseline = try options.cachesReference ? reference.logProbabilities(batch, of: packed.pairIndices) : nil
+      if isLast { try update.expectLastBackward() }
+      try pass(batch, reference: baseline, factor, &watch)
       return nil
-    } catch let error as TorchError where error.kind == .outOfMemory {
-      return MemoryShortage(batch, error)
+    }
+    let kernels = try recorded.run(
+      packed, reference: { [reference] room in reference.known(packed.pairIndices, room: room) ?? [] },
+      asIs: { [self] batch, baseline in
+        watch.book(\.data)
+        if isLast { try update.expectLastBackward() }
+        try pass(batch, reference: baseline, factor, &watch)
+      },
+      recorded: { [unowned self] batch, baseline in
+        var unused = Stopwatch()
+        try update.recordBackward { try pass(batch, reference: baseline, factor, &unused) }
+      })
+    if isLast, kernels != nil { try update.sendRecorded() }
+    watch.book(\.backward)
+    return kernels
+  }
+
+  /// Adds the gradients of a micro-batch's part of the loss, and its sums. Nothing here waits for the device.
+  ///
+  /// - Parameters:
+  ///   - known: log π_ref; computed along where nil
+  ///   - factor: what the sum of its losses is multiplied by, a scalar
+  private func pass(
+    _ batch: DeviceBatch, reference known: Tensor?, _ factor: Tensor, _ watch: inout Stopwatch
+  ) throws(TorchError) {
+    let reference = if let known { known } else { try self.reference.compute(batch) }
+    watch.book(\.reference)
+    let policy = try self.policy.sequenceLogProbabilities(batch)
+    let result = try options.loss(policy: policy, reference: reference, weights: batch.pairWeights)
+    watch.book(\.forward)
+    try result.losses.sum().multiply(factor).backward()
+    watch.book(\.backward)
+    try withoutGrad { () throws(TorchError) in
+      try sums.addInPlace(PreferenceMetrics.sums(result, policy: policy, counts: batch.counts))
     }
   }
 
@@ -226,106 +294,22 @@ public final class Trainer {
     return (PreferenceMetrics(sums: sums), stops, isShort)
   }
 
-  /// Adds the gradients of a micro-batch's part of the loss.
-  ///
-  /// - Parameter lossFactor: what the sum of its losses is multiplied by, a scalar
-  /// - Returns: the sums of `PreferenceMetrics`, on the device
-  func accumulateGradients(
-    _ packed: TreeBatch, lossFactor: Tensor, _ watch: inout Stopwatch
-  ) throws(TorchError) -> Tensor {
+  /// A pass over a micro-batch as training makes it, for its time and memory alone.
+  func tryOut(_ packed: TreeBatch, _ watch: inout Stopwatch) throws(TorchError) {
     let batch = try DeviceBatch(packed, device: device)
-    watch.book(\.data)
-    let reference = try self.reference.logProbabilities(batch, of: packed.pairIndices)
-    watch.book(\.reference)
-    let policy = try self.policy.sequenceLogProbabilities(batch)
-    let result = try options.loss(policy: policy, reference: reference)
-    watch.book(\.forward)
-    try result.losses.sum().multiply(lossFactor).backward()
-    watch.book(\.backward)
-    return try withoutGrad { () throws(TorchError) in
-      try PreferenceMetrics.sums(result, policy: policy, tokenCount: batch.tokenCount)
-    }
-  }
-
-  /// Sums over held-out pairs, without gradients, each rank over its share.
-  ///
-  /// - Parameters:
-  ///   - reference: the reference to compare with
-  ///   - pairs: with indices that do not collide with those of the training pairs where results are kept
-  ///   - progress: told the number of pairs done by this process
-  ///   - stops: asked between micro-batches: whether this process wishes to stop
-  /// - Returns: sums over all pairs, or over fewer where a rank wished to stop
-  /// - Throws: `TorchError` when LibTorch or another rank fails.
-  public static func evaluate(
-    _ policy: CausalLM, reference: ReferenceModel, pairs: [TokenizedPair], options: TrainingOptions,
-    ranks: Ranks? = nil, progress: (Int) -> Void = { _ in }, stops: () -> Bool = { false }
-  ) throws(TorchError) -> PreferenceMetrics {
-    var sums = PreferenceMetrics()
-    let work = PairWork(policy.configuration, sharesPrefix: options.sharesPrefix)
-    var passes = ForwardPasses(over: ranks.share(of: pairs, by: work), options: options)
-    while let packed = passes.next, !stops() {
-      do throws(TorchError) {
-        let batch = try DeviceBatch(packed, device: policy.device)
-        let found = try options.metrics(of: batch, indices: packed.pairIndices, policy, reference: reference)
-        sums += found
-      } catch {
-        try passes.shrink(behind: error)
-        continue
-      }
-      passes.advance()
-      progress(Int(sums.pairs))
-    }
-    return PreferenceMetrics(sums: try ranks.sum(sums.sums))
-  }
-
-  /// Computes the reference's log-probabilities of all pairs that the run will see, each rank its share, where the options
-  /// say that they are kept; those that are known already are not computed again.
-  ///
-  /// - Parameters:
-  ///   - progress: told the number of pairs done, of all processes as far as this one can tell, and the number to do
-  ///   - stops: asked between micro-batches: whether this process wishes to stop
-  /// - Returns: whether all are known now; where a rank wished to stop, what was computed until then is kept
-  /// - Throws: `TorchError` when LibTorch or another rank fails.
-  @discardableResult
-  public func prepareReference(
-    progress: (Int, Int) -> Void = { _, _ in }, stops: () -> Bool = { false }
-  ) throws(TorchError) -> Bool {
-    guard options.cachesReference else { return true }
-    activity.set(.reference)
-    let seen = pairsOfRun.sorted { ($0.treeLength, $1.index) > ($1.treeLength, $0.index) }
-    // In rounds, so that nobody waits for slower ranks as long as a collective operation may take. They and their
-    // micro-batches are the same whatever is known already: a pass that goes on gives the same bits as one in one go.
-    let size = Self.pairsOfReferenceRound * ranks.size
-    for start in stride(from: 0, to: seen.count, by: size) {
-      let round = Array(seen[start..<min(start + size, seen.count)])
-      let missing = round.map(\.index).filter { !reference.knows($0) }
-      if missing.isEmpty { continue }
-      var done = 0
-      var passes = ForwardPasses(over: ranks.share(of: round, by: work), options: options)
-      while let packed = passes.next, !stops() {
-        do throws(TorchError) {
-          if !packed.pairIndices.allSatisfy(reference.knows) {
-            _ = try reference.logProbabilities(DeviceBatch(packed, device: device), of: packed.pairIndices)
-          }
-        } catch {
-          try passes.shrink(behind: error)
-          continue
-        }
-        passes.advance()
-        done += packed.pairCount
-        progress(start + min(done * ranks.size, round.count), seen.count)
-      }
-      guard try reference.share(missing, among: ranks) else { return false }
-    }
-    return true
+    let baseline: Tensor? = options.cachesReference ? try .zeros(batch.targetCounts.shape, device: device) : nil
+    try pass(batch, reference: baseline, update.lossFactor(pairsOfStep: packed.pairCount), &watch)
   }
 
   /// Limits the tokens of a micro-batch from the next one on.
   ///
   /// - Parameter isShortOfMemory: whether that is because there is no memory for more
-  func limitMicroBatches(toTokens tokens: Int, isShortOfMemory: Bool = false) {
+  func limitMicroBatches(toTokens tokens: Int, isShortOfMemory: Bool = false) throws(TorchError) {
     options.microBatchTokens = tokens
-    if isShortOfMemory { shrunkTo = tokens }
+    if isShortOfMemory {
+      shrunkTo = tokens
+      try recorded?.clear()
+    }
     batches?.cancel()
     batches = nil
   }
@@ -360,14 +344,24 @@ public final class Trainer {
           step: done.step, pairs: plan.pairs(ofStep: done.step).map { pairs[$0].index })
       }
     }
+    let exchange = try done.exchange?.times()
+    var times = done.times
+    if device != .cpu, let exchange {
+      // The host did not see it: it waited for the whole step at once.
+      times.backward = max(0, times.backward - exchange.exposed)
+      times.communication += exchange.exposed
+    }
+    let onDevice = try done.spans.times(since: lastEnd)
+    lastEnd = done.spans.end
     return StepReport(
       step: done.step, epoch: plan.epoch(afterStep: done.step), metrics: all, ownMetrics: own,
       ownOperations: done.operations, gradientNorm: outcome.norm, learningRate: done.learningRate,
       isSkipped: outcome.isSkipped, lossScale: update.lossScale == nil ? nil : outcome.lossScale,
-      isLastWish: done.isLastWish, shrunkTo: done.shrunkTo, times: done.times, exchange: done.exchange)
+      isLastWish: done.isLastWish, shrunkTo: done.shrunkTo, times: times, exchange: exchange?.total ?? 0,
+      replayed: done.replayed, onDevice: onDevice)
   }
 
-  private var work: PairWork { PairWork(policy.configuration, sharesPrefix: options.sharesPrefix) }
+  var work: PairWork { PairWork(policy.configuration, sharesPrefix: options.sharesPrefix) }
 
   private func nextBatches() -> StepBatches {
     if let ready = batches?.next() { return ready }
@@ -398,53 +392,6 @@ public final class Trainer {
   }
 }
 
-extension TrainingOptions {
-  /// The sums of one micro-batch.
-  fileprivate func metrics(
-    of batch: DeviceBatch, indices: [Int], _ policy: CausalLM, reference: ReferenceModel
-  ) throws(TorchError) -> PreferenceMetrics {
-    try withoutGrad { () throws(TorchError) in
-      let baseline = try reference.logProbabilities(batch, of: indices)
-      let scores = try policy.sequenceLogProbabilities(batch)
-      return try PreferenceMetrics(
-        loss(policy: scores, reference: baseline), policy: scores, tokenCount: batch.tokenCount)
-    }
-  }
-}
-
-/// What a step did.
-public struct StepReport: Sendable {
-  /// Counted from 1.
-  public let step: Int
-  /// Passes over the pairs behind, in parts of one.
-  public let epoch: Double
-  /// Sums over the step's pairs, of all ranks.
-  public let metrics: PreferenceMetrics
-  /// Sums over those of this process.
-  public let ownMetrics: PreferenceMetrics
-  /// Floating-point operations that those need.
-  public let ownOperations: Double
-  /// Before clipping.
-  public let gradientNorm: Double
-  /// The rate used.
-  public let learningRate: Double
-  /// Whether the update was left out because the gradient was not finite.
-  public let isSkipped: Bool
-  /// What the loss is multiplied by from here on; nil where gradients are not in `float16`.
-  public let lossScale: Double?
-  /// Whether this process or another wishes to stop here.
-  public let isLastWish: Bool
-  /// The tokens that a micro-batch is limited to because memory did not suffice for more; nil where it did.
-  public let shrunkTo: Int?
-  /// Where its time went.
-  public let times: StepTimes
-  /// Seconds from the first gradient that was sent to the last that came, backward passes included; 0 for a process alone.
-  public let exchange: Double
-
-  /// Seconds from its beginning to its end.
-  public var seconds: Double { times.total }
-}
-
 /// A step that is queued, and what is not known of it before the device has taken it.
 private struct PendingStep {
   let step: Int
@@ -452,8 +399,10 @@ private struct PendingStep {
   /// Sums of `PreferenceMetrics` over this process's pairs, then those of `UpdateOutcome`.
   let numbers: DeviceNumbers
   let operations: Double
-  let exchange: Double
+  let exchange: GradientReducer.Exchange?
   let isLastWish: Bool
   let shrunkTo: Int?
+  let replayed: ReplayedPasses
+  let spans: DeviceSpans
   var times = StepTimes()
 }

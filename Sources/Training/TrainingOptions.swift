@@ -50,6 +50,9 @@ public struct TrainingOptions: Sendable {
   /// Whether the reference's log-probabilities are computed once and kept.
   public var cachesReference = false
 
+  /// Whether a GPU records the passes over micro-batches, and replays them; this changes speed only.
+  public var recordsPasses = true
+
   /// The defaults of the command line.
   public init() {}
 

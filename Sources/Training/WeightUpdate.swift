@@ -13,6 +13,8 @@ final class WeightUpdate {
   /// One for each slice of the buffers that this rank updates.
   private let optimizers: [AdamW]
   private let slices: [Range<Int>]
+  /// Whether the gradients of the step at hand are on their way.
+  private var isExchanging = false
   /// What the loss is multiplied by; nil where gradients need no help to stay within their type.
   let lossScale: LossScale?
 
@@ -71,12 +73,32 @@ final class WeightUpdate {
   }
 
   /// Before a step's last backward pass: from here on gradients are final, and go to the other ranks.
-  func expectLastBackward() throws(TorchError) { try reducer?.arm() }
+  func expectLastBackward() throws(TorchError) {
+    isExchanging = true
+    try reducer?.arm()
+  }
 
-  /// Behind a step's last backward pass, also on a rank that had none: the gradients become sums over all ranks.
+  /// Runs a backward pass that is being recorded so that `sendRecorded()` may follow its replays.
+  func recordBackward(_ body: () throws -> Void) throws {
+    guard let reducer else { return try body() }
+    try reducer.marking(body)
+  }
+
+  /// Behind the replay of such a pass, where it is a step's last one: gradients go to the other ranks as they become final.
+  func sendRecorded() throws(TorchError) {
+    isExchanging = true
+    try reducer?.sendMarked()
+  }
+
+  /// Behind a step's last backward pass, also on a rank that had none, or no memory for it, whose part the others wait for:
+  /// the gradients become sums over all ranks.
   ///
-  /// - Returns: seconds from the first gradient sent to the last one received
-  func finishExchange() throws(TorchError) -> Double { try reducer?.finish().total ?? 0 }
+  /// - Returns: nil for a process alone
+  func finishExchange() throws(TorchError) -> GradientReducer.Exchange? {
+    if !isExchanging { try expectLastBackward() }
+    isExchanging = false
+    return try reducer?.finish()
+  }
 
   /// One update of all weights, on every rank, with the gradients scaled so that their norm is at most `maximumNorm`; left
   /// out where the norm is not finite. Nothing here waits for the device.

@@ -10,7 +10,7 @@ struct PreferenceMetricsTests {
     let policy = try Tensor([-1, -4, -2, -3, -2, -2] as [Float])
     let reference = try Tensor([-2, -8, -2, -3, -4, -2] as [Float])
     let losses = try PreferenceLoss(beta: 0.5)(policy: policy, reference: reference)
-    return try PreferenceMetrics(losses, policy: policy, tokenCount: 17)
+    return try PreferenceMetrics(losses, policy: policy, counts: Tensor([3, 17] as [Float]))
   }
 
   @Test("They are sums over the pairs")

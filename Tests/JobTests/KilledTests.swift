@@ -24,11 +24,11 @@ extension BusyJobs {
       try await job.says("train step 10/")
       let victim = try await site.process(ofRank: rank)
       Foundation.kill(victim, SIGKILL)
-      try await site.hasNoWorkers(within: .seconds(10))
+      try await site.hasNoWorkers()
     }
 
     @Test(
-      "Under launch: its peers stop within 10 s, the last lines name rank and signal, exit code 137", arguments: [0, 1])
+      "Under launch: its peers stop, the last lines name rank and signal, exit code 137", arguments: [0, 1])
     func launched(rank: Int) async throws {
       let job = try await site.launch(endless())
       try await kill(rank: rank, of: job)
@@ -42,7 +42,7 @@ extension BusyJobs {
       #expect(outcome.messages.contains("rank \(rank) (") && outcome.messages.contains("is gone"))
     }
 
-    @Test("Without any launcher: its peer stops by itself within 10 s and names it", arguments: [0, 1])
+    @Test("Without any launcher: its peer stops by itself and names it", arguments: [0, 1])
     func alone(rank: Int) async throws {
       let port = try freePort()
       var processes: [StartedProcess] = []
@@ -58,12 +58,12 @@ extension BusyJobs {
       try await kill(rank: rank, of: processes[0])
       // Whose words say it: rank 0 hosts the store as well.
       try await processes[0].says("train step 10/")
-      let outcome = try await processes[1 - rank].outcome(within: .seconds(10))
+      let outcome = try await processes[1 - rank].outcome()
       expect(outcome, code: 69, says: "[rank \(1 - rank)] error: ", "rank \(rank)")
     }
 
     @Test(
-      "Under torchrun: its peer stops within 10 s and names it",
+      "Under torchrun: its peer stops and names it",
       .enabled(if: Starters.torchrun != nil, Starters.noTorchrun))
     func torchrun() async throws {
       let options = ["--standalone", "--nproc-per-node", "2", "--no-python", Program.executable.path]
@@ -75,7 +75,7 @@ extension BusyJobs {
       #expect(outcome.messages.contains("rank 1 (") && outcome.messages.contains("is gone"))
     }
 
-    @Test("Under mpirun: its peer stops within 10 s", .enabled(if: Starters.mpirun != nil, Starters.noMPI))
+    @Test("Under mpirun: its peer stops", .enabled(if: Starters.mpirun != nil, Starters.noMPI))
     func mpirun() async throws {
       let options = Starters.mpiOptions + ["-np", "2", Program.executable.path]
       let job = try await site.start(options + endless(), program: try #require(Starters.mpirun))
@@ -96,12 +96,12 @@ extension BusyJobs {
       try await TinyModel.make(in: site.workspace)
     }
 
-    @Test("A launcher that is killed leaves no worker alive after 2 s")
+    @Test("A launcher that is killed leaves no worker alive")
     func launcherKilled() async throws {
       let job = try await site.launch(endless())
       try await job.says("train step 10/")
       job.send(SIGKILL)
-      try await site.hasNoWorkers(within: .seconds(2))
+      try await site.hasNoWorkers()
     }
 
     @Test("Nor does one that is killed while its workers start")
@@ -109,7 +109,7 @@ extension BusyJobs {
       let job = try await site.launch(endless(), ranks: 4)
       _ = try await site.process(ofRank: 1)
       job.send(SIGKILL)
-      try await site.hasNoWorkers(within: .seconds(2))
+      try await site.hasNoWorkers()
     }
 
     @Test("A worker that does not stop at SIGTERM is killed when the time is over")
@@ -124,8 +124,8 @@ extension BusyJobs {
         try await eventually("rank \(rank) hears SIGTERM") { SiteProcess.hears(SIGTERM, process) }
       }
       job.send(SIGTERM)
-      try await site.hasNoWorkers(within: .seconds(8))
-      let outcome = try await job.outcome(within: .seconds(5))
+      try await site.hasNoWorkers()
+      let outcome = try await job.outcome()
       #expect(outcome.code == 137, "\(outcome.messages)")
       #expect(outcome.messages.contains("did not stop within 1 s; killed"), "\(outcome.messages)")
     }

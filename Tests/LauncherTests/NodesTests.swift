@@ -17,7 +17,7 @@ struct NodesTests {
 
   /// Starts a launcher for each line of options, on this machine, with the same worker.
   private func launch(
-    _ options: [String], _ script: String, timeout: Duration = .seconds(60),
+    _ options: [String], _ script: String, timeout: Duration = .seconds(300),
     meanwhile: @escaping @Sendable (Int, LauncherProgram.Running) async throws -> Void = { _, _ in }
   ) async throws -> [LauncherProgram.Outcome] {
     let worker = try workspace.script(script)
@@ -144,7 +144,7 @@ struct NodesTests {
     #expect(workspace.text("signals0") == "got\n" && workspace.text("signals1") == "got\n")
   }
 
-  @Test("When the launcher that hosts the store dies, the others stop with the cause", .timeLimit(.minutes(1)))
+  @Test("When the launcher that hosts the store dies, the others stop with the cause", .timeLimit(.minutes(10)))
   func hostDies() async throws {
     let workspace = workspace
     let place = "--nnodes 2 --master-addr 127.0.0.1 --master-port \(port)"

@@ -64,7 +64,7 @@ enum LauncherProgram {
 
   static func run(
     _ arguments: [String], in workspace: Workspace, environment changes: [String: String?] = [:],
-    timeout: Duration = .seconds(60), meanwhile: @escaping @Sendable (Running) async throws -> Void = { _ in }
+    timeout: Duration = .seconds(300), meanwhile: @escaping @Sendable (Running) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     try await withThrowingTaskGroup(of: Outcome.self) { group in
       group.addTask { try await child(arguments, in: workspace, environment: changes, meanwhile: meanwhile) }

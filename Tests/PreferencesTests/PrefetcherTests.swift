@@ -3,7 +3,7 @@ import Preferences
 import Synchronization
 import Testing
 
-@Suite("Preparing ahead", .timeLimit(.minutes(1)))
+@Suite("Preparing ahead", .timeLimit(.minutes(10)))
 struct PrefetcherTests {
   /// Counts up to a limit, and how far it got.
   private final class Source: Sendable {

@@ -28,7 +28,7 @@ package enum Program {
   ///   - program: another program, for comparisons
   ///   - meanwhile: done while it runs, for instance to send it signals
   package static func run(
-    _ arguments: [String], input: String = "", in folder: Workspace, timeout: Duration = .seconds(120),
+    _ arguments: [String], input: String = "", in folder: Workspace, timeout: Duration = .seconds(600),
     program: URL = executable, meanwhile: @escaping @Sendable (Running) async throws -> Void = { _ in }
   ) async throws -> Outcome {
     await turns.take()

@@ -75,10 +75,19 @@ void ctorch_event_free(ctorch_event event);
 
 // MARK: Graphs
 
+// Memory for intermediate results of graphs, and of other work, that run one after the other on one stream.
+typedef struct ctorch_pool_s *ctorch_pool;
+
+CTORCH_CHECKED ctorch_status ctorch_pool_new(int32_t device, ctorch_pool *out, char **error);
+// Between the two, what is allocated for the current stream comes out of the pool.
+CTORCH_CHECKED ctorch_status ctorch_pool_begin(ctorch_pool pool, char **error);
+CTORCH_CHECKED ctorch_status ctorch_pool_end(ctorch_pool pool, char **error);
+void ctorch_pool_free(ctorch_pool pool);
+
 typedef struct ctorch_graph_s *ctorch_graph;
 
-// Graphs made with the same `sharing` use one pool of memory: they must be replayed one after the other.
-CTORCH_CHECKED ctorch_status ctorch_graph_new(ctorch_graph sharing /* or NULL */, ctorch_graph *out, char **error);
+CTORCH_CHECKED ctorch_status ctorch_graph_new(ctorch_pool pool /* or NULL: one of its own */, ctorch_graph *out,
+                                              char **error);
 // Between the two, work of the current stream, which must not be the default one, is recorded instead of queued.
 CTORCH_CHECKED ctorch_status ctorch_graph_begin(ctorch_graph graph, char **error);
 CTORCH_CHECKED ctorch_status ctorch_graph_end(ctorch_graph graph, char **error);

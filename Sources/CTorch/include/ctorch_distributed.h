@@ -87,6 +87,9 @@ typedef struct ctorch_bucket_range {
   size_t last;
 } ctorch_bucket_range;
 
+// An exchange that was begun and waited for.
+typedef struct ctorch_exchange_s *ctorch_exchange;
+
 typedef struct ctorch_exchange_times {
   double exposed; // seconds from the end of the backward pass to the end of the last bucket
   double total;   // seconds from the start of the first bucket to the end of the last one
@@ -100,9 +103,20 @@ CTORCH_CHECKED ctorch_status ctorch_reducer_new(ctorch_group group, ctorch_tenso
                                                 int rank, int size, ctorch_reducer *out, char **error);
 // The next backward pass sends each bucket as soon as its gradients and those of the buckets before it are there.
 CTORCH_CHECKED ctorch_status ctorch_reducer_arm(ctorch_reducer reducer, char **error);
-// Sends what the backward pass did not reach, and waits for all buckets.
-CTORCH_CHECKED ctorch_status ctorch_reducer_finish(ctorch_reducer reducer, ctorch_exchange_times *times, char **error);
+// The next backward pass, which is being recorded in a CUDA graph, leaves a mark where a bucket is complete, up to
+// ctorch_reducer_marked, which also ends a pass that failed; send_marked sends the buckets behind a replay that was queued,
+// each as soon as it comes to its mark. Elsewhere than on a GPU there are no marks, and the pass is simply done.
+CTORCH_CHECKED ctorch_status ctorch_reducer_mark(ctorch_reducer reducer, char **error);
+CTORCH_CHECKED ctorch_status ctorch_reducer_marked(ctorch_reducer reducer, char **error);
+CTORCH_CHECKED ctorch_status ctorch_reducer_send_marked(ctorch_reducer reducer, char **error);
+// Sends what the backward pass did not reach, and waits for all buckets; on a GPU the current stream does.
+CTORCH_CHECKED ctorch_status ctorch_reducer_finish(ctorch_reducer reducer, ctorch_exchange *out, char **error);
 void ctorch_reducer_free(ctorch_reducer reducer);
+
+// On a GPU, waits for the end of the exchange.
+CTORCH_CHECKED ctorch_status ctorch_exchange_get_times(ctorch_exchange exchange, ctorch_exchange_times *out,
+                                                       char **error);
+void ctorch_exchange_free(ctorch_exchange exchange);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Launcher
+import Logging
 import MiniMind
 import Observability
 import Preferences
@@ -66,6 +67,7 @@ struct Bench: ParsableCommand {
     options.maxSteps = workload.steps + workload.warmUpSteps
     options.cachesReference = workload.refLogps == .cache
     options.shuffles = false
+    options.recordsPasses = !device.noCudaGraphs
     let learned = try workload.pairs(
       vocabulary: policy.configuration.vocabularySize, processes: job.worldSize, options: pairs)
     let trainer = try Trainer(
@@ -91,6 +93,7 @@ struct Bench: ParsableCommand {
     }
     if let last = try trainer.finish() { take(last) }
     progress.finish()
+    if let reason = trainer.recordingRefusal { Logger(label: "bench").warning("CUDA graphs are not used: \(reason)") }
     let rows = Int(figures.tokens) / workload.steps / job.worldSize
     // All at once, since processes share the machine's memory and its clock.
     try job.communicator?.group.barrier()

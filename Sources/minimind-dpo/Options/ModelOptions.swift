@@ -102,6 +102,11 @@ struct DeviceArguments: ParsableArguments {
   var fp16 = false
   @Flag(help: "Let GPUs round the factors of float32 products to 10 bits, which is faster.")
   var tf32 = false
+  @Flag(
+    help: """
+      Launch every kernel by itself, instead of recording what a GPU computes over a size of micro-batch and replaying it.
+      """)
+  var noCudaGraphs = false
 
   @Option(help: ArgumentHelp("CPU threads; without, all cores this process may use.", valueName: "count"))
   var threads: Int?

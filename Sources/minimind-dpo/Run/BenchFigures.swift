@@ -19,6 +19,10 @@ struct BenchFigures {
   var times = StepTimes()
   /// From the first gradient sent to the last received.
   var exchange = 0.0
+  /// Passes that a GPU replayed from a recording.
+  var replayed = ReplayedPasses()
+  /// Seconds that it worked, and that the steps took it.
+  var device = (busy: 0.0, elapsed: 0.0)
   /// Operations per second of matrix products, all processes at once.
   var peak = 0.0
   /// Most bytes in use, of each process.
@@ -35,6 +39,8 @@ struct BenchFigures {
     tokens += report.metrics.tokens
     times += report.times
     exchange += report.exchange
+    replayed += report.replayed
+    if let times = report.onDevice { device = (device.busy + times.busy, device.elapsed + times.elapsed) }
   }
 
   private var seconds: Double { times.total }
@@ -52,6 +58,11 @@ struct BenchFigures {
     if let microBatchTokens { values["micro_batch_tokens"] = .integer(microBatchTokens) }
     for (name, part) in times.parts { values["share/\(name)"] = .number(part / seconds) }
     if processes > 1 { values["exchange_seconds"] = .number(exchange / Double(max(1, steps))) }
+    if device.elapsed > 0 { values["idle_fraction"] = .number(max(0, 1 - device.busy / device.elapsed)) }
+    if replayed.passes > 0 {
+      values["replayed_passes_per_step"] = .number(Double(replayed.passes) / Double(max(1, steps)))
+      values["replayed_kernels_per_step"] = .number(Double(replayed.kernels) / Double(max(1, steps)))
+    }
     return values
   }
 
@@ -66,7 +77,7 @@ struct BenchFigures {
           value.string ?? value.int.map { HumanText.grouped($0) } ?? value.double.map { HumanText.short($0) }
             ?? "unknown"
         }
-      return name.padding(toLength: 22, withPad: " ", startingAt: 0) + text
+      return name.padding(toLength: 26, withPad: " ", startingAt: 0) + text
     }.joined(separator: "\n")
   }
 }

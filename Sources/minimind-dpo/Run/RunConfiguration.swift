@@ -57,6 +57,7 @@ enum RunConfiguration {
       ("save-total-limit", output.saveTotalLimit), ("save-dtype", output.saveDtype.rawValue),
       ("device", command.device.device.rawValue), ("precision", command.device.precision.rawValue),
       ("bf16", flag(command.device.bf16)), ("fp16", flag(command.device.fp16)), ("tf32", flag(command.device.tf32)),
+      ("no-cuda-graphs", flag(command.device.noCudaGraphs)),
       ("threads", command.device.threads),
       ("backend", command.distribution.backend.rawValue), ("zero-stage", command.optimization.zeroStage),
       ("collective-timeout", command.distribution.collectiveTimeout),

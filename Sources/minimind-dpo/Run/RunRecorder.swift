@@ -37,6 +37,7 @@ final class RunRecorder: TrainingObserver {
   private var latest: IntervalReport?
   /// The tokens of a micro-batch that memory was found to suffice for.
   private var memoryLimit: Int?
+  private var hasTriedToRecord = false
 
   /// - Parameters:
   ///   - folder: nil on all processes of a job but the first
@@ -98,6 +99,10 @@ final class RunRecorder: TrainingObserver {
         step \(report.step): memory did not suffice; from here on micro-batches have \(HumanText.grouped(limit)) tokens at \
         the most. The result is the same, --micro-batch-tokens \(limit) begins with it
         """)
+    }
+    if let reason = trainer.recordingRefusal, !hasTriedToRecord {
+      hasTriedToRecord = true
+      logger.warning("CUDA graphs are not used from here on, which is slower and changes nothing else: \(reason)")
     }
     show(state(trainer, report.metrics, latest, step: report.step))
   }

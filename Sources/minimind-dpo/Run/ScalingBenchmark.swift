@@ -84,6 +84,7 @@ struct ScalingBenchmark {
     if bench.device.bf16 { arguments.append("--bf16") }
     if bench.device.fp16 { arguments.append("--fp16") }
     if bench.device.tf32 { arguments.append("--tf32") }
+    if bench.device.noCudaGraphs { arguments.append("--no-cuda-graphs") }
     if bench.pairs.skipBadLines { arguments.append("--skip-bad-lines") }
     if let cache = bench.pairs.tokenCache { arguments += ["--token-cache", cache] }
     arguments += ["--gradient-accumulation-steps", "\(workload.gradientAccumulationSteps)"]

@@ -133,6 +133,7 @@ struct TrainingRun {
 
   private var trainingOptions: TrainingOptions {
     var options = command.optimization.options()
+    options.recordsPasses = !command.device.noCudaGraphs
     options.loggingSteps = command.output.loggingSteps
     options.evaluationSteps = command.output.evalSteps
     options.saveSteps = command.output.saveSteps

@@ -1,0 +1,104 @@
+// How an exchange of gradients is timed, and how it follows a backward pass that was recorded.
+#pragma once
+
+#include "ctorch_distributed.h"
+#include "internal.h"
+
+#include <array>
+#include <chrono>
+#include <vector>
+
+#ifdef USE_CUDA
+#include <ATen/cuda/CUDAEvent.h>
+#include <c10/cuda/CUDAGraphsC10Utils.h>
+#include <c10/cuda/CUDAGuard.h>
+#endif
+
+// The moments of one exchange: by the host's clock, or, on a GPU, whose work the host only queues, by its streams' events.
+struct ctorch_exchange_s {
+  enum Moment { began, computed, done, count };
+
+  explicit ctorch_exchange_s(bool on_gpu) : on_gpu(on_gpu) {}
+
+  // Now, or behind what the current stream has by now.
+  void take(Moment moment) {
+#ifdef USE_CUDA
+    if (on_gpu) return events[moment].record();
+#endif
+    times[moment] = Clock::now();
+  }
+
+  // On a GPU, waits for the later one.
+  double seconds(Moment from, Moment to) {
+#ifdef USE_CUDA
+    if (on_gpu) {
+      events[to].synchronize();
+      return events[from].elapsed_time(events[to]) / 1000;
+    }
+#endif
+    return std::chrono::duration<double>(times[to] - times[from]).count();
+  }
+
+private:
+  using Clock = std::chrono::steady_clock;
+
+  [[maybe_unused]] const bool on_gpu;
+  std::array<Clock::time_point, count> times;
+#ifdef USE_CUDA
+  std::array<at::cuda::CUDAEvent, count> events{at::cuda::CUDAEvent(cudaEventDefault),
+                                                at::cuda::CUDAEvent(cudaEventDefault),
+                                                at::cuda::CUDAEvent(cudaEventDefault)};
+#endif
+};
+
+namespace ctorch {
+
+// The points of a backward pass, recorded in a CUDA graph, at which buckets are complete. Every replay passes them anew, and
+// a stream outside of the graph can wait for them: buckets then leave while the graph still runs, though collective
+// operations are not part of it. (NCCL wants those that are to be captured by all ranks alike; but how many micro-batches
+// of which size a rank has is its own affair.)
+class BucketMarks {
+public:
+#ifdef USE_CUDA
+  ~BucketMarks() {
+    for (cudaEvent_t event : events) cudaEventDestroy(event);
+  }
+
+  // Where the current stream is being recorded; nothing otherwise.
+  void record(size_t bucket) {
+    if (c10::cuda::currentStreamCaptureStatusMayInitCtx() == c10::cuda::CaptureStatus::None) return;
+    while (events.size() <= bucket) {
+      cudaEvent_t event = nullptr;
+      C10_CUDA_CHECK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+      events.push_back(event);
+    }
+    C10_CUDA_CHECK(cudaEventRecordWithFlags(events[bucket], c10::cuda::getCurrentCUDAStream(), cudaEventRecordExternal));
+  }
+
+  // Calls body(bucket) for all, each on a stream of their own that waits for its mark.
+  template <typename Body> void follow(const c10::Device &device, size_t buckets, Body body) {
+    if (!device.is_cuda()) return each(buckets, body);
+    TORCH_CHECK(buckets <= events.size(), "a backward pass that was not recorded has left no marks");
+    if (!lane) lane = c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index());
+    const c10::cuda::CUDAStreamGuard guard(*lane);
+    each(buckets, [&](size_t bucket) {
+      C10_CUDA_CHECK(cudaStreamWaitEvent(*lane, events[bucket], 0));
+      body(bucket);
+    });
+  }
+
+private:
+  std::vector<cudaEvent_t> events;
+  std::optional<c10::cuda::CUDAStream> lane;
+#else
+  void record(size_t) {}
+  template <typename Body> void follow(const c10::Device &, size_t buckets, Body body) { each(buckets, body); }
+
+private:
+#endif
+  template <typename Body> static void each(size_t buckets, Body body) {
+    for (size_t bucket = 0; bucket < buckets; ++bucket) body(bucket);
+  }
+};
+
+} // namespace ctorch

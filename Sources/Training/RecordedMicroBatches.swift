@@ -1,0 +1,133 @@
+import DPO
+import Preferences
+import Torch
+
+/// Work that was recorded, and runs again over whatever its tensors hold by then.
+package protocol Recording {
+  /// Queues it.
+  func replay() throws(TorchError)
+  /// Kernels, copies and fills of one replay.
+  func nodeCount() throws(TorchError) -> Int
+}
+
+/// Makes recordings.
+package protocol PassRecorder: AnyObject {
+  /// Runs a body as it is, in the memory of the recordings.
+  func run(_ body: () throws -> Void) throws
+  /// Records what a body does on the device.
+  func record(_ body: @escaping () throws -> Void) throws -> any Recording
+  /// Gives up the memory, when all recordings are gone.
+  func clear() throws(TorchError)
+}
+
+extension CUDAGraph: Recording {}
+
+/// CUDA graphs, which run one after the other and so share their memory, also with passes that run as they are.
+final class CUDAGraphRecorder: PassRecorder {
+  private let index: Int
+  private var pool: CUDAMemoryPool
+
+  init(device index: Int) throws(TorchError) {
+    self.index = index
+    pool = try CUDAMemoryPool(device: index)
+  }
+
+  func run(_ body: () throws -> Void) throws { try pool.allocating(body) }
+
+  func record(_ body: @escaping () throws -> Void) throws -> any Recording { try CUDAGraph(in: pool, body) }
+
+  func clear() throws(TorchError) { pool = try CUDAMemoryPool(device: index) }
+}
+
+/// The micro-batches of a run on a GPU: padded to a few sizes, for each of which the computation runs once as it is, is
+/// then recorded as a CUDA graph, and replayed from there on.
+///
+/// The kernels of a small model are done sooner than the host can launch the next ones; a graph is a single launch.
+final class RecordedMicroBatches {
+  /// What is computed over a micro-batch: it reads the batch and log π_ref (nil where the reference runs along), and leaves
+  /// its results in tensors that stay where they are.
+  typealias Pass = (DeviceBatch, Tensor?) throws -> Void
+
+  /// A size, with the tensors that micro-batches of it pass through.
+  private final class Place {
+    var batch: DeviceBatch
+    let reference: Tensor?
+    var hasRun = false
+    var recording: (any Recording)?
+    var kernels = 0
+
+    init(_ batch: DeviceBatch, reference: Tensor?) {
+      (self.batch, self.reference) = (batch, reference)
+    }
+  }
+
+  private let sizes: BatchBuckets
+  private let device: Device
+  private let keepsReference: Bool
+  private let recorder: any PassRecorder
+  private var places: [BatchCapacity: Place] = [:]
+
+  /// Why nothing more is recorded; nil while all is well.
+  private(set) var refusal: String?
+
+  /// - Parameters:
+  ///   - keepsReference: whether log π_ref is known before each pass
+  ///   - recorder: of CUDA graphs, but in tests
+  init(_ sizes: BatchBuckets, device: Device, keepsReference: Bool, recorder: any PassRecorder) {
+    (self.sizes, self.device, self.keepsReference, self.recorder) = (sizes, device, keepsReference, recorder)
+  }
+
+  /// Runs a pass over a micro-batch.
+  ///
+  /// - Parameters:
+  ///   - reference: log π_ref with room for so many pairs on each side, where it is kept
+  ///   - asIs: the pass, where it is not replayed
+  ///   - recorded: the pass as it is to be recorded
+  /// - Returns: the kernels that were replayed; nil where the pass ran as it is
+  /// - Throws: what a pass throws; `TorchError`.
+  func run(
+    _ packed: TreeBatch, reference: (_ room: Int) -> [Double], asIs: Pass, recorded: @escaping Pass
+  ) throws -> Int? {
+    let place = try place(for: packed)
+    try place.reference?.refill(reference(place.batch.pairCapacity))
+    if place.hasRun, place.recording == nil { make(place, recorded) }
+    guard let recording = place.recording else {
+      try recorder.run { try asIs(place.batch, place.reference) }
+      place.hasRun = true
+      return nil
+    }
+    try recording.replay()
+    return place.kernels
+  }
+
+  /// Gives up all memory that recordings hold. Micro-batches of smaller sizes begin anew.
+  func clear() throws(TorchError) {
+    places = [:]
+    try recorder.clear()
+  }
+
+  private func place(for packed: TreeBatch) throws(TorchError) -> Place {
+    let capacity = sizes.capacity(for: packed)
+    if let known = places[capacity] {
+      try known.batch.update(packed)
+      return known
+    }
+    let made = Place(
+      try DeviceBatch(packed, capacity: capacity, device: device),
+      reference: keepsReference ? try .zeros([2 * capacity.pairs], dtype: .float64, device: device) : nil)
+    places[capacity] = made
+    return made
+  }
+
+  /// What cannot be recorded runs as it is.
+  private func make(_ place: Place, _ pass: @escaping Pass) {
+    guard refusal == nil else { return }
+    do {
+      // The place holds the recording, not the other way round.
+      let recording = try recorder.record { [unowned place] in try pass(place.batch, place.reference) }
+      (place.recording, place.kernels) = (recording, try recording.nodeCount())
+    } catch {
+      refusal = String(describing: error)
+    }
+  }
+}

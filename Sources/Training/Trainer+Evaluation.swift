@@ -1,0 +1,51 @@
+import DPO
+import MiniMind
+import Preferences
+import Torch
+
+extension Trainer {
+  /// Sums over held-out pairs, without gradients, each rank over its share.
+  ///
+  /// - Parameters:
+  ///   - reference: the reference to compare with
+  ///   - pairs: with indices that do not collide with those of the training pairs where results are kept
+  ///   - progress: told the number of pairs done by this process
+  ///   - stops: asked between micro-batches: whether this process wishes to stop
+  /// - Returns: sums over all pairs, or over fewer where a rank wished to stop
+  /// - Throws: `TorchError` when LibTorch or another rank fails.
+  public static func evaluate(
+    _ policy: CausalLM, reference: ReferenceModel, pairs: [TokenizedPair], options: TrainingOptions,
+    ranks: Ranks? = nil, progress: (Int) -> Void = { _ in }, stops: () -> Bool = { false }
+  ) throws(TorchError) -> PreferenceMetrics {
+    var sums = PreferenceMetrics()
+    let work = PairWork(policy.configuration, sharesPrefix: options.sharesPrefix)
+    var passes = ForwardPasses(over: ranks.share(of: pairs, by: work), options: options)
+    while let packed = passes.next, !stops() {
+      do throws(TorchError) {
+        let batch = try DeviceBatch(packed, device: policy.device)
+        let found = try options.metrics(of: batch, indices: packed.pairIndices, policy, reference: reference)
+        sums += found
+      } catch {
+        try passes.shrink(behind: error)
+        continue
+      }
+      passes.advance()
+      progress(Int(sums.pairs))
+    }
+    return PreferenceMetrics(sums: try ranks.sum(sums.sums))
+  }
+}
+
+extension TrainingOptions {
+  /// The sums of one micro-batch.
+  fileprivate func metrics(
+    of batch: DeviceBatch, indices: [Int], _ policy: CausalLM, reference: ReferenceModel
+  ) throws(TorchError) -> PreferenceMetrics {
+    try withoutGrad { () throws(TorchError) in
+      let baseline = try reference.logProbabilities(batch, of: indices)
+      let scores = try policy.sequenceLogProbabilities(batch)
+      return try PreferenceMetrics(
+        loss(policy: scores, reference: baseline), policy: scores, counts: batch.counts)
+    }
+  }
+}
