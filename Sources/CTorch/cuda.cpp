@@ -210,7 +210,19 @@ ctorch_status ctorch_graph_begin(ctorch_graph graph, char **error) {
 
 ctorch_status ctorch_graph_end(ctorch_graph graph, char **error) {
   return guarded(error, [&] {
-    graph->value.capture_end();
+    try {
+      graph->value.capture_end();
+    } catch (...) {
+      // Where the stream's recording was broken, LibTorch leaves before it tells the allocator, and the runtime keeps an
+      // error for the next to ask.
+      try {
+        Allocator::endAllocateToPool(c10::cuda::current_device(), graph->pool);
+      } catch (...) {
+        // It had been told.
+      }
+      (void)cudaGetLastError();
+      throw;
+    }
     graph->value.instantiate();
   });
 }

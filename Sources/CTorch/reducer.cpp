@@ -80,16 +80,16 @@ struct ctorch_reducer_s {
       --buckets[bucket].missing;
     }
     // All ranks must send in the same order, whatever the order in which their gradients come.
-    while (next < buckets.size() && buckets[next].missing == 0) complete(next++);
+    while (next < buckets.size() && buckets[next].missing == 0) {
+      pass == Pass::marks ? marks.record(next++) : send(next++);
+    }
   }
 
   // Also of those that the backward pass has not reached.
   void complete_all() {
-    while (next < buckets.size()) complete(next++);
-    pass = Pass::ordinary;
+    const Pass ended = std::exchange(pass, Pass::ordinary);
+    while (next < buckets.size()) ended == Pass::marks ? marks.record(next++) : send(next++);
   }
-
-  void complete(size_t index) { pass == Pass::marks ? marks.record(index) : send(index); }
 
   c10::Device device() const { return buckets.front().all.device(); }
 

@@ -93,9 +93,14 @@ public final class GradientReducer {
   public func marking(_ body: () throws -> Void) throws {
     try withExtendedLifetime(self) {
       try checked("GradientReducer.marking") { ctorch_reducer_mark(handle, &$0) }
-      let outcome = Result { try body() }
+      do {
+        try body()
+      } catch {
+        // The recording is broken already.
+        try? checked("GradientReducer.marking") { ctorch_reducer_marked(handle, &$0) }
+        throw error
+      }
       try checked("GradientReducer.marking") { ctorch_reducer_marked(handle, &$0) }
-      try outcome.get()
     }
   }
 

@@ -52,9 +52,7 @@ final class RecordedMicroBatches {
   private final class Place {
     var batch: DeviceBatch
     let reference: Tensor?
-    var hasRun = false
-    var recording: (any Recording)?
-    var kernels = 0
+    let work = RecordedWork()
 
     init(_ batch: DeviceBatch, reference: Tensor?) {
       (self.batch, self.reference) = (batch, reference)
@@ -66,6 +64,7 @@ final class RecordedMicroBatches {
   private let keepsReference: Bool
   private let recorder: any PassRecorder
   private var places: [BatchCapacity: Place] = [:]
+  private var update = RecordedWork()
 
   /// Why nothing more is recorded; nil while all is well.
   private(set) var refusal: String?
@@ -90,19 +89,43 @@ final class RecordedMicroBatches {
   ) throws -> Int? {
     let place = try place(for: packed)
     try place.reference?.refill(reference(place.batch.pairCapacity))
-    if place.hasRun, place.recording == nil { make(place, recorded) }
-    guard let recording = place.recording else {
-      try recorder.run { try asIs(place.batch, place.reference) }
-      place.hasRun = true
+    return try run(
+      place.work, asIs: { try asIs(place.batch, place.reference) },
+      // The place holds the recording, not the other way round.
+      recorded: { [unowned place] in try recorded(place.batch, place.reference) })
+  }
+
+  /// Runs a step's update, whose tensors are the same each time.
+  ///
+  /// - Returns: the kernels that were replayed; nil where it ran as it is
+  /// - Throws: what it throws; `TorchError`.
+  func run(update body: @escaping () throws -> Void) throws -> Int? {
+    try run(update, asIs: body, recorded: body)
+  }
+
+  private func run(_ work: RecordedWork, asIs: () throws -> Void, recorded: @escaping () throws -> Void) throws -> Int?
+  {
+    if work.hasRun, work.recording == nil, refusal == nil {
+      do {
+        try work.set(recorder.record(recorded))
+      } catch {
+        refusal = String(describing: error)
+      }
+    }
+    guard let recording = work.recording else {
+      // Behind a recording that failed, the pool of memory is left alone.
+      try refusal == nil ? recorder.run(asIs) : asIs()
+      work.hasRun = true
       return nil
     }
     try recording.replay()
-    return place.kernels
+    return work.kernels
   }
 
-  /// Gives up all memory that recordings hold. Micro-batches of smaller sizes begin anew.
+  /// Gives up all memory that recordings hold. Each size begins anew.
   func clear() throws(TorchError) {
     places = [:]
+    update = RecordedWork()
     try recorder.clear()
   }
 
@@ -118,16 +141,16 @@ final class RecordedMicroBatches {
     places[capacity] = made
     return made
   }
+}
 
-  /// What cannot be recorded runs as it is.
-  private func make(_ place: Place, _ pass: @escaping Pass) {
-    guard refusal == nil else { return }
-    do {
-      // The place holds the recording, not the other way round.
-      let recording = try recorder.record { [unowned place] in try pass(place.batch, place.reference) }
-      (place.recording, place.kernels) = (recording, try recording.nodeCount())
-    } catch {
-      refusal = String(describing: error)
-    }
+/// Work that runs once as it is, so that all that happens once only happens then, and can be recorded after that.
+private final class RecordedWork {
+  var hasRun = false
+  private(set) var recording: (any Recording)?
+  private(set) var kernels = 0
+
+  func set(_ recording: any Recording) throws(TorchError) {
+    kernels = try recording.nodeCount()
+    self.recording = recording
   }
 }
