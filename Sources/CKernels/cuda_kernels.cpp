@@ -293,34 +293,6 @@ void ckernels::cuda::log_probability_backward(const Tensor &logits, const Tensor
   log_probability_backward(call.machine, from, to, a);
 }
 
-void ckernels::cuda::embedding(const Tensor &weight, const Tensor &index, const Tensor &out) {
-  const Call call(weight);
-  const auto [entries, size] = matrix(weight, "the table");
-  EmbeddingArguments a{};
-  a.rows = index.numel();
-  a.entries = entries;
-  a.size = whole(size, "elements of a row");
-  // Only read by this kernel; the backward one takes the same arguments and writes.
-  a.table = const_cast<float *>(call.read(weight, "the table", weight.sizes()));
-  a.index = call.index(index, "the index", a.rows);
-  a.rows_of = call.write(out, "out", {a.rows, size});
-  embedding(call.machine, a);
-}
-
-void ckernels::cuda::embedding_backward(const Tensor &gradient, const Tensor &index, const Tensor &weight_gradient) {
-  const Call call(gradient);
-  const auto [entries, size] = matrix(weight_gradient, "the table's gradient");
-  EmbeddingArguments a{};
-  a.rows = index.numel();
-  a.entries = entries;
-  a.size = whole(size, "elements of a row");
-  a.table = call.write(weight_gradient, "the table's gradient", weight_gradient.sizes());
-  a.index = call.index(index, "the index", a.rows);
-  // Only read by this kernel.
-  a.rows_of = const_cast<float *>(call.read(gradient, "the gradient", {a.rows, size}));
-  embedding_backward(call.machine, a);
-}
-
 int64_t ckernels::cuda::squares_partials(at::TensorList buffers) {
   TORCH_CHECK(!buffers.empty(), "there is no buffer to sum squares of");
   const Machine &machine = machine_of(buffers[0].device());
@@ -342,27 +314,27 @@ void ckernels::cuda::sum_of_squares(at::TensorList buffers, const Tensor &partia
   add_squares(call.machine, {shares, static_cast<double *>(call.flat(sum, "the sum", at::kDouble, 1)), count});
 }
 
-void ckernels::cuda::clip_factor(const Tensor &sum_of_squares, const Tensor &loss_scale, double maximum,
-                                 const Tensor &norm, const Tensor &factor, const Tensor &found_inf) {
+void ckernels::cuda::gradient_scaling(const Tensor &sum_of_squares, const Tensor &loss_scale, double maximum,
+                                      const Tensor &norm, const Tensor &divisor, const Tensor &skips) {
   const Call call(sum_of_squares);
-  ClipArguments a{};
+  ScalingArguments a{};
   a.sum_of_squares = static_cast<const double *>(call.flat(sum_of_squares, "the sum of squares", at::kDouble, 1));
   a.loss_scale = call.scalar_if(loss_scale, "the loss scale");
   a.maximum = maximum;
   a.norm = call.flat(norm, "the norm", 1);
-  a.factor = call.flat(factor, "the factor", 1);
-  a.found_inf = call.flat(found_inf, "found_inf", 1);
-  clip_factor(call.machine, a);
+  a.divisor = call.flat(divisor, "the divisor", 1);
+  a.skips = call.flat(skips, "skips", 1);
+  gradient_scaling(call.machine, a);
 }
 
-void ckernels::cuda::advance_step(const Tensor &step, const Tensor &found_inf) {
+void ckernels::cuda::advance_step(const Tensor &step, const Tensor &skips) {
   const Call call(step);
-  advance_step(call.machine, StepArguments{call.flat(step, "the step", 1), call.scalar_if(found_inf, "found_inf")});
+  advance_step(call.machine, StepArguments{call.flat(step, "the step", 1), call.scalar_if(skips, "skips")});
 }
 
 void ckernels::cuda::adamw(const Tensor &parameters, const Tensor &gradients, const Tensor &first_moments,
                            const Tensor &second_moments, const Tensor &low, const Tensor &learning_rate,
-                           const Tensor &step, const Tensor &factor, const Tensor &found_inf, const AdamW &options) {
+                           const Tensor &step, const Tensor &divisor, const Tensor &skips, const AdamW &options) {
   const Call call(parameters);
   AdamWArguments a{};
   a.count = parameters.numel();
@@ -372,8 +344,8 @@ void ckernels::cuda::adamw(const Tensor &parameters, const Tensor &gradients, co
   a.second_moments = call.flat(second_moments, "second moments", a.count);
   a.learning_rate = call.flat(learning_rate, "the learning rate", 1);
   a.step = call.flat(step, "the step", 1);
-  a.factor = call.scalar_if(factor, "the factor");
-  a.found_inf = call.scalar_if(found_inf, "found_inf");
+  a.divisor = call.scalar_if(divisor, "the divisor");
+  a.skips = call.scalar_if(skips, "skips");
   a.beta1 = options.beta1;
   a.beta2 = options.beta2;
   a.epsilon = options.epsilon;
@@ -384,15 +356,4 @@ void ckernels::cuda::adamw(const Tensor &parameters, const Tensor &gradients, co
     a.low = call.flat(low, "the low parameters", low.scalar_type(), a.count);
   }
   adamw(call.machine, to, a);
-}
-
-void ckernels::cuda::cast(const Tensor &from, const Tensor &to) {
-  const Call call(from);
-  const Element element = element_of(to, "what is cast to");
-  TORCH_CHECK(element != Element::f32, "float32 needs no cast to itself");
-  CastArguments a{};
-  a.count = from.numel();
-  a.from = call.flat(from, "what is cast", a.count);
-  a.to = call.flat(to, "what is cast to", to.scalar_type(), a.count);
-  cast(call.machine, element, a);
 }

@@ -6,8 +6,8 @@
 // tables, norms' weights and all that is said to be f32 are float32, and so is the arithmetic between reading and writing.
 // What does not fit throws c10::Error.
 //
-// Gradients of weights are added to (into .grad, or into zeros); all other results are overwritten. Everything but
-// `embedding_backward` gives the same bits each time on the same kind of device.
+// Gradients of weights are added to (into .grad, or into zeros); all other results are overwritten. Everything gives the
+// same bits each time on the same kind of device.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -106,15 +106,6 @@ void log_probability(const at::Tensor &logits, const at::Tensor &targets, const 
 void log_probability_backward(const at::Tensor &logits, const at::Tensor &targets, const at::Tensor &log_sum,
                               const at::Tensor &gradient, const at::Tensor &logit_gradients);
 
-// --- Embedding
-
-// out f32 [rows, size] = rows of weight, f32 [entries, size], by index, int64 [rows]; NaN where the index is outside.
-void embedding(const at::Tensor &weight, const at::Tensor &index, const at::Tensor &out);
-
-// Adds gradient, f32 [rows, size], to the rows of weight_gradient, f32 [entries, size]. By atomic additions: where an index
-// occurs more than once, the order of its sum, and so its last bits, differ from run to run.
-void embedding_backward(const at::Tensor &gradient, const at::Tensor &index, const at::Tensor &weight_gradient);
-
 // --- Flat buffers: f32, of any shape; scalars are tensors of one element on the device
 
 // sum = Σ x² over all buffers, a scalar of float64 (which may be all-reduced). `partials` is at::empty({that number}),
@@ -123,32 +114,29 @@ int64_t squares_partials(at::TensorList buffers);
 void sum_of_squares(at::TensorList buffers, const at::Tensor &partials, const at::Tensor &sum);
 
 // What PyTorch's clip_grad_norm_ and GradScaler.unscale_ compute, as scalars of f32:
-//   norm      √sum / loss_scale
-//   factor    for the gradients: 1 / loss_scale · min(1, maximum / (norm + 1e-6)); 0 where found_inf
-//   found_inf 1 where the sum is infinite or no number, else 0
+//   norm     √sum / loss_scale
+//   divisor  of the gradients: loss_scale · max(1, (norm + 1e-6) / maximum); of no meaning where `skips` is 1
+//   skips    1 where the norm is infinite or no number, else 0
 // loss_scale is a scalar of f32, or undefined: 1. A maximum of 0 or less does not clip. (at::_amp_update_scale_ then
-// updates the loss scale from found_inf, on the device as well.)
-void clip_factor(const at::Tensor &sum_of_squares, const at::Tensor &loss_scale, double maximum, const at::Tensor &norm,
-                 const at::Tensor &factor, const at::Tensor &found_inf);
+// updates the loss scale from `skips`, on the device as well.)
+void gradient_scaling(const at::Tensor &sum_of_squares, const at::Tensor &loss_scale, double maximum,
+                      const at::Tensor &norm, const at::Tensor &divisor, const at::Tensor &skips);
 
-// step += 1, a scalar of f32, unless found_inf (or undefined: never) is not 0. Once before `adamw`, whatever the number of
+// step += 1, a scalar of f32, unless `skips` (or undefined: never) is not 0. Once before `adamw`, whatever the number of
 // its buffers.
-void advance_step(const at::Tensor &step, const at::Tensor &found_inf);
+void advance_step(const at::Tensor &step, const at::Tensor &skips);
 
 struct AdamW {
   double beta1, beta2, epsilon, weight_decay;
 };
 
-// One step of AdamW as at::_fused_adamw_ defines it, with the gradients times `factor`; nothing where found_inf is not 0.
+// One step of AdamW as at::_fused_adamw_ defines it, of the gradients over `divisor`; nothing where `skips` is not 0.
 //   parameters, gradients, moments  f32, equally many elements; gradients are not changed
 //   low                             T as many, receives the new parameters; or undefined
 //   learning_rate, step             f32 scalars; step counts this step already
-//   factor, found_inf               f32 scalars, or undefined: 1 and 0
+//   divisor, skips                  f32 scalars, or undefined: 1 and 0
 void adamw(const at::Tensor &parameters, const at::Tensor &gradients, const at::Tensor &first_moments,
            const at::Tensor &second_moments, const at::Tensor &low, const at::Tensor &learning_rate,
-           const at::Tensor &step, const at::Tensor &factor, const at::Tensor &found_inf, const AdamW &options);
-
-// to = from in a low type: f32 to bfloat16 or float16, as many elements.
-void cast(const at::Tensor &from, const at::Tensor &to);
+           const at::Tensor &step, const at::Tensor &divisor, const at::Tensor &skips, const AdamW &options);
 
 } // namespace ckernels::cuda

@@ -144,16 +144,6 @@ inline void log_probability_backward(Machine &machine, Element logits, Element g
   launch(machine, "log_probability_backward_" + name(logits) + "_" + name(gradients), a.rows, threads, a);
 }
 
-// --- Embedding
-
-inline void embedding(Machine &machine, const EmbeddingArguments &a) {
-  launch(machine, "embedding", a.rows, whole_warps(quotient_up(a.size, 4), ckernels_threads), a);
-}
-
-inline void embedding_backward(Machine &machine, const EmbeddingArguments &a) {
-  launch(machine, "embedding_backward", a.rows, whole_warps(a.size, ckernels_threads), a);
-}
-
 // --- Flat buffers
 
 inline int64_t squares_blocks(const Machine &machine, int64_t count) { return flat_blocks(machine, count); }
@@ -167,16 +157,14 @@ inline void add_squares(Machine &machine, const SquaresSumArguments &a) {
   launch(machine, "add_squares", 1, whole_warps(a.count, ckernels_norm_threads), a);
 }
 
-inline void clip_factor(Machine &machine, const ClipArguments &a) { launch(machine, "clip_factor", 1, 1, a); }
+inline void gradient_scaling(Machine &machine, const ScalingArguments &a) {
+  launch(machine, "gradient_scaling", 1, 1, a);
+}
 
 inline void advance_step(Machine &machine, const StepArguments &a) { launch(machine, "advance_step", 1, 1, a); }
 
 inline void adamw(Machine &machine, Element low, const AdamWArguments &a) {
   launch(machine, "adamw_" + name(low), flat_blocks(machine, a.count), ckernels_threads, a);
-}
-
-inline void cast(Machine &machine, Element low, const CastArguments &a) {
-  launch(machine, "cast_" + name(low), flat_blocks(machine, a.count), ckernels_threads, a);
 }
 
 } // namespace ckernels::cuda

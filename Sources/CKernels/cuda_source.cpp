@@ -16,10 +16,9 @@
   extern "C" __attribute__((visibility("hidden"))) const char ckernels_source_##symbol[];
 
 #if !(__has_include("kernels.cuh") && __has_include("adamw.cuh") && __has_include("arguments.cuh") &&                 \
-      __has_include("dtype.cuh") && __has_include("embedding.cuh") && __has_include("gradient_norm.cuh") &&           \
-      __has_include("log_probability.cuh") && __has_include("names.cuh") && __has_include("reduce.cuh") &&            \
-      __has_include("rms_norm.cuh") && __has_include("rotate.cuh") && __has_include("swiglu.cuh") &&                  \
-      __has_include("values.cuh"))
+      __has_include("dtype.cuh") && __has_include("gradient_norm.cuh") && __has_include("log_probability.cuh") &&     \
+      __has_include("names.cuh") && __has_include("reduce.cuh") && __has_include("rms_norm.cuh") &&                   \
+      __has_include("rotate.cuh") && __has_include("swiglu.cuh") && __has_include("values.cuh"))
 #error "Sources/CKernels/cuda is not among the folders for headers"
 #endif
 
@@ -27,7 +26,6 @@ CUDA_FILE(kernels)
 CUDA_FILE(adamw)
 CUDA_FILE(arguments)
 CUDA_FILE(dtype)
-CUDA_FILE(embedding)
 CUDA_FILE(gradient_norm)
 CUDA_FILE(log_probability)
 CUDA_FILE(names)
@@ -43,7 +41,6 @@ const std::vector<ckernels::cuda::SourceFile> &ckernels::cuda::source_files() {
       {"adamw.cuh", ckernels_source_adamw},
       {"arguments.cuh", ckernels_source_arguments},
       {"dtype.cuh", ckernels_source_dtype},
-      {"embedding.cuh", ckernels_source_embedding},
       {"gradient_norm.cuh", ckernels_source_gradient_norm},
       {"log_probability.cuh", ckernels_source_log_probability},
       {"names.cuh", ckernels_source_names},

@@ -1,5 +1,8 @@
 // Rows of a table, whose gradients are added one by one where the table's gradient is: a table of zeros per call, as the
 // operator of LibTorch makes, costs more than all the rows.
+//
+// On CUDA devices LibTorch's index_add_ does that by atomic additions: where an index occurs more than once, the order of
+// its sum, and so its last bits, differ from run to run.
 #include "kernel.h"
 #include "row_kernels.h"
 

@@ -13,7 +13,7 @@ public final class CausalLM: Module {
   /// All parameters in one buffer, in the order of `namedParameters`, `float32`.
   public private(set) var weights: FlatBuffer
   /// The same in the type of matrix products, where that is another.
-  private var copies: FlatBuffer?
+  package private(set) var copies: FlatBuffer?
   /// Whether the backward pass finds the intermediate results of the layers and the logits in memory, or runs each layer
   /// and the head again (gradient checkpointing: about a third more work, a fraction of the memory, the same numbers).
   public var recomputesLayers = false

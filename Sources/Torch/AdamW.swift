@@ -1,3 +1,4 @@
+import CKernels
 import CTorch
 
 /// AdamW, "Decoupled Weight Decay Regularization" (Loshchilov & Hutter, 2019), with PyTorch's definition of each term.
@@ -32,18 +33,27 @@ public final class AdamW {
   private let steps: Tensor
   private let parameters: FlatBuffer
   private let gradients: FlatBuffer
+  private let copies: FlatBuffer?
 
   /// An optimizer that updates `parameters` by `gradients`, both in one layout.
   ///
+  /// - Parameter copies: what each step also writes the new parameters to, in the same layout but another type
   /// - Throws: `TorchError` when the layouts differ, or there is no memory for the moments.
-  public init(parameters: FlatBuffer, gradients: FlatBuffer, options: Options = Options()) throws(TorchError) {
+  public init(
+    parameters: FlatBuffer, gradients: FlatBuffer, copies: FlatBuffer? = nil, options: Options = Options()
+  ) throws(TorchError) {
     let shapes = parameters.views.map(\.shape)
     guard gradients.views.map(\.shape) == shapes else {
       throw TorchError(
         kind: .failed, operatorName: "AdamW", reason: "parameters and gradients are laid out differently")
     }
+    guard copies.map({ $0.offsets == parameters.offsets && $0.storage.count == parameters.storage.count }) ?? true
+    else {
+      throw TorchError(kind: .failed, operatorName: "AdamW", reason: "parameters and copies are laid out differently")
+    }
     self.parameters = parameters
     self.gradients = gradients
+    self.copies = copies
     self.options = options
     firstMoments = try FlatBuffer(like: parameters)
     secondMoments = try FlatBuffer(like: parameters)
@@ -60,22 +70,44 @@ public final class AdamW {
   /// - Throws: `TorchError` when LibTorch fails.
   public func resume(behind count: Int) throws(TorchError) { try steps.fillInPlace(Double(count)) }
 
-  /// One update of all parameters. Nothing here waits for the device.
+  /// A learning rate for `step`, which the caller keeps and fills anew.
   ///
-  /// - Parameter scaling: how the gradients are to be scaled, and whether the update is left out; as they are where nil
+  /// - Returns: a scalar on the device
+  /// - Throws: `TorchError` when there is no such device.
+  public static func learningRate(_ rate: Double = 0, on device: Device) throws(TorchError) -> Tensor {
+    // On the CPU LibTorch reads it as the number that it is; on a GPU its kernels want the type of the parameters.
+    try .full([], rate, dtype: device == .cpu ? .float64 : .float32, device: device)
+  }
+
+  /// One update of all parameters. Nothing here waits for the device or sends it anything, so a graph may record it: what it
+  /// reads when it runs is then in the memory of the tensors given here.
+  ///
+  /// - Parameters:
+  ///   - learningRate: as `learningRate(_:on:)` makes it
+  ///   - scaling: how the gradients are to be scaled, and whether the update is left out, steps counted included; as they
+  ///     are where nil
   /// - Throws: `TorchError` when LibTorch fails.
-  public func step(learningRate: Double, scaling: GradientScaling? = nil) throws(TorchError) {
-    let device = parameters.storage.device
-    let rate = try Tensor.full([], learningRate, dtype: device == .cpu ? .float64 : .float32, device: device)
-    try steps.addInPlace(1)
-    try withExtendedLifetime((self, rate, scaling)) { () throws(TorchError) in
+  public func step(learningRate: Tensor, scaling: GradientScaling? = nil) throws(TorchError) {
+    try withExtendedLifetime((self, learningRate, scaling)) { () throws(TorchError) in
       try checked("AdamW.step") {
-        ctorch_adamw(
+        ckernels_adamw(
           parameters.storage.handle, gradients.storage.handle, firstMoments.storage.handle,
-          secondMoments.storage.handle, steps.handle, rate.handle, options.beta1, options.beta2, options.weightDecay,
-          options.epsilon, scaling?.divisor.handle, scaling?.skips.handle, &$0)
+          secondMoments.storage.handle, copies?.storage.handle, learningRate.handle, steps.handle,
+          scaling?.divisor.handle, scaling?.skips.handle, options.native, &$0)
       }
     }
-    if let scaling { try steps.subtractInPlace(scaling.skips) }
+  }
+
+  /// The same at a rate of this step's own.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func step(learningRate: Double, scaling: GradientScaling? = nil) throws(TorchError) {
+    try step(learningRate: Self.learningRate(learningRate, on: parameters.storage.device), scaling: scaling)
+  }
+}
+
+extension AdamW.Options {
+  fileprivate var native: ckernels_adamw_constants {
+    ckernels_adamw_constants(beta1: beta1, beta2: beta2, epsilon: epsilon, weight_decay: weightDecay)
   }
 }

@@ -1,10 +1,21 @@
+import CKernels
 import CTorch
+
+/// Σ x² over all elements of some buffers, a `float64` scalar: sums of ranks' own parts can be added up.
+///
+/// - Parameter buffers: `float32`, on one device, at least one
+/// - Throws: `TorchError` when LibTorch fails.
+public func sumOfSquares(_ buffers: [Tensor]) throws(TorchError) -> Tensor {
+  try produce("sumOfSquares") { out, error in
+    withHandles(buffers) { ckernels_sum_of_squares($0, $1, &out, &error) }
+  }
+}
 
 /// What is done to gradients before an update, decided where they are: the host need not wait for their norm.
 public struct GradientScaling {
-  /// The gradients' norm before clipping, of the unscaled loss; a scalar.
+  /// The gradients' norm before clipping, of the unscaled loss; a `float32` scalar.
   public let norm: Tensor
-  /// What gradients are divided by, a `float32` scalar: at least the loss scale, more where the norm exceeds its maximum.
+  /// What gradients are divided by, a `float32` scalar: the loss scale, or more where the norm exceeds its maximum.
   public let divisor: Tensor
   /// 1 where the norm is not a finite number, so that the update is to be left out; else 0. A `float32` scalar.
   public let skips: Tensor
@@ -12,19 +23,21 @@ public struct GradientScaling {
   /// Clips to a norm, as PyTorch's `clip_grad_norm_` does.
   ///
   /// - Parameters:
-  ///   - norm: of the gradients as they are, a scalar
-  ///   - maximum: no clipping where it is 0 or less
-  ///   - lossScale: what the loss was multiplied by, a scalar; 1 where nil
+  ///   - sumOfSquares: of all gradients as they are, a `float64` scalar
+  ///   - maximum: of the norm; no clipping where it is 0 or less
+  ///   - lossScale: what the loss was multiplied by, a `float32` scalar; 1 where nil
   /// - Throws: `TorchError` when LibTorch fails.
-  public init(norm: Tensor, maximum: Double, lossScale: Tensor? = nil) throws(TorchError) {
-    let norm = try lossScale.map { scale throws(TorchError) in try norm.divide(scale) } ?? norm
-    self.norm = norm
-    skips = try norm.isFinite().logicalNot().to(.float32)
-    // PyTorch's 1e-6 keeps a norm of 0 from dividing.
-    let excess =
-      maximum > 0
-      ? try norm.add(1e-6).divide(maximum).clamp(1...Double.infinity) : try Tensor.full([], 1, device: norm.device)
-    divisor = try (lossScale.map { scale throws(TorchError) in try excess.multiply(scale) } ?? excess).to(.float32)
+  public init(sumOfSquares: Tensor, maximum: Double, lossScale: Tensor? = nil) throws(TorchError) {
+    var (divisor, skips): (ctorch_tensor?, ctorch_tensor?)
+    norm = try withExtendedLifetime((sumOfSquares, lossScale)) { () throws(TorchError) in
+      try produce("GradientScaling") {
+        ckernels_gradient_scaling(sumOfSquares.handle, lossScale?.handle, maximum, &$0, &divisor, &skips, &$1)
+      }
+    }
+    guard let divisor, let skips else {
+      throw TorchError(kind: .failed, operatorName: "GradientScaling", reason: "nothing was returned")
+    }
+    (self.divisor, self.skips) = (Tensor(owning: divisor), Tensor(owning: skips))
   }
 }
 

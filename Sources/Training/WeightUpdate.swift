@@ -7,6 +7,7 @@ import Torch
 /// same update; where the optimizer is sharded, each makes a part of it, and the parts are exchanged.
 final class WeightUpdate {
   private let parameters: FlatBuffer
+  private let copies: FlatBuffer?
   private let gradients: FlatBuffer
   private let ranks: Ranks?
   private let reducer: GradientReducer?
@@ -18,15 +19,29 @@ final class WeightUpdate {
   /// What the loss is multiplied by; nil where gradients need no help to stay within their type.
   let lossScale: LossScale?
 
+  /// What there is to know of the last update, for `UpdateOutcome`: `float64`, on the device.
+  let outcome: Tensor
+  // What a step's work on the device reads of the host, in memory that stays, for recorded work to read as well.
+  private let learningRate: Tensor
+  private let lossFactor: Tensor
+
   /// Gives each parameter a gradient in a common buffer, and the optimizer its moments.
   ///
-  /// - Parameter scalesLoss: whether gradients pass through `float16`
+  /// - Parameters:
+  ///   - copies: the parameters once more in a type of 16 bits, kept in line with them
+  ///   - scalesLoss: whether gradients pass through `float16`
   /// - Throws: `TorchError` when there is no memory.
   init(
-    parameters: FlatBuffer, named: [NamedParameter], ranks: Ranks?, options: AdamW.Options, scalesLoss: Bool
+    parameters: FlatBuffer, copies: FlatBuffer? = nil, named: [NamedParameter], ranks: Ranks?, options: AdamW.Options,
+    scalesLoss: Bool
   ) throws(TorchError) {
+    let device = parameters.storage.device
     self.parameters = parameters
-    lossScale = scalesLoss ? try LossScale(device: parameters.storage.device) : nil
+    self.copies = copies
+    lossScale = scalesLoss ? try LossScale(device: device) : nil
+    outcome = try .ones([UpdateOutcome.count], dtype: .float64, device: device)
+    learningRate = try AdamW.learningRate(on: device)
+    lossFactor = try .zeros([], dtype: .float64, device: device)
     self.ranks = ranks
     let gradients = try FlatBuffer(like: named)
     self.gradients = gradients
@@ -47,6 +62,8 @@ final class WeightUpdate {
       optimizers.append(
         try AdamW(
           parameters: FlatBuffer(slice: slice, of: parameters), gradients: FlatBuffer(slice: slice, of: gradients),
+          // With parts exchanged behind it, all is copied there.
+          copies: shards ? nil : copies.map { copies throws(TorchError) in try FlatBuffer(slice: slice, of: copies) },
           options: options))
     }
     self.optimizers = optimizers
@@ -65,11 +82,11 @@ final class WeightUpdate {
 
   /// What the sum of a micro-batch's losses is multiplied by: all together make the mean over the step's pairs.
   ///
-  /// - Returns: a `float64` scalar on the device
+  /// - Returns: a `float64` scalar on the device, the same at each step with another value
   func lossFactor(pairsOfStep: Int) throws(TorchError) -> Tensor {
-    let part = 1 / Double(pairsOfStep)
-    guard let lossScale else { return try .full([], part, dtype: .float64, device: parameters.storage.device) }
-    return try lossScale.factor.to(.float64).multiply(part)
+    try lossFactor.fillInPlace(1 / Double(pairsOfStep))
+    if let lossScale { try lossFactor.multiplyInPlace(lossScale.factor) }
+    return lossFactor
   }
 
   /// Before a step's last backward pass: from here on gradients are final, and go to the other ranks.
@@ -100,36 +117,50 @@ final class WeightUpdate {
     return try reducer?.finish()
   }
 
-  /// One update of all weights, on every rank, with the gradients scaled so that their norm is at most `maximumNorm`; left
-  /// out where the norm is not finite. Nothing here waits for the device.
+  /// One update of all weights, on every rank: `prepare`, then `apply`.
   ///
-  /// - Returns: what there is to know of it, for `UpdateOutcome`, on the device
+  /// - Returns: `outcome`
   func apply(maximumNorm: Double, learningRate: Double) throws(TorchError) -> Tensor {
+    try prepare(learningRate: learningRate)
+    try apply(maximumNorm: maximumNorm)
+    return outcome
+  }
+
+  /// Before an update: what the host has to say of it.
+  func prepare(learningRate: Double) throws(TorchError) { try self.learningRate.fillInPlace(learningRate) }
+
+  /// The update on the device, with the gradients scaled so that their norm is at most `maximumNorm`; left out where the norm
+  /// is not finite. Nothing here waits for the device or sends it anything, so that it may be recorded.
+  func apply(maximumNorm: Double) throws(TorchError) {
     try withoutGrad { () throws(TorchError) in
-      let scaling = try GradientScaling(norm: norm(), maximum: maximumNorm, lossScale: lossScale?.factor)
+      let scaling = try GradientScaling(
+        sumOfSquares: sumOfSquares(), maximum: maximumNorm, lossScale: lossScale?.factor)
       for optimizer in optimizers { try optimizer.step(learningRate: learningRate, scaling: scaling) }
       try gatherWeights()
       try lossScale?.update(skipped: scaling.skips)
-      let one = try Tensor.full([], 1, device: scaling.norm.device)
-      let next = lossScale?.factor ?? one
-      return try .stack([scaling.norm.to(.float64), scaling.skips.to(.float64), next.to(.float64)])
+      try outcome.select(0, 0).copyInPlace(scaling.norm)
+      try outcome.select(0, 1).copyInPlace(scaling.skips)
+      // Without a loss scale it stays 1.
+      if let lossScale { try outcome.select(0, 2).copyInPlace(lossScale.factor) }
     }
   }
 
-  /// The norm of all gradients, a scalar on the device.
-  private func norm() throws(TorchError) -> Tensor {
-    guard let ranks, ranks.shardsOptimizer, let reducer else { return try gradients.storage.norm() }
-    // The sum of squares over each rank's own parts; what could not be divided, all have, and the first counts it.
-    let squares = try Tensor.zeros([], dtype: .float64, device: gradients.storage.device)
+  /// Of all gradients, a `float64` scalar on the device.
+  private func sumOfSquares() throws(TorchError) -> Tensor {
+    guard let ranks, ranks.shardsOptimizer, let reducer else { return try Torch.sumOfSquares([gradients.storage]) }
+    // The sum over each rank's own parts; what could not be divided, all have, and the first counts it.
+    var own: [Tensor] = []
     for (bucket, slice) in zip(reducer.buckets, reducer.received) where bucket != slice || ranks.rank == 0 {
-      let norm = try gradients.storage.narrow(0, slice.lowerBound, slice.count).norm().to(.float64)
-      try squares.addInPlace(norm.multiply(norm))
+      own.append(try gradients.storage.narrow(0, slice.lowerBound, slice.count))
     }
-    try ranks.gradients.allReduce(squares)
-    return try squares.sqrt()
+    let sum =
+      own.isEmpty
+      ? try Tensor.zeros([], dtype: .float64, device: gradients.storage.device) : try Torch.sumOfSquares(own)
+    try ranks.gradients.allReduce(sum)
+    return sum
   }
 
-  /// Every rank receives the parts that the others have updated.
+  /// Every rank receives the parts that the others have updated, and copies all.
   private func gatherWeights() throws(TorchError) {
     guard let ranks, ranks.shardsOptimizer, let reducer else { return }
     var works: [ProcessGroup.Work] = []
@@ -140,6 +171,7 @@ final class WeightUpdate {
       works.append(try ranks.gradients.startAllGather(into: whole, from: own))
     }
     for work in works { try work.wait() }
+    try copies?.storage.copyInPlace(parameters.storage)
   }
 }
 
@@ -234,10 +266,10 @@ struct UpdateOutcome {
   /// What the loss is multiplied by from then on.
   let lossScale: Double
 
-  /// The number of values that `WeightUpdate.apply` returns.
+  /// The number of values in `WeightUpdate.outcome`.
   static let count = 3
 
-  /// - Parameter values: as `WeightUpdate.apply` returned them
+  /// - Parameter values: those of `WeightUpdate.outcome`
   init(_ values: some Collection<Double>) {
     let values = Array(values)
     (norm, isSkipped, lossScale) = (values[0], values[1] != 0, values[2])

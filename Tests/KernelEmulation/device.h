@@ -44,13 +44,6 @@ inline float __uint_as_float(unsigned bits) {
   return x;
 }
 
-// One fiber runs at a time.
-inline float atomicAdd(float *to, float x) {
-  const float before = *to;
-  *to += x;
-  return before;
-}
-
 using std::fmax;
 using std::fmin;
 using std::pow;

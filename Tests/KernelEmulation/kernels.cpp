@@ -145,12 +145,6 @@ char *emulate_log_probability_backward(EmulatedMachine machine, EmulatedElement 
     log_probability_backward(cpu, element_of(logits), element_of(gradients), *arguments);
   });
 }
-char *emulate_embedding(EmulatedMachine machine, const EmbeddingArguments *arguments) {
-  return emulate(machine, [&](Machine &cpu) { embedding(cpu, *arguments); });
-}
-char *emulate_embedding_backward(EmulatedMachine machine, const EmbeddingArguments *arguments) {
-  return emulate(machine, [&](Machine &cpu) { embedding_backward(cpu, *arguments); });
-}
 int64_t emulated_squares_blocks(EmulatedMachine machine, int64_t count) {
   return squares_blocks(EmulatedCPU(machine), count);
 }
@@ -160,17 +154,14 @@ char *emulate_sum_of_squares(EmulatedMachine machine, const SquaresArguments *ar
 char *emulate_add_squares(EmulatedMachine machine, const SquaresSumArguments *arguments) {
   return emulate(machine, [&](Machine &cpu) { add_squares(cpu, *arguments); });
 }
-char *emulate_clip_factor(EmulatedMachine machine, const ClipArguments *arguments) {
-  return emulate(machine, [&](Machine &cpu) { clip_factor(cpu, *arguments); });
+char *emulate_gradient_scaling(EmulatedMachine machine, const ScalingArguments *arguments) {
+  return emulate(machine, [&](Machine &cpu) { gradient_scaling(cpu, *arguments); });
 }
 char *emulate_advance_step(EmulatedMachine machine, const StepArguments *arguments) {
   return emulate(machine, [&](Machine &cpu) { advance_step(cpu, *arguments); });
 }
 char *emulate_adamw(EmulatedMachine machine, EmulatedElement low, const AdamWArguments *arguments) {
   return emulate(machine, [&](Machine &cpu) { adamw(cpu, element_of(low), *arguments); });
-}
-char *emulate_cast(EmulatedMachine machine, EmulatedElement low, const CastArguments *arguments) {
-  return emulate(machine, [&](Machine &cpu) { cast(cpu, element_of(low), *arguments); });
 }
 
 char *emulate_mistake(EmulatedMachine machine, EmulatedMistake mistake, float *out) {

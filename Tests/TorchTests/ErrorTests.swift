@@ -109,6 +109,20 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     Mistake("sample") { _ = try Tensor([0.5, 0.5]).sample(3, from: Generator(seed: 1)) },
     Mistake("sample") { _ = try Tensor([-1.0, 0.5]).sample(1, from: Generator(seed: 1)) },
     Mistake("AdamW") { _ = try AdamW(parameters: FlatBuffer(shapes: [[2]]), gradients: FlatBuffer(shapes: [[3]])) },
+    Mistake("AdamW") {
+      let buffer = try FlatBuffer(shapes: [[2], [3]])
+      // As many elements, but the second parameter's copy would be elsewhere.
+      _ = try AdamW(
+        parameters: buffer, gradients: buffer, copies: FlatBuffer(shapes: [[2], [3]], dtype: .bfloat16))
+    },
+    Mistake("AdamW.step") {
+      let buffer = try FlatBuffer(shapes: [[2]], dtype: .int64)
+      try AdamW(parameters: buffer, gradients: buffer).step(learningRate: 1)
+    },
+    Mistake("sumOfSquares") { _ = try sumOfSquares([]) },
+    Mistake("sumOfSquares") { _ = try sumOfSquares([.zeros([2], dtype: .float64)]) },
+    Mistake("GradientScaling") { _ = try GradientScaling(sumOfSquares: .zeros([]), maximum: 1) },
+    Mistake("GradientScaling") { _ = try GradientScaling(sumOfSquares: .zeros([2], dtype: .float64), maximum: 1) },
   ]
 
   @Test(arguments: mistakes)

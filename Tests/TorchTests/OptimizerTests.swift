@@ -68,7 +68,7 @@ import Torch
       let gradients = try FlatBuffer(shapes: start.map(\.shape))
       for (view, value) in zip(gradients.views, start) { try view.copyInPlace(value.tensor()) }
       let scaling = try GradientScaling(
-        norm: gradients.storage.norm(), maximum: #require(clipped["maximum"]?.double))
+        sumOfSquares: sumOfSquares([gradients.storage]), maximum: #require(clipped["maximum"]?.double))
       let norm = try scaling.norm.item()
       #expect(try abs(norm - #require(clipped["norm"]?.double)) < 1e-5)
       for (view, value) in zip(gradients.views, try #require(clipped["gradients"]).tensors()) {
@@ -79,10 +79,10 @@ import Torch
 
   @Test(arguments: [0.0, -1])
   func `clipping is off for a maximum of 0 or less, and survives gradients of 0`(maximum: Double) throws {
-    let zero = try GradientScaling(norm: Tensor.zeros([]), maximum: 1)
+    let zero = try GradientScaling(sumOfSquares: Tensor.zeros([], dtype: .float64), maximum: 1)
     #expect(try zero.divisor.item() == 1)
     #expect(try zero.skips.item() == 0)
-    let off = try GradientScaling(norm: Tensor.full([], 16), maximum: maximum)
+    let off = try GradientScaling(sumOfSquares: Tensor.full([], 256, dtype: .float64), maximum: maximum)
     #expect(try off.norm.item() == 16)
     #expect(try off.divisor.item() == 1)
   }
@@ -94,12 +94,54 @@ import Torch
     try parameters.storage.fillInPlace(2)
     try gradients.storage.fillInPlace(norm)
     let optimizer = try AdamW(parameters: parameters, gradients: gradients, options: .init(weightDecay: 0.1))
-    let scaling = try GradientScaling(norm: gradients.storage.norm(), maximum: 1)
+    let scaling = try GradientScaling(sumOfSquares: sumOfSquares([gradients.storage]), maximum: 1)
     #expect(try scaling.skips.item() == 1)
     try optimizer.step(learningRate: 0.1, scaling: scaling)
     #expect(try optimizer.stepCount() == 0)
     #expect(try parameters.views[0].array(Float.self) == [2, 2, 2, 2, 2])
     #expect(try optimizer.firstMoments.storage.abs().sum().item() == 0)
+  }
+
+  @Test(arguments: [DType.bfloat16, .float16])
+  func `copies are the new parameters in their own type, and stay where the update is left out`(type: DType) throws {
+    let shapes = [[3, 5], [7]]
+    let parameters = try FlatBuffer(shapes: shapes)
+    let gradients = try FlatBuffer(shapes: shapes)
+    for (seed, buffer) in [parameters, gradients].enumerated() {
+      for view in buffer.views { try view.fillNormal(from: Generator(seed: UInt64(seed))) }
+    }
+    let copies = try FlatBuffer(viewing: parameters.storage.to(type), as: parameters)
+    let start = try copies.storage.clone()
+    let optimizer = try AdamW(parameters: parameters, gradients: gradients, copies: copies)
+    let rate = try AdamW.learningRate(on: .cpu)
+    func update(_ learningRate: Double, sum: Double) throws {
+      try rate.fillInPlace(learningRate)
+      let scaling = try GradientScaling(sumOfSquares: Tensor([sum]).squeeze(0), maximum: 1)
+      try optimizer.step(learningRate: rate, scaling: scaling)
+    }
+    func isInLine() throws -> Bool {
+      try copies.storage.notEqual(parameters.storage.to(type)).to(.float32).sum().item() == 0
+    }
+    try update(0.1, sum: .infinity)
+    #expect(try isInLine() && copies.storage.notEqual(start).any().item() == 0)
+    try update(0.1, sum: 4)
+    // The first step is of the rate's size, whatever the gradient's.
+    #expect(try isInLine())
+    #expect(
+      try abs(copies.views[0].subtract(start.narrow(0, 0, 15).view([3, 5])).to(.float32).abs().max().item() - 0.1)
+        < 0.01)
+    let before = try copies.storage.clone()
+    try update(0, sum: 4)
+    #expect(try isInLine() && copies.storage.notEqual(before).any().item() == 0)
+    #expect(try optimizer.stepCount() == 2)
+  }
+
+  @Test func `squares add up over buffers, and a sum beyond float32 is one of float64`() throws {
+    let buffers = try [[Float](), [1, 2], [3], [2e19, 1e19]].map { try Tensor($0) }
+    let sum = try sumOfSquares(buffers)
+    #expect(sum.dtype == .float64 && sum.shape == [])
+    #expect(try abs(sum.item() / 5e38 - 1) < 1e-6)
+    #expect(try sumOfSquares(Array(buffers.prefix(3))).item() == 14)
   }
 
   @Test func `a loss scale changes nothing but the range of the gradients`() throws {
@@ -109,7 +151,7 @@ import Torch
       try gradients.views[0].copyInPlace(Tensor([1, -2, 4] as [Float]))
       if let scale { try gradients.storage.multiplyInPlace(scale) }
       let scaling = try GradientScaling(
-        norm: gradients.storage.norm(), maximum: 1, lossScale: scale.map { try Tensor.full([], $0) })
+        sumOfSquares: sumOfSquares([gradients.storage]), maximum: 1, lossScale: scale.map { try Tensor.full([], $0) })
       try AdamW(parameters: parameters, gradients: gradients).step(learningRate: 0.1, scaling: scaling)
       return (try scaling.norm.item(), try parameters.views[0].array(Float.self))
     }

@@ -17,6 +17,9 @@ struct RefillTests {
     try floats.refill([1, 2, 3, 4] as [Float])
     #expect(try floats.array(Float.self) == [1, 2, 3, 4])
     try Tensor.zeros([0]).refill([] as [Float])
+    let scalar = try Tensor.zeros([], dtype: .float64)
+    try scalar.refill([0.1])
+    #expect(try scalar.item() == 0.1)
   }
 
   @Test("What does not fit is refused")

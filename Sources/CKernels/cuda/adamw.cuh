@@ -9,8 +9,8 @@ namespace ckernels {
 // With the moments m and v: p −= rate · decay · p + rate / (1 − β₁ᵗ) · m / (√v / √(1 − β₂ᵗ) + ε).
 template <typename Low> __device__ __forceinline__ void adamw(const AdamWArguments &a) {
   __shared__ float shared_step_size, shared_root;
-  if (a.found_inf && *a.found_inf != 0) return;
-  const float rate = *a.learning_rate, factor = a.factor ? *a.factor : 1.f;
+  if (a.skips && *a.skips != 0) return;
+  const float rate = *a.learning_rate, divisor = a.divisor ? *a.divisor : 1.f;
   if (threadIdx.x == 0) {
     // In float64, since 1 − β₂ᵗ is a small difference at first.
     const double step = *a.step;
@@ -32,7 +32,7 @@ template <typename Low> __device__ __forceinline__ void adamw(const AdamWArgumen
     const Values<4> g = load<4>(a.gradients, first, count, aligned);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const float gradient = g.at[i] * factor;
+      const float gradient = g.at[i] / divisor;
       m.at[i] = beta1 * m.at[i] + rest1 * gradient;
       v.at[i] = beta2 * v.at[i] + rest2 * gradient * gradient;
       p.at[i] -= decay * p.at[i] + step_size * m.at[i] / (sqrtf(v.at[i]) / root + epsilon);
@@ -45,17 +45,7 @@ template <typename Low> __device__ __forceinline__ void adamw(const AdamWArgumen
 }
 
 __device__ __forceinline__ void advance_step(const StepArguments &a) {
-  if (!a.found_inf || *a.found_inf == 0) *a.step += 1;
-}
-
-template <typename Low> __device__ __forceinline__ void cast(const CastArguments &a) {
-  Low *to = static_cast<Low *>(a.to);
-  const bool aligned = is_aligned(0, a.from, to);
-  const long long stride = 4ll * blockDim.x * gridDim.x;
-  for (long long first = 4ll * (static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x); first < a.count;
-       first += stride) {
-    store(to, first, a.count, aligned, load<4>(a.from, first, a.count, aligned));
-  }
+  if (!a.skips || *a.skips == 0) *a.step += 1;
 }
 
 } // namespace ckernels

@@ -116,16 +116,6 @@ typedef struct LogProbabilityBackwardArguments {
   int words;
 } LogProbabilityBackwardArguments;
 
-// embedding, a block per row: rows of a table; and embedding_backward, which adds rows to it. An index outside the table
-// gives a row of NaN, and adds nothing.
-typedef struct EmbeddingArguments {
-  float *table;           // [entries, size]
-  const long long *index; // [rows]
-  float *rows_of;         // [rows, size]; written forward, read backward
-  long long rows, entries;
-  int size;
-} EmbeddingArguments;
-
 // sum_of_squares: each block's share.
 typedef struct SquaresArguments {
   const float *x;   // [count]
@@ -140,24 +130,24 @@ typedef struct SquaresSumArguments {
   long long count;
 } SquaresSumArguments;
 
-// clip_factor, one thread. All pointers are to scalars.
-typedef struct ClipArguments {
+// gradient_scaling, one thread. All pointers are to scalars.
+typedef struct ScalingArguments {
   const double *sum_of_squares; // of the gradients as they are, times the loss scale that is
   const float *loss_scale;      // or null: 1
   double maximum;               // of the norm; 0 or less: no clipping
   float *norm;                  // before clipping, without the loss scale
-  float *factor;                // what gradients are to be multiplied with: 1 / loss scale, and less where clipped
-  float *found_inf;             // 1 where the sum is infinite or no number, else 0
-} ClipArguments;
+  float *divisor;               // of the gradients: the loss scale, and more where clipped
+  float *skips;                 // 1 where the norm is infinite or no number, else 0
+} ScalingArguments;
 
-// advance_step, one thread: one step more, unless found_inf says that it is left out.
+// advance_step, one thread: one step more, unless it is left out.
 typedef struct StepArguments {
   float *step;
-  const float *found_inf; // or null: never
+  const float *skips; // or null: never
 } StepArguments;
 
 // adamw_LOW (Loshchilov & Hutter, 2019, arXiv:1711.05101, as in PyTorch), any number of blocks. Nothing is written where
-// found_inf is not 0.
+// `skips` is not 0.
 typedef struct AdamWArguments {
   float *parameters;          // [count]
   const float *gradients;     // [count]
@@ -166,15 +156,8 @@ typedef struct AdamWArguments {
   void *low;                  // [count], the new parameters once more, or null
   const float *learning_rate; // scalar
   const float *step;          // scalar that counts this step already
-  const float *factor;        // scalar, multiplied with the gradients, or null
-  const float *found_inf;     // scalar, or null
+  const float *divisor;       // scalar, of the gradients, or null
+  const float *skips;         // scalar, or null
   long long count;
   double beta1, beta2, epsilon, weight_decay;
 } AdamWArguments;
-
-// cast_LOW, any number of blocks.
-typedef struct CastArguments {
-  const float *from; // [count]
-  void *to;          // [count]
-  long long count;
-} CastArguments;

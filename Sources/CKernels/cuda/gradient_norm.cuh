@@ -32,15 +32,15 @@ __device__ __forceinline__ void add_squares(const SquaresSumArguments &a) {
   if (threadIdx.x == 0) *a.sum = sum;
 }
 
-// PyTorch's clip_grad_norm_: the 1e-6 keeps a norm of 0 from dividing.
-__device__ __forceinline__ void clip_factor(const ClipArguments &a) {
-  const double sum = *a.sum_of_squares, unscaled = 1 / (a.loss_scale ? static_cast<double>(*a.loss_scale) : 1);
-  const double norm = sqrt(sum) * unscaled;
-  const bool is_finite = sum <= 1.7976931348623157e308;
-  const double clipped = a.maximum > 0 ? fmin(1., a.maximum / (norm + 1e-6)) : 1;
-  *a.norm = static_cast<float>(norm);
-  *a.factor = is_finite ? static_cast<float>(clipped * unscaled) : 0.f;
-  *a.found_inf = is_finite ? 0.f : 1.f;
+// PyTorch's clip_grad_norm_, by division: the 1e-6 keeps a norm of 0 from dividing there.
+__device__ __forceinline__ void gradient_scaling(const ScalingArguments &a) {
+  const double loss_scale = a.loss_scale ? static_cast<double>(*a.loss_scale) : 1;
+  const double norm = sqrt(*a.sum_of_squares) / loss_scale;
+  const double excess = a.maximum > 0 ? fmax(1., (norm + 1e-6) / a.maximum) : 1;
+  const float rounded = static_cast<float>(norm);
+  *a.norm = rounded;
+  *a.divisor = static_cast<float>(loss_scale * excess);
+  *a.skips = rounded <= 3.402823466e38f ? 0.f : 1.f;
 }
 
 } // namespace ckernels

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "adamw.cuh"
-#include "embedding.cuh"
 #include "gradient_norm.cuh"
 #include "log_probability.cuh"
 #include "names.cuh"

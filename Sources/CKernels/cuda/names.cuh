@@ -35,12 +35,8 @@
   CKERNELS_OF_LOGITS(KERNEL, f32, float, f16, f16)                                                                     \
   CKERNELS_OF_LOGITS(KERNEL, bf16, bf16, bf16, bf16)                                                                   \
   CKERNELS_OF_LOGITS(KERNEL, f16, f16, f16, f16)                                                                       \
-  KERNEL(cast_bf16, CastArguments, ckernels_threads, cast<bf16>)                                                       \
-  KERNEL(cast_f16, CastArguments, ckernels_threads, cast<f16>)                                                         \
   KERNEL(add_columns, ColumnArguments, ckernels_norm_threads, add_columns)                                             \
-  KERNEL(embedding, EmbeddingArguments, ckernels_threads, embedding)                                                   \
-  KERNEL(embedding_backward, EmbeddingArguments, ckernels_threads, embedding_backward)                                 \
   KERNEL(sum_of_squares, SquaresArguments, ckernels_threads, sum_of_squares)                                           \
   KERNEL(add_squares, SquaresSumArguments, ckernels_norm_threads, add_squares)                                         \
-  KERNEL(clip_factor, ClipArguments, 32, clip_factor)                                                                  \
+  KERNEL(gradient_scaling, ScalingArguments, 32, gradient_scaling)                                                     \
   KERNEL(advance_step, StepArguments, 32, advance_step)

@@ -99,7 +99,7 @@ CTORCH_CHECKED ctorch_status ckernels_tree_attention_planned(ctorch_tensor packe
                                                              char **error);
 
 // Writes the bytes of a contiguous tensor anew, in the order of its device's current stream; the host does not wait and
-// may use its memory again at once.
+// may use its memory again at once. They travel beside what is queued on that stream; not while a graph is recorded.
 CTORCH_CHECKED ctorch_status ckernels_refill(ctorch_tensor tensor, const void *bytes, size_t count, char **error);
 
 // log softmax(hidden weightᵀ)[target], [tokens], float32 or float64. Without `keeps_logits` the backward pass computes
@@ -111,6 +111,43 @@ CTORCH_CHECKED ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ct
 // Rows of a table, [tokens, size], by an index [tokens], int64.
 CTORCH_CHECKED ctorch_status ckernels_embedding(ctorch_tensor weight, ctorch_tensor index, ctorch_tensor *out,
                                                 char **error);
+
+// From gradients to new weights, over buffers of float32 and without gaps. Scalars are tensors of one element, and all is on
+// one device. The host waits for nothing and sends nothing, so that all of it may be recorded into a CUDA graph.
+
+// Σ x² over all elements of one buffer or several: a scalar of float64.
+CTORCH_CHECKED ctorch_status ckernels_sum_of_squares(const ctorch_tensor *buffers, size_t count, ctorch_tensor *out,
+                                                     char **error);
+
+// What PyTorch's clip_grad_norm_ and GradScaler do to gradients of so large a sum of squares (float64), as scalars of float32:
+//   norm     √sum / loss_scale
+//   divisor  of the gradients: loss_scale · max(1, (norm + 1e-6) / maximum); of no meaning where `skips` is 1
+//   skips    1 where the norm is not finite, so that the update is to be left out; else 0
+// A maximum of 0 or less does not clip.
+CTORCH_CHECKED ctorch_status ckernels_gradient_scaling(ctorch_tensor sum_of_squares,
+                                                       ctorch_tensor loss_scale /* float32, or NULL: 1 */,
+                                                       double maximum, ctorch_tensor *norm, ctorch_tensor *divisor,
+                                                       ctorch_tensor *skips, char **error);
+
+// What stays the same from one step of AdamW to the next.
+typedef struct ckernels_adamw_constants {
+  double beta1;
+  double beta2;
+  double epsilon;
+  double weight_decay;
+} ckernels_adamw_constants;
+
+// One step of AdamW (Loshchilov & Hutter, 2019), with PyTorch's definition of each term: of the gradients over `divisor`,
+// and nothing where `skips` is 1. Parameters, moments and `step`, the number of steps taken, are updated in place; what the
+// gradients are afterwards is not said. `copy`, of float32 or 16 bits, receives the new parameters.
+//
+// The learning rate is a scalar of float32; on the CPU it may be of float64. The others are of float32.
+CTORCH_CHECKED ctorch_status ckernels_adamw(ctorch_tensor parameters, ctorch_tensor gradients,
+                                            ctorch_tensor first_moments, ctorch_tensor second_moments,
+                                            ctorch_tensor copy /* or NULL */, ctorch_tensor learning_rate,
+                                            ctorch_tensor step, ctorch_tensor divisor /* or NULL */,
+                                            ctorch_tensor skips /* or NULL */, ckernels_adamw_constants constants,
+                                            char **error);
 
 // What a block returns.
 typedef struct ckernels_results_s *ckernels_results;

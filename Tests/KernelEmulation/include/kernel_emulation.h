@@ -43,15 +43,12 @@ char *emulate_log_probability(EmulatedMachine machine, EmulatedElement logits,
                               const LogProbabilityArguments *arguments);
 char *emulate_log_probability_backward(EmulatedMachine machine, EmulatedElement logits, EmulatedElement gradients,
                                        const LogProbabilityBackwardArguments *arguments);
-char *emulate_embedding(EmulatedMachine machine, const EmbeddingArguments *arguments);
-char *emulate_embedding_backward(EmulatedMachine machine, const EmbeddingArguments *arguments);
 int64_t emulated_squares_blocks(EmulatedMachine machine, int64_t count);
 char *emulate_sum_of_squares(EmulatedMachine machine, const SquaresArguments *arguments);
 char *emulate_add_squares(EmulatedMachine machine, const SquaresSumArguments *arguments);
-char *emulate_clip_factor(EmulatedMachine machine, const ClipArguments *arguments);
+char *emulate_gradient_scaling(EmulatedMachine machine, const ScalingArguments *arguments);
 char *emulate_advance_step(EmulatedMachine machine, const StepArguments *arguments);
 char *emulate_adamw(EmulatedMachine machine, EmulatedElement low, const AdamWArguments *arguments);
-char *emulate_cast(EmulatedMachine machine, EmulatedElement low, const CastArguments *arguments);
 
 // Kernels with a mistake each, which the emulation must notice: no barrier between writing and reading shared memory; a
 // barrier that some threads do not reach; a shuffle that some lanes do not reach; threads at two barriers at once.

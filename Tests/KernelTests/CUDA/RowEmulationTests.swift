@@ -2,7 +2,7 @@ import KernelEmulation
 import Testing
 import Torch
 
-@Suite("CUDA kernels: SwiGLU, log-probabilities and embeddings, on the CPU")
+@Suite("CUDA kernels: SwiGLU and log-probabilities, on the CPU")
 struct RowEmulationTests {
   struct Rows: Sendable, CustomTestStringConvertible {
     let rows: Int
@@ -135,47 +135,6 @@ struct RowEmulationTests {
       // A logarithm of 16,000 is kept in float32, in steps of 0.001.
       for (row, tolerance) in [(0, Float(1e-3)), (1, 1e-5), (3, 1e-5)] { #expect(abs(sums[row]) < tolerance) }
       #expect(sums[2].isNaN && abs(sums[4] + 1) < 1e-4 && abs(sums[5] + 1) < 1e-4)
-    }
-  }
-
-  @Test(
-    "Rows of a table, and their gradients added to what is there",
-    arguments: [(1, 1, [0]), (5, 3, [4, 4, 0, 4]), (20, 768, [0, 19, 7, 7, 7, 3]), (3, 2050, [2, 1])])
-  func embedding(entries: Int, size: Int, places: [Int]) throws {
-    let (table, index) = (try numbers([entries, size], seed: 1), try Tensor(places))
-    let (gradient, before) = (try numbers([places.count, size], seed: 2), try numbers([entries, size], seed: 3))
-    for setting in Setting.all {
-      let offset = setting.offset
-      let (weights, indices) = (try Memory(table, offset: offset), try Memory(index, offset: offset))
-      let (out, incoming) = (Memory([places.count, size], offset: offset), try Memory(gradient, offset: offset))
-      let sums = try Memory(before, offset: offset)
-      var forward = EmbeddingArguments(
-        table: weights.floats, index: indices.integers, rows_of: out.floats, rows: Int64(places.count),
-        entries: Int64(entries), size: Int32(size))
-      expectDone(emulate_embedding(setting.machine, &forward))
-      #expect(try sameBits(out.written(), table.indexSelect(0, index)))
-      forward.table = sums.floats
-      forward.rows_of = incoming.floats
-      expectDone(emulate_embedding_backward(setting.machine, &forward))
-      try expectClose(sums.written(), before.to(.float64).indexAdd(0, index, gradient.to(.float64)))
-    }
-  }
-
-  @Test("An index outside a table gives NaN, and adds nothing")
-  func outside() throws {
-    let table = try Tensor.ones([2, 8])
-    for setting in Setting.all {
-      let (weights, indices) = (try Memory(table, offset: 0), try Memory(Tensor([2, 1, -1]), offset: 0))
-      let out = Memory([3, 8], offset: 0)
-      var arguments = EmbeddingArguments(
-        table: weights.floats, index: indices.integers, rows_of: out.floats, rows: 3, entries: 2, size: 8)
-      expectDone(emulate_embedding(setting.machine, &arguments))
-      let finite: [Bool] = try out.written().isFinite().array()
-      #expect(finite == (0..<24).map { $0 / 8 == 1 })
-      let incoming = try Memory(Tensor.ones([3, 8]), offset: 0)
-      arguments.rows_of = incoming.floats
-      expectDone(emulate_embedding_backward(setting.machine, &arguments))
-      #expect(try weights.written().array(Float.self) == (0..<16).map { $0 < 8 ? 1 : 2 })
     }
   }
 }

@@ -1,0 +1,85 @@
+import Testing
+import Torch
+
+@Suite("From gradients to new weights on a CUDA device", .enabled(if: Runtime.cudaDeviceCount > 0, "no CUDA device"))
+struct UpdateDeviceTests {
+  /// Everything that an update reads and writes.
+  final class Update {
+    let parameters: FlatBuffer
+    let gradients: FlatBuffer
+    let copies: FlatBuffer
+    let optimizer: AdamW
+    let learningRate: Tensor
+    let lossScale: LossScale
+    let norm: Tensor
+
+    init(on device: Device, copying type: DType) throws {
+      let shapes = [[301, 7], [5], [40_003]]
+      parameters = try FlatBuffer(shapes: shapes, device: device)
+      gradients = try FlatBuffer(shapes: shapes, device: device)
+      try parameters.storage.copyInPlace(numbers([parameters.storage.count], seed: 1))
+      copies = try FlatBuffer(viewing: parameters.storage.to(type), as: parameters)
+      optimizer = try AdamW(
+        parameters: parameters, gradients: gradients, copies: copies, options: .init(weightDecay: 0.1))
+      learningRate = try AdamW.learningRate(on: device)
+      lossScale = try LossScale(device: device)
+      norm = try .zeros([], device: device)
+    }
+
+    /// What the host says of a step: gradients of a seed, one of them infinite where there is no seed.
+    func prepare(_ seed: UInt64?, rate: Double) throws {
+      try gradients.storage.copyInPlace(numbers([gradients.storage.count], seed: seed ?? 0))
+      try gradients.storage.multiplyInPlace(lossScale.factor)
+      if seed == nil { try gradients.storage.narrow(0, 1234, 1).fillInPlace(.infinity) }
+      try learningRate.fillInPlace(rate)
+    }
+
+    /// In two parts, as ranks add up theirs.
+    func apply() throws {
+      let parts = [
+        try gradients.storage.narrow(0, 0, 1000),
+        try gradients.storage.narrow(0, 1000, gradients.storage.count - 1000),
+      ]
+      let scaling = try GradientScaling(sumOfSquares: sumOfSquares(parts), maximum: 10, lossScale: lossScale.factor)
+      try optimizer.step(learningRate: learningRate, scaling: scaling)
+      try lossScale.update(skipped: scaling.skips)
+      try norm.copyInPlace(scaling.norm)
+    }
+  }
+
+  @Test(
+    "Steps, one of them left out, are those of the CPU, recorded once or not", arguments: [DType.bfloat16, .float16],
+    [false, true])
+  func sameAsCPU(_ type: DType, isRecorded: Bool) throws {
+    let stream = try CUDAStream(device: 0)
+    try stream.use()
+    let (expected, found) = (
+      try Update(on: .cpu, copying: type), try Update(on: .cuda(0), copying: type)
+    )
+    var graph: CUDAGraph?
+    for (number, seed) in [UInt64(2), 3, nil, 4, 5].enumerated() {
+      let rate = 0.01 / Double(number + 1)
+      for update in [expected, found] { try update.prepare(seed, rate: rate) }
+      try expected.apply()
+      if isRecorded, number > 0 {
+        if graph == nil { graph = try CUDAGraph { try found.apply() } }
+        try graph?.replay()
+      } else {
+        try found.apply()
+      }
+      #expect(try found.optimizer.stepCount() == expected.optimizer.stepCount())
+      let (norm, wanted) = (try found.norm.item(), try expected.norm.item())
+      #expect(seed == nil ? !norm.isFinite : abs(norm - wanted) < 1e-5 * wanted)
+      for (a, b) in [
+        (found.parameters, expected.parameters), (found.optimizer.firstMoments, expected.optimizer.firstMoments),
+        (found.optimizer.secondMoments, expected.optimizer.secondMoments),
+      ] {
+        #expect(try difference(a.storage.to(device: .cpu), b.storage) < 1e-5, "step \(number)")
+      }
+      let copies = try found.copies.storage.to(device: .cpu)
+      #expect(try sameBits(copies, found.parameters.storage.to(device: .cpu).to(type)))
+      #expect(try found.lossScale.state() == expected.lossScale.state())
+    }
+    try stream.synchronize()
+  }
+}
