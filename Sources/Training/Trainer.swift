@@ -85,8 +85,8 @@ public final class Trainer {
     try ranks?.gradients.broadcast(policy.weights.storage, from: 0)
     try policy.updateCopies()
     update = try WeightUpdate(
-      parameters: policy.weights, named: policy.namedParameters, ranks: ranks, options: options.adam,
-      scalesLoss: policy.productType == .float16)
+      parameters: policy.weights, copies: policy.copies, named: policy.namedParameters, ranks: ranks,
+      options: options.adam, scalesLoss: policy.productType == .float16)
     sums = try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device)
     if case .cuda(let index) = device, options.recordsPasses { record(by: try CUDAGraphRecorder(device: index)) }
   }
@@ -144,12 +144,8 @@ public final class Trainer {
     // Before the weights change: a wrong start is not to be saved.
     if step == 1, !reportsLate { try checkStart(agreed.metrics) }
     let rate = schedule.rate(ofStep: step)
-    let outcome = try computed.spans.time(on: device) {
-      let outcome = try update.apply(maximumNorm: options.maxGradientNorm, learningRate: rate)
-      try policy.updateCopies()
-      return outcome
-    }
-    let numbers = try DeviceNumbers(.concatenate([sums, outcome]))
+    try computed.spans.time(on: device) { try applyUpdate(learningRate: rate) }
+    let numbers = try DeviceNumbers(.concatenate([sums, update.outcome]))
     wishesToStop = agreed.stops
     let taken = PendingStep(
       step: step, learningRate: rate, numbers: numbers, operations: computed.operations, exchange: computed.exchange,
@@ -230,6 +226,15 @@ public final class Trainer {
     activity.set(.exchangingGradients)
     computed.exchange = try computed.spans.time(on: device) { try update.finishExchange() }
     return computed
+  }
+
+  /// New weights by the gradients; recorded where nothing of it belongs to several ranks at once.
+  private func applyUpdate(learningRate: Double) throws {
+    try update.prepare(learningRate: learningRate)
+    guard let recorded, ranks?.shardsOptimizer != true else {
+      return try update.apply(maximumNorm: options.maxGradientNorm)
+    }
+    try recorded.run(update: { [update, options] in try update.apply(maximumNorm: options.maxGradientNorm) })
   }
 
   /// Adds a micro-batch's part to gradients and sums, by a recorded pass where there is one.

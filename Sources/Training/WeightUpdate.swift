@@ -117,20 +117,12 @@ final class WeightUpdate {
     return try reducer?.finish()
   }
 
-  /// One update of all weights, on every rank: `prepare`, then `apply`.
-  ///
-  /// - Returns: `outcome`
-  func apply(maximumNorm: Double, learningRate: Double) throws(TorchError) -> Tensor {
-    try prepare(learningRate: learningRate)
-    try apply(maximumNorm: maximumNorm)
-    return outcome
-  }
-
-  /// Before an update: what the host has to say of it.
+  /// Before `apply`: what the host has to say of it.
   func prepare(learningRate: Double) throws(TorchError) { try self.learningRate.fillInPlace(learningRate) }
 
-  /// The update on the device, with the gradients scaled so that their norm is at most `maximumNorm`; left out where the norm
-  /// is not finite. Nothing here waits for the device or sends it anything, so that it may be recorded.
+  /// One update of all weights, on every rank, with the gradients scaled so that their norm is at most `maximumNorm`; left
+  /// out where the norm is not finite. What there is to know of it is `outcome` then. Nothing here waits for the device or
+  /// sends it anything, so that it may be recorded.
   func apply(maximumNorm: Double) throws(TorchError) {
     try withoutGrad { () throws(TorchError) in
       let scaling = try GradientScaling(
