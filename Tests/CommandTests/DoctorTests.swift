@@ -45,6 +45,8 @@ struct DoctorTests {
     #expect((exchange["values"]?["bus_bandwidth"]?.double ?? 0) > 0)
     #expect((found["memory"]?["values"]?["available_bytes"]?.int ?? 0) > 0)
     #expect(found["ports"]?["verdict"]?.string == "ok")
+    // Also where the list of loaded libraries is long, as it is with those of CUDA.
+    #expect(found["libtorch"]?["text"]?.string?.contains("in /") == true)
   }
 
   @Test("Variables that a launcher left behind are named, with how to unset them")
