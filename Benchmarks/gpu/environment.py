@@ -27,9 +27,8 @@ def environment(on: Measurement, budget: Budget, figures: dict) -> None:
             figures[name] = run(question, budget, 15).check().lines
         except (OSError, Failed, Stopped) as error:
             figures[name] = [f"not there: {error}"[:200]]
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    there = sum(line.startswith("GPU ") for line in figures["nvidia-smi -L"])
-    on.devices = min(there, len(visible.split(","))) if visible else there
+    count = run([sys.executable, "-c", "import torch; print(torch.cuda.device_count())"], budget, 30)
+    on.devices = figures["devices"] = int(count.lines[-1]) if count.code == 0 else 0
     if on.program.has_command("doctor"):
         doctor = on.program.run(["doctor"], budget, 40)
         figures["doctor"] = {"code": doctor.code, "lines": doctor.lines}

@@ -31,7 +31,7 @@ from ranks import ranks
 from summary import markdown
 from tests import tests
 from throughput import throughput
-from workload import DRY, FULL, find_data, prepare
+from workload import DRY, FULL, data_of, find_shared, prepare
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,15 @@ def main() -> int:
     size = DRY if chosen.dry_run_cpu else FULL
     threads = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="minimind-dpo-gpu-") as folder:
-        program = Program(path, Path(folder), device, {})
+        shared = find_shared()
+        # The bundle's scripts then take this interpreter's PyTorch, and the tests the data that lies here.
+        environment = {"PYTHON": sys.executable} | ({"MINIMIND_SHARED": str(shared)} if shared else {})
+        program = Program(path, Path(folder), device, environment)
         try:
-            data = (Path(chosen.data), Path(chosen.tokenizer)) if chosen.data else None if chosen.dry_run_cpu else find_data()
+            if chosen.data:
+                data = Path(chosen.data), Path(chosen.tokenizer)
+            else:
+                data = data_of(shared) if shared and not chosen.dry_run_cpu else None
             work = prepare(program, size, data, chosen.dry_run_cpu, budget)
         except (Failed, Stopped, OSError) as error:
             print(f"the model and the pairs could not be made: {error}", file=sys.stderr)

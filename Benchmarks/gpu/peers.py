@@ -18,8 +18,8 @@ NAMES = {
     "plain": "plain PyTorch, padded to the longest",
 }
 TRL = "trl==1.16.0"
-# What `padded_ddp.py` and `trl_dpo.py` import.
-NEEDED = {"padded": ("torch", "transformers"), "plain": ("torch", "transformers"), "trl": ("torch", "transformers", "trl", "datasets")}
+# What `padded_ddp.py` and `trl_dpo.py` cannot do without.
+NEEDED = {"padded": ("torch",), "plain": ("torch",), "trl": ("torch", "transformers", "trl", "datasets")}
 
 
 @dataclass
@@ -29,6 +29,8 @@ class Rate:
     pairs_per_second: float
     peak_memory: int | None
     losses: list[float]
+    # Whose code the model is.
+    model: str
     others: dict
 
 
@@ -106,9 +108,9 @@ class Peers:
 
 
 def rate(row: dict) -> Rate:
-    known = {"pairs", "seconds", "losses", "peak_memory_bytes"}
+    known = {"pairs", "seconds", "losses", "peak_memory_bytes", "model"}
     others = {name: value for name, value in row.items() if name not in known}
-    return Rate(row["pairs"] / row["seconds"], row.get("peak_memory_bytes"), row["losses"], others)
+    return Rate(row["pairs"] / row["seconds"], row.get("peak_memory_bytes"), row["losses"], row.get("model", "transformers"), others)
 
 
 def first_device(environment: dict[str, str] | None = None) -> dict[str, str]:

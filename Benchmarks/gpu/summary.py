@@ -86,6 +86,9 @@ def remarks(results: dict, left_out: list[str]) -> list[str]:
             lines.append(f"- {name}: {entry['status']}. {first_line(entry['message'])}")
     for message in results.get("throughput", {}).get("figures", {}).get("messages", [])[:6]:
         lines.append(f"- throughput: {first_line(message)}")
+    table = results.get("throughput", {}).get("figures", {}).get("table", [])
+    if eager := sorted({name for row in table for name, peer in row["peers"].items() if peer["model"] != "transformers"}):
+        lines.append(f"- {' and '.join(NAMES[name] for name in eager)}: transformers is not installed, and the model is eager_model.py's.")
     if left_out:
         lines.append(f"- Options that this build does not know were left out: {', '.join(left_out)}.")
     return lines

@@ -46,7 +46,8 @@ def measure_round(on: Measurement, budget: Budget, results: dict, messages: list
             continue
         try:
             results[name] = {
-                batch: {"pairs_per_second": rate.pairs_per_second, "peak_memory_bytes": rate.peak_memory, "losses": rate.losses}
+                batch: {"pairs_per_second": rate.pairs_per_second, "peak_memory_bytes": rate.peak_memory, "losses": rate.losses,
+                        "model": rate.model}
                 for batch, rate in on.peers.measure(name, on.work, budget, 75).items()}
             if missed := set(on.size.batches) - set(results[name]):
                 messages.append(f"{name}: not measured with {sorted(missed)} pairs; it failed there or its time was up")
@@ -106,7 +107,8 @@ def summarize(on: Measurement, figures: dict) -> None:
             ratios = [own["pairs_per_second"] / other["pairs_per_second"] for own, other in both]
             row["peers"][name] = {
                 "pairs_per_second": statistics.median(other["pairs_per_second"] for _, other in both),
-                "ratio": statistics.median(ratios), "ratios": ratios, "peak_memory_bytes": both[0][1]["peak_memory_bytes"]}
+                "ratio": statistics.median(ratios), "ratios": ratios, "peak_memory_bytes": both[0][1]["peak_memory_bytes"],
+                "model": both[0][1]["model"]}
         table.append(row)
     if on.is_dry:
         return

@@ -51,13 +51,16 @@ class Workload:
         return self.folder / "model"
 
 
-def find_data() -> tuple[Path, Path] | None:
-    """Real pairs and their tokenizer, where they lie in or beside the checkout."""
+def find_shared() -> Path | None:
+    """The folder with real pairs and their tokenizer, where there is one in or beside the checkout."""
     for shared in (REPOSITORY / "shared", REPOSITORY.parent / "shared"):
-        data, tokenizer = shared / "data" / "dpo_en_zh_600.jsonl", shared / "minimind"
-        if data.exists() and (tokenizer / "tokenizer.json").exists():
-            return data, tokenizer
+        if all(path.exists() for path in [*data_of(shared), shared / "minimind" / "tokenizer.json"]):
+            return shared
     return None
+
+
+def data_of(shared: Path) -> tuple[Path, Path]:
+    return shared / "data" / "dpo_en_zh_600.jsonl", shared / "minimind"
 
 
 def prepare(program: Program, size: Size, data: tuple[Path, Path] | None, is_dry: bool, budget: Budget) -> Workload:

@@ -8,7 +8,8 @@
 the peak of memory that tensors took. `--padding max` fills every side up to --max-length, which is what MiniMind's loader does;
 `--padding longest` up to the longest side of the batch, which is the first thing to do about it: "plain PyTorch" in the tables.
 
-The model is transformers' own with LibTorch's fused attention. Padding stands on the right, where causal attention does not see it, so no mask
+The model is transformers' own with LibTorch's fused attention, or that of eager_model.py where transformers is not installed; "model" says
+which. Padding stands on the right, where causal attention does not see it, so no mask
 is given and the fastest kernel can be taken. Policy and reference run over all padded tokens, in autocast for bf16 with float32
 weights; the loss, AdamW and clipping are PyTorch's as they come. Tokenizing and padding are done before the clock starts, and nothing
 waits for the device between two steps: both make it faster than what it stands for. β, schedule and clipping are minimind-dpo's
@@ -24,8 +25,13 @@ import torch
 import torch.distributed
 import torch.nn.functional as functional
 from torch.nn.parallel import DistributedDataParallel
-from transformers import AutoModelForCausalLM
 
+try:
+    from transformers import AutoModelForCausalLM
+except ImportError:
+    AutoModelForCausalLM = None
+
+import eager_model
 from pairs import forget_peak, memory, now, padded, read, with_warm_up
 from profiled import profiled
 
@@ -57,9 +63,10 @@ class Run:
         self.inputs = [self.share(step) for step in range(self.steps)]
 
     def load(self) -> torch.nn.Module:
-        model = AutoModelForCausalLM.from_pretrained(
-            self.options.model, dtype=torch.float32, attn_implementation="sdpa")
-        return model.to(self.device)
+        folder = self.options.model
+        if self.options.eager_model:
+            return eager_model.load(folder).to(self.device)
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").to(self.device)
 
     def share(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Ids and targets [2 · batch, width] of this rank's pairs, chosen sides first."""
@@ -100,7 +107,8 @@ class Run:
         if WORLD > 1:
             torch.distributed.all_reduce(together)
         return {"pairs": (self.steps - warm_up) * self.batch * WORLD, "seconds": end - begin,
-                "losses": (together / WORLD).tolist()} | memory(self.device)
+                "losses": (together / WORLD).tolist(), "model": "eager_model.py" if self.options.eager_model else "transformers",
+                } | memory(self.device)
 
     def meet(self) -> None:
         if WORLD > 1:
@@ -123,7 +131,9 @@ def main() -> None:
     parser.add_argument("--weight-decay", type=float, default=0.0)
     parser.add_argument("--beta", type=float, default=0.1)
     parser.add_argument("--profile", type=int, default=0, help="steps to profile behind the measured ones: launches and idle time")
+    parser.add_argument("--eager-model", action="store_true", help="the model of eager_model.py, also where transformers is installed")
     options = parser.parse_args()
+    options.eager_model |= AutoModelForCausalLM is None
 
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)

@@ -251,6 +251,18 @@ struct AgentTests {
     #expect(outcome.messages.contains("port \(port) is taken by process \(getpid()) ("), "\(outcome.messages)")
   }
 
+  @Test("The owner of a port is found on a machine with many listeners")
+  func portAmongMany() throws {
+    // More than the kernel's table of them holds in its first piece, 4 KiB.
+    let descriptors = (0..<60).map { _ in socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0) }
+    defer { for descriptor in descriptors { close(descriptor) } }
+    for descriptor in descriptors {
+      let port = try #require(boundPort(descriptor, 0))
+      try #require(listen(descriptor, 1) == 0)
+      #expect(PortOwner.describe(port: port).hasPrefix("process \(getpid()) ("))
+    }
+  }
+
   @Test("A worker that cannot be started is an error, and nothing else starts")
   func notStarted() async throws {
     let broken = try await workspace.brokenProgram()

@@ -4,7 +4,8 @@ import ProgramSupport
 import Testing
 
 // What is expected is what Tests/FakeNVML/nvml.c answers.
-@Suite("NVIDIA devices, by a library that stands in for the driver's")
+@Suite(
+  "NVIDIA devices, by a library that stands in for the driver's", .enabled(if: FakeNVML.canBeMade, "no C compiler"))
 struct DeviceTests {
   private func first(_ fake: FakeNVML) throws -> NVMLDevice {
     try #require(try NVML(library: fake.library).devices.first)
@@ -171,7 +172,7 @@ struct VisibleDevicesTests {
   }
 }
 
-@Suite("A device that is watched")
+@Suite("A device that is watched", .enabled(if: FakeNVML.canBeMade, "no C compiler"))
 struct DeviceMonitorTests {
   /// Waits for so many looks.
   private func reading(of monitor: DeviceMonitor, _ count: Int) async throws -> DeviceReading {

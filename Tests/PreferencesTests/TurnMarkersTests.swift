@@ -19,8 +19,10 @@ struct TurnMarkersTests {
   /// close to it.
   @Test(arguments: ["chatml", "llama3", "minimind2", "qwen25", "qwen3", "alternating"])
   func `The marks of published templates are found by running them`(name: String) throws {
-    let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .appendingPathComponent("TokenizationTests/Goldens/chat_conversations.json")
+    let tests =
+      ProcessInfo.processInfo.environment["MINIMIND_CHECKOUT"].map { URL(fileURLWithPath: $0 + "/Tests") }
+      ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let goldens = tests.appendingPathComponent("TokenizationTests/Goldens/chat_conversations.json")
     let json = try JSON(parsing: Data(contentsOf: goldens))
     let template = try ChatTemplate(
       source: try #require(json["templates"]?[name]?.string), specialTokens: ["bos_token": "<s>", "eos_token": "</s>"])

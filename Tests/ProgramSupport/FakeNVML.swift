@@ -7,6 +7,17 @@ package final class FakeNVML: Sendable {
   /// The library itself.
   package var library: String { folder.appendingPathComponent("libnvidia-ml.so.1").path }
 
+  /// Whether there is a compiler to make it with: where tests only run, there may be none.
+  package static let canBeMade: Bool = {
+    let search = Process()
+    search.executableURL = URL(fileURLWithPath: "/bin/sh")
+    search.arguments = ["-c", "command -v clang || command -v cc"]
+    search.standardOutput = FileHandle.nullDevice
+    guard (try? search.run()) != nil else { return false }
+    search.waitUntilExit()
+    return search.terminationStatus == 0
+  }()
+
   /// Compiles it.
   ///
   /// - Parameter definitions: what is to be different, such as `DEVICES=1`

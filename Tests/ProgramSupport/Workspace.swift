@@ -44,9 +44,12 @@ package func jsonLines(_ text: String) throws -> [JSON] {
   try text.split(separator: "\n").map { try JSON(parsing: String($0)) }
 }
 
-/// Files of the checkout.
+/// Files of the checkout: the one that the environment variable MINIMIND_CHECKOUT names, else that in which the tests were
+/// built.
 package enum Checkout {
-  package static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  package static let root =
+    ProcessInfo.processInfo.environment["MINIMIND_CHECKOUT"].map { URL(fileURLWithPath: $0) }
+    ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
   /// The model (a million parameters), tokenizer and pairs of `demo`.
   package static let demo = root.appendingPathComponent("Demo").path

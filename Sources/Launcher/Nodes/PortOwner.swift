@@ -37,8 +37,10 @@ package enum PortOwner {
     }
   }
 
+  // What reads a file at once stops at the first piece of one whose size the kernel gives as zero.
   private static func text(_ path: String) -> String {
-    String(decoding: FileManager.default.contents(atPath: path) ?? Data(), as: UTF8.self)
+    let file = FileHandle(forReadingAtPath: path)
+    return String(decoding: (try? file?.readToEnd()) ?? Data(), as: UTF8.self)
   }
 
   private static func folder(_ path: String) -> [String] {

@@ -26,7 +26,9 @@ extension LibTorchFacts {
   /// What this process has loaded, by the kernel's list of its mapped files.
   static func gathered() -> LibTorchFacts {
     var facts = LibTorchFacts(builtAgainst: Runtime.version)
-    let maps = (try? String(contentsOfFile: "/proc/self/maps", encoding: .utf8)) ?? ""
+    // What reads a file at once stops at the first piece of one whose size the kernel gives as zero, and the list is long.
+    let file = FileHandle(forReadingAtPath: "/proc/self/maps")
+    let maps = String(decoding: (try? file?.readToEnd()) ?? Data(), as: UTF8.self)
     func mapped(_ library: String) -> String? {
       maps.split(separator: "\n").first { $0.hasSuffix("/" + library) }
         .flatMap { line in line.firstIndex(of: "/").map { String(line[$0...]) } }
