@@ -1,7 +1,7 @@
 """Part: kernels that a step launches and the time in which the GPU has none, of ours and of plain PyTorch.
 
-Ours is what `bench --json` counts itself, where it does, and what NVIDIA's nsys sees, where that is installed; PyTorch's profiler sees only its own
-process, and tells plain PyTorch's.
+Ours is what `bench --json` counts itself (recorded passes and their kernels, the GPU's idle time by its own clock), and what NVIDIA's nsys sees, where
+that is installed; PyTorch's profiler sees only its own process, and tells plain PyTorch's.
 """
 
 import shutil
@@ -31,7 +31,7 @@ def launches(on: Measurement, budget: Budget, figures: dict) -> None:
         except (Failed, Stopped, sqlite3.Error) as error:
             figures["ours"] = f"nsys: {error}"
     else:
-        figures["ours"] = "nsys is not installed; what `bench --json` counts, where it does, stands beside the throughput"
+        figures["ours"] = "nsys is not installed; what `bench --json` counts stands beside the throughput"
     for name in ("plain", "padded"):
         if name not in on.peers.missing:
             try:

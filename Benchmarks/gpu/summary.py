@@ -42,7 +42,7 @@ def speed(figures: dict) -> list[str]:
             peer = row["peers"].get(name)
             cells.append(f" {peer['pairs_per_second']:.4g} | {spread(peer['ratios'])} |" if peer else " – | – |")
         lines.append("".join(cells))
-    lines += ["", "| pairs of a step | tokens/s | utilisation | of PyTorch's products, this shape / large | launches a step | idle | "
+    lines += ["", "| pairs of a step | tokens/s | utilisation | of PyTorch's products, this shape / large | recorded passes / kernels a step | idle | "
               + "peak memory, GB | " + "".join(f"{NAMES[name].split(',')[0]} | " for name in names).rstrip(),
               "| ---: |" + " ---: |" * (6 + len(names))]
     for row in table:
@@ -50,7 +50,8 @@ def speed(figures: dict) -> list[str]:
         memories = "".join(f" {gigabytes(row['peers'].get(name, {}).get('peak_memory_bytes'))} |" for name in names)
         lines.append(
             f"| {row['batch']} | {row['tokens_per_second']:,.0f} | {number(row.get('utilization'))} | {peaks} | "
-            f"{number(row.get('kernel_launches_per_step'), 'not measured')} | {number(row.get('idle_fraction'), 'not measured')} | "
+            f"{number(row.get('replayed_passes_per_step'), 'none')} / {number(row.get('replayed_kernels_per_step'), 'none')} | "
+            f"{number(row.get('idle_fraction'), 'not measured')} | "
             f"{gigabytes(row['peak_memory_bytes'])} |{memories}")
     lines.append("")
     if losses := figures.get("losses"):

@@ -96,7 +96,7 @@ def summarize(on: Measurement, figures: dict) -> None:
             "batch": batch, "ours": speed, "tokens_per_second": statistics.median(r["tokens_per_second"] for r in ours),
             "peak_memory_bytes": max(r.get("peak_memory_bytes", 0) for r in ours)}
         row |= utilization(on, ours)
-        for name in ("kernel_launches_per_step", "idle_fraction"):
+        for name in ("replayed_passes_per_step", "replayed_kernels_per_step", "idle_fraction"):
             if values := [r[name] for r in ours if r.get(name) is not None]:
                 row[name] = statistics.median(values)
         row["peers"] = {}

@@ -306,6 +306,25 @@ public final class Trainer {
     try pass(batch, reference: baseline, update.lossFactor(pairsOfStep: packed.pairCount), &watch)
   }
 
+  /// Runs the passes of the remaining steps until all of their sizes are recorded, for their speed and memory alone: `bench`
+  /// measures a run that has seen its data before. Called by all ranks or none.
+  ///
+  /// - Throws: `TorchError` when memory runs out.
+  public func rehearse() throws {
+    guard recorded != nil else { return }
+    var unused = Stopwatch()
+    let factor = try update.lossFactor(pairsOfStep: 1)
+    for step in completedSteps + 1..<plan.totalSteps + 1 {
+      for packed in maker.batches(ofStep: step).packed {
+        // The first time it runs as it is; in the second one it is recorded.
+        if try run(packed, factor, isLast: false, &unused) == nil {
+          _ = try run(packed, factor, isLast: false, &unused)
+        }
+      }
+    }
+    try update.clearGradients()
+  }
+
   /// Limits the tokens of a micro-batch from the next one on.
   ///
   /// - Parameter isShortOfMemory: whether that is because there is no memory for more
@@ -368,11 +387,14 @@ public final class Trainer {
 
   var work: PairWork { PairWork(policy.configuration, sharesPrefix: options.sharesPrefix) }
 
+  private var maker: StepBatchMaker {
+    StepBatchMaker(plan: plan, pairs: pairs, options: options, work: work, rank: ranks.rank, worldSize: ranks.size)
+  }
+
   private func nextBatches() -> StepBatches {
     if let ready = batches?.next() { return ready }
     // The first step, or the first after a resume: from here on a thread packs ahead.
-    let maker = StepBatchMaker(
-      plan: plan, pairs: pairs, options: options, work: work, rank: ranks.rank, worldSize: ranks.size)
+    let maker = maker
     let first = completedSteps + 1
     let cursor = StepCursor(next: first + 1, last: plan.totalSteps)
     batches = Prefetcher { cursor.advance().map(maker.batches(ofStep:)) }

@@ -160,6 +160,19 @@ struct DoctorJudgementTests {
     expect([Exchange.failed("nobody came")], "all-reduce", .problem, "nobody came")
   }
 
+  @Test("An all-reduce between GPUs: by NCCL, of which more is expected, and whose ways can be left out one by one")
+  func exchangeOfGPUs() {
+    var exchange = Exchange(
+      processes: 2, hosts: 1, bytes: 64_000_000, seconds: 0.0064, isCorrect: true, isBetweenGPUs: true)
+    expect([exchange.finding], "all-reduce", .ok, "2 GPUs on this host", "NCCL", "10.0 GB/s")
+    exchange.seconds = 0.1
+    expect([exchange.finding], "all-reduce", .warning, "topo -m", "--gradient-accumulation-steps")
+    exchange.isCorrect = false
+    expect([exchange.finding], "all-reduce", .problem, "NCCL_P2P_DISABLE=1")
+    expect(
+      [Exchange.failed("a timeout", betweenGPUs: true)], "all-reduce", .problem, "NCCL_DEBUG=INFO", "--backend gloo")
+  }
+
   // MARK: - GPUs
 
   @Test("No GPU is no problem where there is none, and one where a driver or a container hides it")

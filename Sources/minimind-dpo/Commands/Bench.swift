@@ -78,6 +78,7 @@ struct Bench: ParsableCommand {
     if options.findsMicroBatchTokens { _ = try trainer.findMicroBatchTokens(memory: job.placement.memory) }
     // The last step's pairs warm up, so that the measured ones are the same for any number of processes.
     for _ in 0..<workload.warmUpSteps { _ = try trainer.step() }
+    try trainer.rehearse()
 
     var figures = BenchFigures(model: workload.shape.rawValue, processes: job.worldSize)
     figures.microBatchTokens = trainer.options.microBatchTokens

@@ -16,20 +16,25 @@ struct Doctor: ParsableCommand {
       theirs, over the network that training would use, and every host prints a report of its own.
       """)
 
-  @Option(help: ArgumentHelp("Processes of the all-reduce; 1 leaves it out.", valueName: "count"))
-  var nprocPerNode = 2
+  @Option(
+    help: ArgumentHelp(
+      "Processes of the all-reduce; 1 leaves it out. Without: one for each GPU, where there are several, else 2.",
+      valueName: "count"))
+  var nprocPerNode: Int?
   @Flag(help: "Print one JSON object instead of lines.")
   var json = false
 
   func validate() throws {
-    guard (1...1024).contains(nprocPerNode) else {
+    guard (1...1024).contains(nprocPerNode ?? 1) else {
       throw ValidationError("--nproc-per-node must be from 1 to 1024.")
     }
   }
 
   func run() throws {
     let environment = ProcessInfo.processInfo.environment
-    if environment[Exchange.variable] == "exchange" { return try measureOnly(environment) }
+    if let wanted = environment[Exchange.variable], [Exchange.exchange, Exchange.gpuExchange].contains(wanted) {
+      return try measureOnly(environment, onGPUs: wanted == Exchange.gpuExchange)
+    }
 
     // A broken environment is something to report, not to fail at.
     var place: WorkerEnvironment?
@@ -55,19 +60,25 @@ struct Doctor: ParsableCommand {
     if let job {
       let finding = try exchange(in: job)
       if job.rank == 0 || finding.verdict == .problem { printer.show("Processes", [finding]) }
-    } else if nprocPerNode > 1 {
-      printer.show("Processes", [Exchange.measured(processes: nprocPerNode, environment: environment)])
+    } else if nprocPerNode != 1 {
+      let gpus = CUDA.isBuiltIn ? Runtime.cudaDeviceCount : 0
+      printer.show(
+        "Processes",
+        [Exchange.measured(processes: nprocPerNode ?? max(2, gpus), gpus: gpus, environment: environment)])
     }
     printer.end()
     if printer.verdict == .problem { throw ExitCode(Failure.Code.unavailable.rawValue) }
   }
 
   /// What a process does that `doctor` started for the all-reduce.
-  private func measureOnly(_ environment: [String: String]) throws {
-    let job = try Job(WorkerEnvironment(environment), try DistributionArguments.parse(["--collective-timeout", "60"]))
+  private func measureOnly(_ environment: [String: String], onGPUs: Bool) throws {
+    let placement = try onGPUs ? DeviceArguments.parse([]).place() : Placement()
+    let job = try Job(
+      WorkerEnvironment(environment), try DistributionArguments.parse(["--collective-timeout", "60"]),
+      placement: placement)
     try job.together {
       guard let communicator = job.communicator else { return }
-      let exchange = try Exchange(among: communicator)
+      let exchange = try Exchange(among: communicator, gradients: job.gradientGroup, on: placement.device)
       if job.isFirst { Output.line(exchange.json.serialized()) }
     }
   }
@@ -75,10 +86,13 @@ struct Doctor: ParsableCommand {
   /// The all-reduce with the other processes of the job that this one belongs to.
   private func exchange(in environment: WorkerEnvironment) throws -> Finding {
     do {
-      let job = try Job(environment, try DistributionArguments.parse(["--collective-timeout", "120"]), patience: 60)
+      let placement = try DeviceArguments.parse([]).place()
+      let job = try Job(
+        environment, try DistributionArguments.parse(["--collective-timeout", "120"]), placement: placement,
+        patience: 60)
       return try job.together {
         guard let communicator = job.communicator else { return Exchange.failed("there is nobody to exchange with") }
-        return try Exchange(among: communicator).finding
+        return try Exchange(among: communicator, gradients: job.gradientGroup, on: placement.device).finding
       }
     } catch {
       return Exchange.failed(

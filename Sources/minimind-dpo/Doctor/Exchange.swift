@@ -17,10 +17,14 @@ package struct Exchange: Hashable, Sendable {
   package var seconds: Double
   /// Whether every process received the sum.
   package var isCorrect: Bool
+  /// Whether it went from GPU to GPU, by NCCL; else over Gloo.
+  package var isBetweenGPUs: Bool
 
-  package init(processes: Int, hosts: Int, bytes: Int, seconds: Double, isCorrect: Bool) {
+  package init(
+    processes: Int, hosts: Int, bytes: Int, seconds: Double, isCorrect: Bool, isBetweenGPUs: Bool = false
+  ) {
     (self.processes, self.hosts, self.bytes) = (processes, hosts, bytes)
-    (self.seconds, self.isCorrect) = (seconds, isCorrect)
+    (self.seconds, self.isCorrect, self.isBetweenGPUs) = (seconds, isCorrect, isBetweenGPUs)
   }
 
   /// Bytes per second that every link carries: 2 (n − 1) / n of those that a process gives (NCCL's tests call this bus
@@ -34,19 +38,33 @@ package struct Exchange: Hashable, Sendable {
     let values: OrderedDictionary<String, JSON> = [
       "processes": .integer(processes), "hosts": .integer(hosts), "bytes": .integer(bytes),
       "seconds": .number(seconds), "bus_bandwidth": .number(busBandwidth),
+      "backend": .string(isBetweenGPUs ? "nccl" : "gloo"),
     ]
-    let between = "\(processes) processes on \(hosts == 1 ? "this host" : "\(hosts) hosts")"
+    let between =
+      "\(processes) \(isBetweenGPUs ? "GPUs" : "processes") on \(hosts == 1 ? "this host" : "\(hosts) hosts")"
     guard isCorrect else {
       return .problem(
         "all-reduce", "an all-reduce between \(between) gave a wrong sum",
-        remedy: "the network, or the memory of a host, damages data: test both (memtest, ethtool -S) before training",
+        remedy: isBetweenGPUs
+          ? "what connects the GPUs damages data. If it is right with NCCL_P2P_DISABLE=1, their direct way is broken: switch off ACS "
+            + "or the IOMMU in the BIOS, or train with that variable set"
+          : "the network, or the memory of a host, damages data: test both (memtest, ethtool -S) before training",
         values)
     }
     let text =
-      "an all-reduce of \(HumanText.bytes(bytes)) between \(between) over Gloo: "
+      "an all-reduce of \(HumanText.bytes(bytes)) between \(between) over \(isBetweenGPUs ? "NCCL" : "Gloo"): "
       + "\(HumanText.short(seconds * 1000)) ms, bus bandwidth \(HumanText.short(busBandwidth / 1e9)) GB/s"
-    // Gigabit Ethernet carries 0.12 GB/s; the gradients of a 64 M model are 0.26 GB.
-    guard busBandwidth < 0.1e9 else { return .ok("all-reduce", text, values) }
+    // Gigabit Ethernet carries 0.12 GB/s; the gradients of a 64 M model are 0.26 GB. Within a host even the slowest slots
+    // of GPUs carry 1 GB/s.
+    let least = isBetweenGPUs && hosts == 1 ? 1e9 : 0.1e9
+    guard busBandwidth < least else { return .ok("all-reduce", text, values) }
+    if isBetweenGPUs, hosts == 1 {
+      return .warning(
+        "all-reduce", text,
+        remedy:
+          "the GPUs do not reach each other directly, or sit in narrow slots (nvidia-smi topo -m shows how they are "
+          + "connected). Exchange gradients less often: --gradient-accumulation-steps", values)
+    }
     return .warning(
       "all-reduce", text,
       remedy: hosts > 1
@@ -55,11 +73,13 @@ package struct Exchange: Hashable, Sendable {
   }
 
   /// An exchange that did not come about.
-  package static func failed(_ reason: String) -> Finding {
+  package static func failed(_ reason: String, betweenGPUs: Bool = false) -> Finding {
     .problem(
-      "all-reduce", "an all-reduce between processes failed: \(reason)",
-      remedy:
-        "several processes cannot train here until it works. MINIMIND_DPO_LOG=debug shows which addresses they try")
+      "all-reduce", "an all-reduce between \(betweenGPUs ? "GPUs" : "processes") failed: \(reason)",
+      remedy: betweenGPUs
+        ? "NCCL_DEBUG=INFO shows what NCCL tries; NCCL_P2P_DISABLE=1 and NCCL_SHM_DISABLE=1 leave its two ways within a host out, one "
+          + "by one; --backend gloo trains without it, more slowly"
+        : "several processes cannot train here until it works. MINIMIND_DPO_LOG=debug shows which addresses they try")
   }
 }
 
@@ -67,15 +87,18 @@ extension Exchange {
   /// Measures with the other processes of a job, all of which call this.
   ///
   /// - Throws: `TorchError` when one of them is gone
-  init(among communicator: Communicator) throws(TorchError) {
+  init(among communicator: Communicator, gradients: ProcessGroup? = nil, on device: Device = .cpu) throws(TorchError) {
     let group = communicator.group
+    let carrier = gradients ?? group
     let size = group.size
     let expected = Float(size * (size + 1) / 2)
     func exchange(_ count: Int) throws(TorchError) -> (seconds: Double, isCorrect: Bool) {
-      let tensor = try Tensor.full([count], Double(group.rank + 1))
+      let tensor = try Tensor.full([count], Double(group.rank + 1), device: device)
+      if device != .cpu { try CUDA.synchronize() }
       try group.barrier()
       let started = ContinuousClock.now
-      try group.allReduce(tensor)
+      try carrier.allReduce(tensor)
+      if device != .cpu { try CUDA.synchronize() }
       let seconds = (ContinuousClock.now - started) / .seconds(1)
       return (seconds, try tensor.array(Float.self).allSatisfy { $0 == expected })
     }
@@ -94,43 +117,51 @@ extension Exchange {
     let wrong = try group.sum([isCorrect ? 0 : 1])[0]
     self.init(
       processes: size, hosts: Set(communicator.roster.members.map(\.machine)).count,
-      bytes: count * MemoryLayout<Float>.size, seconds: seconds.sorted()[2], isCorrect: wrong == 0)
+      bytes: count * MemoryLayout<Float>.size, seconds: seconds.sorted()[2], isCorrect: wrong == 0,
+      isBetweenGPUs: gradients != nil && device != .cpu)
   }
 
   /// As the processes that ``measured(processes:)`` starts print it.
   var json: JSON {
     [
       "processes": .integer(processes), "hosts": .integer(hosts), "bytes": .integer(bytes), "seconds": .number(seconds),
-      "correct": .bool(isCorrect),
+      "correct": .bool(isCorrect), "gpus": .bool(isBetweenGPUs),
     ]
   }
 
   private init?(_ json: JSON) {
     guard let processes = json["processes"]?.int, let hosts = json["hosts"]?.int, let bytes = json["bytes"]?.int,
-      let seconds = json["seconds"]?.double, let isCorrect = json["correct"]?.bool
+      let seconds = json["seconds"]?.double, let isCorrect = json["correct"]?.bool,
+      let isBetweenGPUs = json["gpus"]?.bool
     else { return nil }
-    self.init(processes: processes, hosts: hosts, bytes: bytes, seconds: seconds, isCorrect: isCorrect)
+    self.init(
+      processes: processes, hosts: hosts, bytes: bytes, seconds: seconds, isCorrect: isCorrect,
+      isBetweenGPUs: isBetweenGPUs)
   }
 
   /// Set in the environment of processes that are only to measure.
   static let variable = "MINIMIND_DPO_DOCTOR"
+  static let (exchange, gpuExchange) = ("exchange", "gpu-exchange")
 
   /// Starts so many processes of this program on this machine and lets them measure.
-  static func measured(processes: Int, environment: [String: String]) -> Finding {
+  ///
+  /// - Parameter gpus: the GPUs that LibTorch sees: where there is one for each process, they are what exchanges
+  static func measured(processes: Int, gpus: Int, environment: [String: String]) -> Finding {
+    let betweenGPUs = gpus >= processes && CUDA.isBuiltIn
     do {
       let (output, messages) = (try TemporaryOutput(), try TemporaryOutput())
       // What an operator set for a job of several hosts is not for this one.
       var own = environment.filter { !$0.key.hasPrefix("PET_") }
-      own[variable] = "exchange"
+      own[variable] = betweenGPUs ? gpuExchange : exchange
       let code = try Launch.job(
         ["--nnodes", "1", "--nproc-per-node", "\(processes)", Doctor._commandName], environment: own,
         output: output.descriptor, error: messages.descriptor)
       if code == 0, let exchange = try Exchange(JSON(parsing: output.text)) { return exchange.finding }
       let reason = messages.text.split(separator: "\n").first { $0.contains("error: ") }
         .map { $0.components(separatedBy: "error: ").dropFirst().joined(separator: "error: ") }
-      return failed(reason ?? "exit code \(code). \(messages.text.suffix(500))")
+      return failed(reason ?? "exit code \(code). \(messages.text.suffix(500))", betweenGPUs: betweenGPUs)
     } catch {
-      return failed("\(Failure(error).message)")
+      return failed("\(Failure(error).message)", betweenGPUs: betweenGPUs)
     }
   }
 }

@@ -63,6 +63,9 @@ final class Job {
   /// The number of processes.
   var worldSize: Int { environment.worldSize }
 
+  /// The group that carries gradients; nil for a process alone.
+  var gradientGroup: ProcessGroup? { gradients ?? communicator?.group }
+
   /// The groups that the trainer works with.
   func ranks(zeroStage: Int = 0) -> Ranks? {
     communicator.map { Ranks(control: $0.group, gradients: gradients, shardsOptimizer: zeroStage > 0) }
