@@ -68,7 +68,8 @@ struct RanksTests {
     }
   }
 
-  @Test("Copies of 16 bits are the weights behind every update, with and without ZeRO-1", arguments: [1, 3], [false, true])
+  @Test(
+    "Copies of 16 bits are the weights behind every update, with and without ZeRO-1", arguments: [1, 3], [false, true])
   func copies(size: Int, shards: Bool) throws {
     let areInLine = try asRanks(size, shardsOptimizer: shards) { ranks -> [Bool] in
       let (policy, reference) = (try smallModel(), try smallModel())
