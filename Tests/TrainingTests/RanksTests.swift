@@ -68,6 +68,23 @@ struct RanksTests {
     }
   }
 
+  @Test(
+    "Copies of 16 bits are the weights behind every update, with and without ZeRO-1", arguments: [1, 3], [false, true])
+  func copies(size: Int, shards: Bool) throws {
+    let areInLine = try asRanks(size, shardsOptimizer: shards) { ranks -> [Bool] in
+      let (policy, reference) = (try smallModel(), try smallModel())
+      for model in [policy, reference] { try model.place(on: .cpu, multiplyingIn: .bfloat16) }
+      let trainer = try Trainer(
+        policy: policy, reference: reference, pairs: smallPairs(24), options: Self.options(size), ranks: ranks)
+      return try (1...2).map { _ in
+        _ = try trainer.step()
+        let weights = try policy.weights.storage.detached().to(.bfloat16)
+        return try policy.copies.map { try $0.storage.notEqual(weights).any().item() == 0 } ?? false
+      }
+    }
+    #expect(areInLine.allSatisfy { $0 == [true, true] })
+  }
+
   @Test("Ranks that start with other weights are given the first one's")
   func broadcast() throws {
     let pairs = smallPairs(12)

@@ -112,14 +112,15 @@ CTORCH_CHECKED ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ct
 CTORCH_CHECKED ctorch_status ckernels_embedding(ctorch_tensor weight, ctorch_tensor index, ctorch_tensor *out,
                                                 char **error);
 
-// From gradients to new weights, over buffers of float32 and without gaps. Scalars are tensors of one element, and all is on
-// one device. The host waits for nothing and sends nothing, so that all of it may be recorded into a CUDA graph.
+// From gradients to new weights, over buffers of float32 and without gaps. Scalars are tensors of one element, and all is
+// on one device. The host waits for nothing and sends nothing, so that all of it may be recorded into a CUDA graph.
 
 // Σ x² over all elements of one buffer or several: a scalar of float64.
 CTORCH_CHECKED ctorch_status ckernels_sum_of_squares(const ctorch_tensor *buffers, size_t count, ctorch_tensor *out,
                                                      char **error);
 
-// What PyTorch's clip_grad_norm_ and GradScaler do to gradients of so large a sum of squares (float64), as scalars of float32:
+// What PyTorch's clip_grad_norm_ and GradScaler do to gradients of so large a sum of squares (float64), as scalars of
+// float32:
 //   norm     √sum / loss_scale
 //   divisor  of the gradients: loss_scale · max(1, (norm + 1e-6) / maximum); of no meaning where `skips` is 1
 //   skips    1 where the norm is not finite, so that the update is to be left out; else 0

@@ -34,7 +34,9 @@ struct ElementEmulationTests {
       parameters: given.floats, gradients: zeros[0].floats, first_moments: zeros[1].floats,
       second_moments: zeros[2].floats, low: to.raw, learning_rate: rate.floats, step: step.floats, divisor: nil,
       skips: nil, count: Int64(values.count), beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0)
-    expectDone(emulate_adamw(Setting.all[1].machine, dtype.emulated, &arguments))
+    withExtendedLifetime(zeros) {
+      expectDone(emulate_adamw(Setting.all[1].machine, dtype.emulated, &arguments))
+    }
     let found = try to.written()
     let (a, b) = (try found.to(.float32).array(Float.self), try expected.to(.float32).array(Float.self))
     let wrong = a.indices.filter { !(a[$0].bitPattern == b[$0].bitPattern || (a[$0].isNaN && b[$0].isNaN)) }
