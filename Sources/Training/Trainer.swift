@@ -125,9 +125,9 @@ public final class Trainer {
     var watch = Stopwatch()
     let step = completedSteps + 1
     var computed = try compute(step, &watch)
-    // On a GPU this is where the host waits: for the step before.
     let before = try reportsLate ? pending?.numbers.array() : nil
-    watch.book(\.backward)
+    // On a GPU this is where the host has waited: for the step before.
+    if reportsLate { watch.book(\.backward) }
     let own = try PreferenceMetrics(
       sums: reportsLate
         ? before.map { Array($0.prefix(PreferenceMetrics.sumCount)) } ?? PreferenceMetrics().sums
