@@ -58,12 +58,9 @@ struct Bench: ParsableCommand {
     let policy = try CausalLM(ModelConfiguration(workload.shape.json))
     try policy.initializeRandomly(seed: 42)
     try policy.place(on: job.placement.device, multiplyingIn: job.placement.type)
-    policy.recomputesLayers = workload.gradientCheckpointing
+    policy.recomputesLayers = workload.batch.gradientCheckpointing
     var options = TrainingOptions()
-    options.perDeviceBatchSize = workload.perDeviceTrainBatchSize
-    options.accumulationSteps = workload.gradientAccumulationSteps
-    options.microBatchTokens = workload.microBatchTokens?.limit
-    options.findsMicroBatchTokens = workload.microBatchTokens == .auto
+    workload.batch.set(&options)
     options.maxSteps = workload.steps + workload.warmUpSteps
     options.cachesReference = workload.refLogps == .cache
     options.shuffles = false
@@ -120,36 +117,17 @@ struct BenchWorkload: ParsableArguments {
   var prefixTokens = 256
   @Option(help: ArgumentHelp("Tokens of each side behind them.", valueName: "tokens"))
   var tailTokens = 192
-  @Option(
-    name: [.long, .customLong("batch-size")],
-    help: ArgumentHelp("Pairs of a step, in each process.", valueName: "pairs"))
-  var perDeviceTrainBatchSize = 4
-  @Option(
-    name: [.long, .customLong("accumulation-steps")],
-    help: ArgumentHelp("Batches whose gradients make one step.", valueName: "count"))
-  var gradientAccumulationSteps = 1
-  @Option(
-    help: ArgumentHelp(
-      "Most tokens that run at once, whatever the number of pairs; auto measures which is fastest.",
-      valueName: "tokens|auto"))
-  var microBatchTokens: MicroBatchTokens?
+  @OptionGroup var batch: BatchArguments
   @Option(help: ArgumentHelp("Steps that are measured, behind those of warm-up.", valueName: "steps"))
   var steps = 4
   @Option(help: ArgumentHelp("Steps before them; more on a GPU, which compiles its kernels first.", valueName: "steps"))
   var warmUpSteps = 1
-  @Flag(help: "Compute each layer again in the backward pass instead of keeping it.")
-  var gradientCheckpointing = false
   @Option(help: "The reference's log-probabilities: online, or cache (computed before what is measured).")
   var refLogps = ReferenceMode.online
 
   func validate() throws {
-    guard
-      steps >= 1, warmUpSteps >= 1, perDeviceTrainBatchSize >= 1, gradientAccumulationSteps >= 1, prefixTokens >= 1,
-      tailTokens >= 1
-    else {
-      throw ValidationError(
-        "--steps, --warm-up-steps, --per-device-train-batch-size, --gradient-accumulation-steps, --prefix-tokens and --tail-tokens must be "
-          + "at least 1.")
+    guard steps >= 1, warmUpSteps >= 1, prefixTokens >= 1, tailTokens >= 1 else {
+      throw ValidationError("--steps, --warm-up-steps, --prefix-tokens and --tail-tokens must be at least 1.")
     }
     guard (trainData == nil) == (tokenizer == nil) else {
       throw ValidationError("--train-data and --tokenizer belong together.")
@@ -158,7 +136,7 @@ struct BenchWorkload: ParsableArguments {
 
   /// The pairs of all steps: those that are measured, and before them the last step's, again and again, to warm up.
   func pairs(vocabulary: Int, processes: Int, options: PairArguments) throws -> [TokenizedPair] {
-    let step = processes * perDeviceTrainBatchSize * gradientAccumulationSteps
+    let step = processes * batch.pairsOfStep
     let measured = try trainData == nil ? madeUp(step * steps, vocabulary: vocabulary) : read(step * steps, options)
     return Array(repeating: measured.suffix(step), count: warmUpSteps).flatMap(\.self) + measured
   }

@@ -5,26 +5,7 @@ import Training
 
 /// The hyper-parameters of a run, under the names of TRL's `DPOConfig` and `transformers`' `TrainingArguments`.
 struct OptimizationArguments: ParsableArguments {
-  @Option(
-    name: [.long, .customLong("batch-size")],
-    help: ArgumentHelp("Pairs that run at once on each device.", valueName: "pairs"))
-  var perDeviceTrainBatchSize = 4
-
-  @Option(
-    name: [.long, .customLong("accumulation-steps")],
-    help: ArgumentHelp("Batches whose gradients make one step.", valueName: "count"))
-  var gradientAccumulationSteps = 1
-
-  @Option(
-    help: ArgumentHelp(
-      "Most tokens that run at once, whatever the number of pairs, with the same result; auto measures which is fastest.",
-      valueName: "tokens|auto"))
-  var microBatchTokens: MicroBatchTokens?
-
-  @Flag(
-    help:
-      "Compute each layer again in the backward pass instead of keeping it: less memory, more time, the same numbers.")
-  var gradientCheckpointing = false
+  @OptionGroup var batch: BatchArguments
 
   @Option(name: [.long, .customLong("epochs")], help: ArgumentHelp("Passes over the pairs.", valueName: "count"))
   var numTrainEpochs = 1.0
@@ -96,8 +77,6 @@ struct OptimizationArguments: ParsableArguments {
     func require(_ condition: Bool, _ message: String) throws {
       if !condition { throw ValidationError(message) }
     }
-    try require(perDeviceTrainBatchSize >= 1, "--per-device-train-batch-size must be at least 1 pair.")
-    try require(gradientAccumulationSteps >= 1, "--gradient-accumulation-steps must be at least 1.")
     try require(numTrainEpochs > 0 && numTrainEpochs.isFinite, "--num-train-epochs must be above 0.")
     try require(maxSteps.map { $0 >= 1 } ?? true, "--max-steps must be at least 1.")
     try require(learningRate >= 0 && learningRate.isFinite, "--learning-rate must not be negative.")
@@ -119,10 +98,7 @@ struct OptimizationArguments: ParsableArguments {
   func options() -> TrainingOptions {
     var options = TrainingOptions()
     options.loss = PreferenceLoss(beta: beta, labelSmoothing: labelSmoothing)
-    options.perDeviceBatchSize = perDeviceTrainBatchSize
-    options.accumulationSteps = gradientAccumulationSteps
-    options.microBatchTokens = microBatchTokens?.limit
-    options.findsMicroBatchTokens = microBatchTokens == .auto
+    batch.set(&options)
     options.epochs = numTrainEpochs
     options.maxSteps = maxSteps
     options.learningRate = learningRate
@@ -140,40 +116,3 @@ struct OptimizationArguments: ParsableArguments {
     return options
   }
 }
-
-/// How large a micro-batch may be.
-enum MicroBatchTokens: Hashable, ExpressibleByArgument, CustomStringConvertible {
-  /// As large as is fastest.
-  case auto
-  /// So many tokens.
-  case atMost(Int)
-
-  init?(argument: String) {
-    if argument == "auto" {
-      self = .auto
-    } else if let tokens = Int(argument), tokens >= 1 {
-      self = .atMost(tokens)
-    } else {
-      return nil
-    }
-  }
-
-  var limit: Int? {
-    guard case .atMost(let tokens) = self else { return nil }
-    return tokens
-  }
-
-  var description: String { limit.map(String.init) ?? "auto" }
-}
-
-/// The losses that `--loss-type` names.
-enum LossType: String, ExpressibleByArgument, CaseIterable {
-  case sigmoid
-}
-
-/// When the reference model runs.
-enum ReferenceMode: String, ExpressibleByArgument, CaseIterable {
-  case auto, cache, online
-}
-
-extension LearningRateSchedule.Shape: ExpressibleByArgument {}

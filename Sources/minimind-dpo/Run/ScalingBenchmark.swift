@@ -72,7 +72,7 @@ struct ScalingBenchmark {
     let workload = bench.workload
     var arguments = [
       "--json", "--steps", "\(steps)", "--shape", workload.shape.rawValue, "--batch-size",
-      "\(workload.perDeviceTrainBatchSize)", "--prefix-tokens", "\(workload.prefixTokens)", "--tail-tokens",
+      "\(workload.batch.perDeviceTrainBatchSize)", "--prefix-tokens", "\(workload.prefixTokens)", "--tail-tokens",
       "\(workload.tailTokens)", "--ref-logps", workload.refLogps.rawValue, "--max-length", "\(bench.pairs.maxLength)",
       "--threads", "\(bench.device.threads ?? 1)", "--truncation-mode", bench.pairs.truncationMode.rawValue,
       "--empty-think", bench.pairs.emptyThink.rawValue, "--completion-mask", bench.pairs.completionMask.rawValue,
@@ -87,9 +87,9 @@ struct ScalingBenchmark {
     if bench.device.noCudaGraphs { arguments.append("--no-cuda-graphs") }
     if bench.pairs.skipBadLines { arguments.append("--skip-bad-lines") }
     if let cache = bench.pairs.tokenCache { arguments += ["--token-cache", cache] }
-    arguments += ["--gradient-accumulation-steps", "\(workload.gradientAccumulationSteps)"]
-    if let tokens = workload.microBatchTokens { arguments += ["--micro-batch-tokens", tokens.description] }
-    if workload.gradientCheckpointing { arguments.append("--gradient-checkpointing") }
+    arguments += ["--gradient-accumulation-steps", "\(workload.batch.gradientAccumulationSteps)"]
+    if let tokens = workload.batch.microBatchTokens { arguments += ["--micro-batch-tokens", tokens.description] }
+    if workload.batch.gradientCheckpointing { arguments.append("--gradient-checkpointing") }
     if let data = workload.trainData { arguments += ["--train-data", data] }
     if let tokenizer = workload.tokenizer { arguments += ["--tokenizer", tokenizer] }
     return arguments

@@ -60,7 +60,7 @@ struct TrainingRun {
         "model": policy.contentHash(), "reference model": reference.contentHash(),
       ], about: "inputs")
 
-    policy.recomputesLayers = command.optimization.gradientCheckpointing
+    policy.recomputesLayers = command.optimization.batch.gradientCheckpointing
     for model in [policy, reference] { try model.place(on: placement.device, multiplyingIn: placement.type) }
     let trainer = try Trainer(
       policy: policy, reference: reference, pairs: usable, options: trainingOptions,
