@@ -12,7 +12,8 @@ def tests(on: Measurement, budget: Budget, figures: dict) -> None:
     if not on.tests:
         raise Failed("there is no test bundle beside this program")
     figures |= (found := run_tests(on, budget, budget.left, None))
-    on.check("all tests: failed", found["failed"], "0", found["is_whole"] and found["code"] == 0)
+    said = str(found["failed"]) if found["is_whole"] else f"{found['failed']}, but time was up before the last"
+    on.checks.append(("all tests: failed", said, "0", found["is_whole"] and found["code"] == 0))
 
 
 def run_tests(on: Measurement, budget: Budget, limit: float, selection: str | None) -> dict:

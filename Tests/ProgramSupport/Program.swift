@@ -118,6 +118,12 @@ package enum Program {
     return URL(fileURLWithPath: ".build/release/" + name)
   }()
 
+  /// Whether that is a script which starts the program, as in the folder that `make gpu-bundle` makes.
+  package static let isScript: Bool = {
+    let file = FileHandle(forReadingAtPath: executable.path)
+    return (try? file?.read(upToCount: 2)) == Data("#!".utf8)
+  }()
+
   /// As many children at once as two cores serve.
   private static let turns = Turns(2)
 }
