@@ -164,7 +164,7 @@ struct DoctorJudgementTests {
   func exchangeOfGPUs() {
     var exchange = Exchange(
       processes: 2, hosts: 1, bytes: 64_000_000, seconds: 0.0064, isCorrect: true, isBetweenGPUs: true)
-    expect([exchange.finding], "all-reduce", .ok, "2 GPUs on this host", "NCCL", "10.0 GB/s")
+    expect([exchange.finding], "all-reduce", .ok, "2 GPUs on this host", "NCCL", "10 GB/s")
     exchange.seconds = 0.1
     expect([exchange.finding], "all-reduce", .warning, "topo -m", "--gradient-accumulation-steps")
     exchange.isCorrect = false
