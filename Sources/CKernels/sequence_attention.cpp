@@ -34,7 +34,7 @@ bool has_flash(const Tensor &x) {
 #endif
 }
 
-// Its kernel takes heads of multiples of 8 only.
+// Kernels take heads of multiples of 8 only, or of 4, by element type and device.
 Tensor widened(const Tensor &x) {
   const int64_t missing = (8 - x.size(2) % 8) % 8;
   return missing > 0 ? at::constant_pad_nd(x, {0, missing}) : x;
@@ -63,7 +63,7 @@ SequenceGradients flash_backward(const Tensor &out_gradient, const Tensor &query
   return {of_query.narrow(2, 0, size), of_key.narrow(2, 0, size), of_value.narrow(2, 0, size)};
 }
 
-// The others want as many key heads as query heads.
+// The efficient kernel wants as many key heads as query heads.
 Tensor repeated(const Tensor &x, int64_t heads) {
   const int64_t group = heads / x.size(1);
   if (group == 1) return x;
@@ -79,24 +79,27 @@ constexpr int64_t kCausalFromBottomRight = 2; // sdp::CustomMaskType
 
 SequenceResult efficient(const Tensor &query, const Tensor &key, const Tensor &value, const Sequences &sequences,
                          double scale) {
+  const int64_t heads = query.size(1);
   auto [out, log_sums, seed, offset, longest_queries, longest_keys] = at::_efficient_attention_forward(
-      query.unsqueeze(0), repeated(key, query.size(1)).unsqueeze(0), repeated(value, query.size(1)).unsqueeze(0),
-      /*bias=*/{}, sequences.query_starts, sequences.key_starts, sequences.longest_queries, sequences.longest_keys,
+      widened(query).unsqueeze(0), repeated(widened(key), heads).unsqueeze(0),
+      repeated(widened(value), heads).unsqueeze(0), /*bias=*/{}, sequences.query_starts, sequences.key_starts, sequences.longest_queries, sequences.longest_keys,
       /*dropout_p=*/0.0, kCausalFromBottomRight, /*compute_log_sumexp=*/true, scale);
-  return {out.squeeze(0), log_sums, seed, offset};
+  return {out.squeeze(0).narrow(2, 0, query.size(2)), log_sums, seed, offset};
 }
 
 SequenceGradients efficient_backward(const Tensor &out_gradient, const Tensor &query, const Tensor &key,
                                      const Tensor &value, const SequenceResult &result, const Sequences &sequences,
                                      double scale) {
+  const int64_t heads = query.size(1), size = query.size(2);
   // Keys in one split, or blocks would add to a query's gradient in any order.
   auto [of_query, of_key, of_value, of_bias] = at::_efficient_attention_backward(
-      out_gradient.unsqueeze(0), query.unsqueeze(0), repeated(key, query.size(1)).unsqueeze(0),
-      repeated(value, query.size(1)).unsqueeze(0), /*bias=*/{}, result.out.unsqueeze(0), sequences.query_starts,
-      sequences.key_starts, sequences.longest_queries, sequences.longest_keys, result.log_sums, /*dropout_p=*/0.0,
+      widened(out_gradient).unsqueeze(0), widened(query).unsqueeze(0), repeated(widened(key), heads).unsqueeze(0),
+      repeated(widened(value), heads).unsqueeze(0), /*bias=*/{}, widened(result.out).unsqueeze(0),
+      sequences.query_starts, sequences.key_starts, sequences.longest_queries, sequences.longest_keys, result.log_sums, /*dropout_p=*/0.0,
       result.first_state, result.second_state, kCausalFromBottomRight, /*bias_requires_grad=*/false, scale,
       /*num_splits_key=*/1);
-  return {of_query.squeeze(0), summed(of_key.squeeze(0), key.size(1)), summed(of_value.squeeze(0), key.size(1))};
+  auto narrowed = [&](const Tensor &x) { return x.squeeze(0).narrow(2, 0, size); };
+  return {narrowed(of_query), summed(narrowed(of_key), key.size(1)), summed(narrowed(of_value), key.size(1))};
 }
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();

@@ -31,6 +31,15 @@ void ctorch_cuda_allow_tf32(void) {
   }
 }
 
+void ctorch_cuda_sum_in_float32(void) {
+  try {
+    at::globalContext().setAllowFP16ReductionCuBLAS(false);
+    at::globalContext().setAllowBF16ReductionCuBLAS(false);
+  } catch (...) {
+    // Then sums are as LibTorch makes them.
+  }
+}
+
 #ifdef USE_CUDA
 
 #include <ATen/cuda/CUDAContext.h>

@@ -57,7 +57,7 @@ public struct BatchBuckets: Hashable, Sendable {
   public func capacity(for batch: TreeBatch) -> BatchCapacity {
     let tokens = Self.tokens(atLeast: batch.tokens.count)
     // Pairs cost next to nothing but empty sequences, which attention kernels still visit.
-    var pairs = max(8, tokens / 64)
+    var pairs = max(8, tokens / 256)
     while pairs < batch.pairCount { pairs *= 2 }
     let longest = batch.trees.reduce(longestSide) { max($0, $1.prefix + max($1.chosen, $1.rejected)) }
     return BatchCapacity(

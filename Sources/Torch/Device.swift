@@ -52,6 +52,9 @@ public enum Runtime {
   /// Lets GPUs round the factors of `float32` products to TF32's 10 bits from now on.
   public static func allowTF32() { ctorch_cuda_allow_tf32() }
 
+  /// Lets GPUs add up products of 16 bits in float32 throughout: LibTorch's default may add parts of a sum in 16 bits.
+  public static func sumInFloat32() { ctorch_cuda_sum_in_float32() }
+
   /// How many CUDA devices this build and this machine offer together.
   public static var cudaDeviceCount: Int { Int(ctorch_cuda_device_count()) }
 }

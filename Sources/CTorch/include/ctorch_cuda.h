@@ -21,6 +21,8 @@ void ctorch_cuda_prepare_allocator(void);
 
 // Float32 products may round their factors to TF32 from now on.
 void ctorch_cuda_allow_tf32(void);
+// Parts of the sums that are products of 16 bits are added in float32 from now on.
+void ctorch_cuda_sum_in_float32(void);
 
 typedef struct ctorch_cuda_properties {
   char name[128];

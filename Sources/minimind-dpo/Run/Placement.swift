@@ -69,6 +69,13 @@ extension DeviceArguments {
     try CUDAStream(device: index).use()
     if tf32 { Runtime.allowTF32() }
     let wanted = products ?? type ?? (found.hasBFloat16 ? .bfloat16 : .float32)
+    guard wanted != .bfloat16 || found.hasBFloat16 else {
+      throw Failure(
+        .unavailable,
+        "--precision bf16: \(found.name) has no products of bfloat16 (compute capability 8.0 and later have). Use --precision fp16 or "
+          + "fp32.")
+    }
+    Runtime.sumInFloat32()
     return Placement(
       device: .cuda(index), type: wanted, busID: found.busID,
       description: "cuda:\(index) (\(found.name), \(found.busID))")
