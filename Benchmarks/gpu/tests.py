@@ -17,8 +17,10 @@ def tests(on: Measurement, budget: Budget, figures: dict) -> None:
 
 
 def run_tests(on: Measurement, budget: Budget, limit: float, selection: str | None) -> dict:
-    """Runs the bundle's tests, all or those whose names hold a text; counts also those that passed before the time was up."""
-    output = run([str(on.tests), *(["--filter", selection] if selection else [])], budget, limit, on.program.environment)
+    """Runs the bundle's tests, all or, one by one, those whose names hold a text; counts also those that passed before the time was up."""
+    # What one test records or measures on a device another should not disturb.
+    options = ["--no-parallel", "--filter", selection] if selection else []
+    output = run([str(on.tests), *options], budget, limit, on.program.environment)
     lines = (output.stdout + output.stderr).splitlines()
     # Swift Testing says "Test … passed after", and at the end "Test run with … tests in … suites passed after".
     said = [match.groups() for line in lines if (match := re.match(r"\S+ +Test (?!run |case )(.+?) (passed|failed) after ", line))]

@@ -42,6 +42,7 @@ void ctorch_cuda_sum_in_float32(void) {
 
 #ifdef USE_CUDA
 
+#include <ATen/core/CachingHostAllocator.h>
 #include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
@@ -50,6 +51,8 @@ void ctorch_cuda_sum_in_float32(void) {
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAStream.h>
+
+#include <mutex>
 
 namespace Allocator = c10::cuda::CUDACachingAllocator;
 
@@ -66,6 +69,7 @@ struct ctorch_pool_s {
 struct ctorch_graph_s {
   at::cuda::CUDAGraph value{/*keep_graph=*/true};
   c10::MempoolId_t pool{0, 0};
+  int uses = 0; // of the pool by others
 };
 
 namespace {
@@ -108,6 +112,7 @@ ctorch_status ctorch_cuda_synchronize(char **error) {
 
 ctorch_status ctorch_cuda_get_memory(int32_t device, ctorch_cuda_memory *out, char **error) {
   return guarded(error, [&] {
+    at::globalContext().lazyInitDevice(at::kCUDA);
     const auto index = index_of(device);
     constexpr auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
     const auto stats = Allocator::getDeviceStats(index);
@@ -118,7 +123,10 @@ ctorch_status ctorch_cuda_get_memory(int32_t device, ctorch_cuda_memory *out, ch
 }
 
 ctorch_status ctorch_cuda_reset_peak(int32_t device, char **error) {
-  return guarded(error, [&] { Allocator::resetPeakStats(index_of(device)); });
+  return guarded(error, [&] {
+    at::globalContext().lazyInitDevice(at::kCUDA);
+    Allocator::resetPeakStats(index_of(device));
+  });
 }
 
 ctorch_status ctorch_cuda_release_memory(char **error) {
@@ -174,6 +182,7 @@ void ctorch_event_free(ctorch_event event) { delete event; }
 // A pool is gone when it was released as often as it was begun.
 ctorch_status ctorch_pool_new(int32_t device, ctorch_pool *out, char **error) {
   return guarded(error, [&] {
+    at::globalContext().lazyInitDevice(at::kCUDA);
     auto pool = std::make_unique<ctorch_pool_s>(ctorch_pool_s{index_of(device), at::cuda::graph_pool_handle()});
     Allocator::beginAllocateToPool(pool->device, pool->id, [](cudaStream_t) { return false; });
     Allocator::endAllocateToPool(pool->device, pool->id);
@@ -212,24 +221,63 @@ ctorch_status ctorch_graph_new(ctorch_pool pool, ctorch_graph *out, char **error
   });
 }
 
+// LibTorch registers graphs with the device's generator of random numbers, without a lock.
+static std::mutex &graphs_turn() {
+  static std::mutex turn;
+  return turn;
+}
+
+static int uses_of(c10::MempoolId_t pool) {
+  try {
+    return Allocator::get()->getPoolUseCount(c10::cuda::current_device(), pool);
+  } catch (...) {
+    return 0; // Nobody has begun to use it.
+  }
+}
+
+// Where recording fails LibTorch leaves in the middle: its allocators still keep memory for the graph, and the runtime an
+// error for the next to ask.
+static void abandon(ctorch_graph graph) {
+  const auto quietly = [](auto body) {
+    try {
+      body();
+    } catch (...) {
+      // It had got that far.
+    }
+  };
+  const auto device = c10::cuda::current_device();
+  quietly([&] { graph->value.reset(); });
+  quietly([&] { Allocator::endAllocateToPool(device, graph->pool); });
+  if (uses_of(graph->pool) > graph->uses) {
+    while (uses_of(graph->pool) > graph->uses) Allocator::releasePool(device, graph->pool);
+    auto *host = at::getHostAllocator(at::kCUDA);
+    quietly([&] { host->end_allocate_to_pool(graph->pool); });
+    quietly([&] { host->release_pool(graph->pool); });
+  }
+  (void)cudaGetLastError();
+}
+
 ctorch_status ctorch_graph_begin(ctorch_graph graph, char **error) {
-  // Other threads, such as NCCL's watchdog, may ask the device for events meanwhile.
-  return guarded(error, [&] { graph->value.capture_begin(graph->pool, cudaStreamCaptureModeThreadLocal); });
+  return guarded(error, [&] {
+    const std::lock_guard turn(graphs_turn());
+    graph->uses = uses_of(graph->pool);
+    try {
+      // Other threads, such as NCCL's watchdog, may ask the device for events meanwhile.
+      graph->value.capture_begin(graph->pool, cudaStreamCaptureModeThreadLocal);
+    } catch (...) {
+      abandon(graph);
+      throw;
+    }
+  });
 }
 
 ctorch_status ctorch_graph_end(ctorch_graph graph, char **error) {
   return guarded(error, [&] {
+    const std::lock_guard turn(graphs_turn());
     try {
       graph->value.capture_end();
     } catch (...) {
-      // Where the stream's recording was broken, LibTorch leaves before it tells the allocator, and the runtime keeps an
-      // error for the next to ask.
-      try {
-        Allocator::endAllocateToPool(c10::cuda::current_device(), graph->pool);
-      } catch (...) {
-        // It had been told.
-      }
-      (void)cudaGetLastError();
+      abandon(graph);
       throw;
     }
     graph->value.instantiate();
@@ -247,7 +295,10 @@ ctorch_status ctorch_graph_node_count(ctorch_graph graph, size_t *out, char **er
   });
 }
 
-void ctorch_graph_free(ctorch_graph graph) { delete graph; }
+void ctorch_graph_free(ctorch_graph graph) {
+  const std::lock_guard turn(graphs_turn());
+  delete graph;
+}
 
 #else
 

@@ -27,9 +27,12 @@ namespace ctorch {
 inline char *text(const char *message) { return ::strdup(message); }
 
 // The CPU allocator reports exhaustion as a plain c10::Error; its wording is the only sign. So it is with a size that
-// no 64-bit number holds.
+// no 64-bit number holds, with what CUDA's libraries take by themselves, and with an error that came through a block of
+// ours that runs again.
 inline bool names_exhausted_memory(const char *message) {
-  for (const char *sign : {"not enough memory", "can't allocate memory", "Storage size calculation overflowed"}) {
+  for (const char *sign :
+       {"not enough memory", "can't allocate memory", "Storage size calculation overflowed", "CUDA out of memory",
+        "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED"}) {
     if (std::strstr(message, sign)) return true;
   }
   return false;

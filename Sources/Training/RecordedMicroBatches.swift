@@ -32,7 +32,12 @@ final class CUDAGraphRecorder: PassRecorder {
     pool = try CUDAMemoryPool(device: index)
   }
 
-  func run(_ body: () throws -> Void) throws { try pool.allocating(body) }
+  func run(_ body: () throws -> Void) throws {
+    // While a pool is in use LibTorch does not give up what it keeps elsewhere, however little memory there is. Where another
+    // thread is at that, it cannot be done; nor need it.
+    try? CUDA.releaseCachedMemory()
+    try pool.allocating(body)
+  }
 
   func record(_ body: @escaping () throws -> Void) throws -> any Recording { try CUDAGraph(in: pool, body) }
 
@@ -107,6 +112,9 @@ final class RecordedMicroBatches {
         try work.set(recorder.record(recorded))
       } catch {
         refusal = String(describing: error)
+        // All recordings of a stream live and end together: LibTorch frees what they have in common with any of them.
+        try clear()
+        if device != .cpu { try? CUDA.releaseCachedMemory() }
       }
     }
     guard let recording = work.recording else {

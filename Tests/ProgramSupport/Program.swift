@@ -80,9 +80,9 @@ package enum Program {
     meanwhile: @escaping @Sendable (Running) async throws -> Void
   ) async throws -> Outcome {
     // One thread each, so that sums have one order and the tests beside this one keep their cores.
-    // What the program keeps between runs goes with the workspace.
+    // What the program keeps between runs goes with the workspace. On the CPU whatever GPUs there are: tests compare bits.
     let environment = Environment.inherit.updating([
-      "OMP_NUM_THREADS": "1", "NO_COLOR": nil, "COLUMNS": nil,
+      "OMP_NUM_THREADS": "1", "NO_COLOR": nil, "COLUMNS": nil, "CUDA_VISIBLE_DEVICES": "",
       "MINIMIND_DPO_CACHE": folder.appendingPathComponent(".cache").path,
     ])
     let result = try await Subprocess.run(

@@ -103,7 +103,7 @@ struct RecordedPassTests {
     recorded.record(by: recorder)
     let (expected, found) = (try plain.steps(), try recorded.steps())
     Self.compare(found, expected)
-    #expect(recorder.tries == 1)
+    #expect(recorder.tries == 1 && recorder.clears == 1)
     #expect(recorded.recordingRefusal?.contains("an operator waits for the device") == true)
     #expect(found.allSatisfy { $0.replayed.passes == 0 })
   }
