@@ -64,8 +64,9 @@ public:
     for (cudaEvent_t event : events) cudaEventDestroy(event);
   }
 
-  // Where the current stream is being recorded; nothing otherwise.
-  void record(size_t bucket) {
+  // Where the current stream is being recorded; nothing otherwise, nor elsewhere than on a GPU.
+  void record(const c10::Device &device, size_t bucket) {
+    if (!device.is_cuda()) return;
     if (c10::cuda::currentStreamCaptureStatusMayInitCtx() == c10::cuda::CaptureStatus::None) return;
     while (events.size() <= bucket) {
       cudaEvent_t event = nullptr;
@@ -91,7 +92,7 @@ private:
   std::vector<cudaEvent_t> events;
   std::optional<c10::cuda::CUDAStream> lane;
 #else
-  void record(size_t) {}
+  void record(const c10::Device &, size_t) {}
   template <typename Body> void follow(const c10::Device &, size_t buckets, Body body) { each(buckets, body); }
 
 private:

@@ -81,14 +81,14 @@ struct ctorch_reducer_s {
     }
     // All ranks must send in the same order, whatever the order in which their gradients come.
     while (next < buckets.size() && buckets[next].missing == 0) {
-      pass == Pass::marks ? marks.record(next++) : send(next++);
+      pass == Pass::marks ? marks.record(device(), next++) : send(next++);
     }
   }
 
   // Also of those that the backward pass has not reached.
   void complete_all() {
     const Pass ended = std::exchange(pass, Pass::ordinary);
-    while (next < buckets.size()) ended == Pass::marks ? marks.record(next++) : send(next++);
+    while (next < buckets.size()) ended == Pass::marks ? marks.record(device(), next++) : send(next++);
   }
 
   c10::Device device() const { return buckets.front().all.device(); }
