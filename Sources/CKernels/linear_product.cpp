@@ -1,43 +1,51 @@
 #include "linear_product.h"
 
-#include <ATen/Version.h>
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/core/LegacyTypeDispatch.h>
+#include "large_product.h"
+
 #include <ATen/ops/addmm.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 
-#include <string_view>
+#include <algorithm>
+#include <optional>
 
 using at::Tensor;
+using ckernels::Matrix;
 
 namespace {
 
-// LibTorch's own operator for layers of models that it has compiled: oneDNN's product of plain tensors.
-using Linear = Tensor(const Tensor &, const Tensor &, const std::optional<Tensor> &, std::string_view,
-                      c10::List<std::optional<at::Scalar>>, std::optional<std::string_view>);
-
-std::optional<c10::TypedOperatorHandle<Linear>> find() {
-  if (!at::get_cpu_capability().starts_with("AVX512")) return std::nullopt;
-  const auto found = c10::Dispatcher::singleton().findSchema({"mkldnn::_linear_pointwise", ""});
-  if (!found || !found->hasKernelForDispatchKey(c10::DispatchKey::CPU)) return std::nullopt;
-  return found->typed<Linear>();
-}
-
-// A product of a new shape is prepared first, which smaller ones would not win back.
-constexpr int64_t kFewMultiplications = int64_t(1) << 28;
-
 bool is_narrow(const Tensor &x) { return x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf; }
 
+// A tensor whose rows or columns lie in one piece each.
+std::optional<Matrix<float>> matrix(const Tensor &x) {
+  if (!x.device().is_cpu() || x.scalar_type() != at::kFloat || x.dim() != 2) return std::nullopt;
+  if (x.stride(1) == 1) return Matrix<float>{x.const_data_ptr<float>(), x.stride(0)};
+  if (x.stride(0) == 1) return Matrix<float>{x.const_data_ptr<float>(), x.stride(1), true};
+  return std::nullopt;
+}
+
+// out = a b, or out += a b, if that is a product for `multiply_large`.
+bool multiplied_large(Tensor &out, const Tensor &a, const Tensor &b, bool adds) {
+  const auto left = matrix(a), right = matrix(b), result = matrix(out);
+  if (!left || !right || !result || result->transposed) return false;
+  const int64_t m = a.size(0), n = b.size(1), k = a.size(1);
+  if (!ckernels::takes_large_product(m, n, k)) return false;
+  ckernels::multiply_large(m, n, k, *left, *right, out.data_ptr<float>(), out.stride(0), adds);
+  return true;
+}
+
 } // namespace
+
+void ckernels::linear_product_into(Tensor &out, const Tensor &x, const Tensor &weight) {
+  if (!multiplied_large(out, x, weight.t(), false)) at::mm_out(out, x, weight.t());
+}
 
 Tensor ckernels::linear_product(const Tensor &x, const Tensor &weight) {
   // Processors without units for them multiply 16-bit numbers hundreds of times slower than float32.
   if (is_narrow(x) && x.device().is_cpu()) return wide_linear_product(x, weight).to(x.scalar_type());
-  static const auto linear = find();
-  const bool is_large = x.size(0) * weight.size(0) * weight.size(1) >= kFewMultiplications;
-  if (!linear || !is_large || x.scalar_type() != at::kFloat || !x.device().is_cpu()) return at::mm(x, weight.t());
-  const at::AutoDispatchBelowAutograd guard;
-  return linear->call(x, weight, std::nullopt, "none", c10::List<std::optional<at::Scalar>>(), "");
+  Tensor out = at::empty({x.size(0), weight.size(0)}, x.options());
+  linear_product_into(out, x, weight);
+  return out;
 }
 
 Tensor ckernels::wide_linear_product(const Tensor &x, const Tensor &weight) {
@@ -48,9 +56,10 @@ Tensor ckernels::wide_linear_product(const Tensor &x, const Tensor &weight) {
 
 void ckernels::add_transposed_product(Tensor &sum, const Tensor &a, const Tensor &b) {
   if (!is_narrow(a)) {
-    sum.addmm_(a.t(), b);
+    if (!multiplied_large(sum, a.t(), b, true)) sum.addmm_(a.t(), b);
   } else if (a.device().is_cpu()) {
-    sum.addmm_(a.to(at::kFloat).t(), b.to(at::kFloat));
+    Tensor wide = a.to(at::kFloat);
+    add_transposed_product(sum, wide, b.to(at::kFloat));
   } else {
     at::addmm_out(sum, sum, a.t(), b, at::kFloat);
   }

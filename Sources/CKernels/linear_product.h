@@ -1,5 +1,5 @@
 // Products with weights, outside autograd, in one precision: sums in float32 (float64 of such tensors), whatever the type of
-// the factors.
+// the factors. Large ones of float32 on the CPU are `multiply_large`'s, all others LibTorch's.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,10 +7,10 @@
 namespace ckernels {
 
 // x wᵀ, [rows, in] by [out, in], in the type of its factors.
-//
-// Where the processor has AVX-512 a large product of float32 is oneDNN's, which LibTorch brings along but keeps for bfloat16:
-// its float32 kernels are made for the processor found, while MKL's for processors that are not Intel's stop at AVX2.
 at::Tensor linear_product(const at::Tensor &x, const at::Tensor &weight);
+
+// The same into a tensor of that type.
+void linear_product_into(at::Tensor &out, const at::Tensor &x, const at::Tensor &weight);
 
 // The same, where the factors are of 16 bits, before it is rounded to them: float32.
 at::Tensor wide_linear_product(const at::Tensor &x, const at::Tensor &weight);

@@ -6,7 +6,6 @@
 
 #include <ATen/ops/linear.h>
 #include <ATen/ops/logsumexp.h>
-#include <ATen/ops/mm.h>
 
 using namespace ckernels;
 using at::Tensor;
@@ -78,7 +77,7 @@ struct LogProbability : torch::autograd::Function<LogProbability> {
       Tensor logits, part = out.narrow(0, first, last - first), sums = log_sum.narrow(0, first, last - first);
       if (keeps_logits && h.scalar_type() == weight.scalar_type()) {
         logits = kept.narrow(0, first, last - first);
-        at::mm_out(logits, states, factor.t());
+        linear_product_into(logits, states, factor);
       } else {
         logits = wide_linear_product(states, factor);
         if (keeps_logits) kept.narrow(0, first, last - first).copy_(logits);
@@ -112,7 +111,7 @@ struct LogProbability : torch::autograd::Function<LogProbability> {
       if (passes) {
         Tensor part = hidden_gradient.narrow(0, first, count);
         if (part.scalar_type() == weight.scalar_type()) {
-          at::mm_out(part, at_logits, factor);
+          linear_product_into(part, at_logits, factor.t());
         } else {
           part.copy_(linear_product(at_logits, factor.t()));
         }

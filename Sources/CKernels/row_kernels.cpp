@@ -1,5 +1,7 @@
 #include "row_kernels.h"
 
+#include "instruction_set.h"
+
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -34,24 +36,6 @@ namespace ckernels::avx512 {
 namespace ckernels {
 
 namespace {
-
-enum class InstructionSet { portable, avx2, avx512 };
-
-InstructionSet detect() {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512bw"))
-    return InstructionSet::avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return InstructionSet::avx2;
-#endif
-  return InstructionSet::portable;
-}
-
-InstructionSet instruction_set() {
-  static const InstructionSet found = detect();
-  return found;
-}
 
 template <typename T> const RowKernels<T> &choose() {
 #if defined(__x86_64__)

@@ -1,0 +1,11 @@
+// Which vector instructions the processor has, of those that loops are compiled for.
+#pragma once
+
+namespace ckernels {
+
+enum class InstructionSet { portable, avx2, avx512 };
+
+// Found once. `avx512` has the subsets f, dq, vl and bw; `avx2` has FMA.
+InstructionSet instruction_set();
+
+} // namespace ckernels
