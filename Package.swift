@@ -105,7 +105,8 @@ let package = Package(
       cxxSettings: cxxSettings, linkerSettings: linkerSettings),
     .target(
       // It shares CTorch's headers as files: as a module, C++20 would want them built before.
-      name: "CKernels", exclude: hasLibTorch ? ["without_libtorch.cpp", "row_kernels.inc", "product_kernels.inc", "cuda"] : [],
+      name: "CKernels",
+      exclude: hasLibTorch ? ["without_libtorch.cpp", "row_kernels.inc", "product_kernels.inc", "cuda"] : [],
       sources: hasLibTorch ? nil : ["without_libtorch.cpp"],
       cxxSettings: cxxSettings + [
         .headerSearchPath("../CTorch"), .headerSearchPath("../CTorch/include"),

@@ -5,7 +5,6 @@
 // Multiplication", ACM Transactions on Mathematical Software 34(3).
 #include "large_product.h"
 
-#include "product_kernels.h"
 #include "threads.h"
 
 #include <ATen/Parallel.h>
@@ -121,13 +120,13 @@ template <typename Body> void share(int64_t threads, int64_t items, Body body) {
 
 } // namespace
 
-bool ckernels::takes_large_product(int64_t m, int64_t n, int64_t k) {
-  return product_kernels() && std::min({m, n, k}) >= kFewLines && m * n * k >= kFewMultiplications;
+const ProductKernels *ckernels::kernels_for_product(int64_t m, int64_t n, int64_t k) {
+  const bool is_large = std::min({m, n, k}) >= kFewLines && m * n * k >= kFewMultiplications;
+  return is_large ? product_kernels(instruction_set()) : nullptr;
 }
 
-void ckernels::multiply_large(int64_t m, int64_t n, int64_t k, Matrix<float> a, Matrix<float> b, float *c,
-                              int64_t stride, bool adds) {
-  const ProductKernels &kernels = *product_kernels();
+void ckernels::multiply_large(const ProductKernels &kernels, int64_t m, int64_t n, int64_t k, Matrix<float> a,
+                              Matrix<float> b, float *c, int64_t stride, bool adds) {
   const int64_t threads = at::get_num_threads(), tile_rows = kernels.tile_rows, tile_columns = kernels.tile_columns;
   const Cut inner(k, 1, kMostDepth), right(n, tile_columns, kMostColumns);
   const Cut left(m, tile_rows, std::min(kMostRows, kPackedRows / inner.largest_half()), threads);

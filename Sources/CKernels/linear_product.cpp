@@ -1,5 +1,7 @@
 #include "linear_product.h"
 
+#include "ckernels.h"
+#include "internal.h"
 #include "large_product.h"
 
 #include <ATen/ops/addmm.h>
@@ -29,8 +31,9 @@ bool multiplied_large(Tensor &out, const Tensor &a, const Tensor &b, bool adds) 
   const auto left = matrix(a), right = matrix(b), result = matrix(out);
   if (!left || !right || !result || result->transposed) return false;
   const int64_t m = a.size(0), n = b.size(1), k = a.size(1);
-  if (!ckernels::takes_large_product(m, n, k)) return false;
-  ckernels::multiply_large(m, n, k, *left, *right, out.data_ptr<float>(), out.stride(0), adds);
+  const ckernels::ProductKernels *kernels = ckernels::kernels_for_product(m, n, k);
+  if (!kernels) return false;
+  ckernels::multiply_large(*kernels, m, n, k, *left, *right, out.data_ptr<float>(), out.stride(0), adds);
   return true;
 }
 
@@ -63,4 +66,23 @@ void ckernels::add_transposed_product(Tensor &sum, const Tensor &a, const Tensor
   } else {
     at::addmm_out(sum, sum, a.t(), b, at::kFloat);
   }
+}
+
+ctorch_status ckernels_large_product(ctorch_tensor a, ctorch_tensor b, ctorch_tensor out, bool adds,
+                                     ckernels_instruction_set set, char **error) {
+  return ctorch::guarded(error, [&] {
+    const auto left = matrix(a->value), right = matrix(b->value), result = matrix(out->value);
+    TORCH_CHECK(left && right && result && !result->transposed, "large products are of matrices of float32 on the CPU");
+    const int64_t m = a->value.size(0), n = b->value.size(1), k = a->value.size(1);
+    TORCH_CHECK(b->value.size(0) == k && out->value.size(0) == m && out->value.size(1) == n, "the product of ",
+                a->value.sizes(), " and ", b->value.sizes(), " is not ", out->value.sizes());
+    const auto wanted = static_cast<ckernels::InstructionSet>(set);
+    const ckernels::ProductKernels *kernels = ckernels::product_kernels(wanted);
+    TORCH_CHECK(kernels && wanted <= ckernels::instruction_set(), "this processor has no such instructions");
+    ckernels::multiply_large(*kernels, m, n, k, *left, *right, out->value.data_ptr<float>(), out->value.stride(0), adds);
+  });
+}
+
+ckernels_instruction_set ckernels_processor(void) {
+  return static_cast<ckernels_instruction_set>(ckernels::instruction_set());
 }

@@ -1,7 +1,5 @@
 #include "product_kernels.h"
 
-#include "instruction_set.h"
-
 #include <algorithm>
 #include <cstring>
 
@@ -29,13 +27,12 @@ namespace ckernels::avx512 {
 #pragma clang attribute pop
 #endif
 
-const ckernels::ProductKernels *ckernels::product_kernels() {
+const ckernels::ProductKernels *ckernels::product_kernels(InstructionSet set) {
+  switch (set) {
 #if defined(__x86_64__)
-  switch (instruction_set()) {
   case InstructionSet::avx512: return &avx512::product_kernels;
   case InstructionSet::avx2: return &avx2::product_kernels;
-  case InstructionSet::portable: break;
-  }
 #endif
-  return nullptr;
+  default: return nullptr;
+  }
 }

@@ -5,6 +5,8 @@
 // of as many columns of the right one, as a tile has, one behind the other, [depth, lines of a panel].
 #pragma once
 
+#include "instruction_set.h"
+
 #include <cstdint>
 
 namespace ckernels {
@@ -41,7 +43,7 @@ struct ProductKernels {
                    int64_t column, int64_t stride);
 };
 
-// Those for this processor; nullptr where it has neither AVX2 nor AVX-512.
-const ProductKernels *product_kernels();
+// Those for an instruction set that the processor has; nullptr for the portable one, which has none.
+const ProductKernels *product_kernels(InstructionSet set);
 
 } // namespace ckernels

@@ -53,13 +53,4 @@ template <typename T> const RowKernels<T> &choose() {
 template <> const RowKernels<float> &row_kernels<float>() { return choose<float>(); }
 template <> const RowKernels<double> &row_kernels<double>() { return choose<double>(); }
 
-const char *row_kernels_name() {
-  switch (instruction_set()) {
-  case InstructionSet::avx512: return "avx512";
-  case InstructionSet::avx2: return "avx2";
-  case InstructionSet::portable: return "portable";
-  }
-  return "portable";
-}
-
 } // namespace ckernels

@@ -55,7 +55,4 @@ template <typename T> const RowKernels<T> &row_kernels();
 template <> const RowKernels<float> &row_kernels<float>();
 template <> const RowKernels<double> &row_kernels<double>();
 
-// "avx512", "avx2" or "portable".
-const char *row_kernels_name();
-
 } // namespace ckernels

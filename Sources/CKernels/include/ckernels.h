@@ -29,6 +29,21 @@ CTORCH_CHECKED ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tenso
                                                ctorch_tensor weight, double epsilon, ctorch_dtype type,
                                                ctorch_tensor *sum, ctorch_tensor *normed, char **error);
 
+// Instruction sets that loops are compiled for; each has what those before it have.
+typedef enum ckernels_instruction_set {
+  CKERNELS_PORTABLE,
+  CKERNELS_AVX2,
+  CKERNELS_AVX512,
+} ckernels_instruction_set;
+
+// This processor's.
+ckernels_instruction_set ckernels_processor(void);
+
+// out = a b, or out += a b, [m, k] by [k, n], as the products below make theirs where they are large: of float32 on the CPU,
+// by Strassen's algorithm; with the loops for an instruction set that the processor has, not the portable one.
+CTORCH_CHECKED ctorch_status ckernels_large_product(ctorch_tensor a, ctorch_tensor b, ctorch_tensor out, bool adds,
+                                                    ckernels_instruction_set set, char **error);
+
 // [tokens, in] by one to three weights [outᵢ, in]: the products side by side, [tokens, Σ outᵢ].
 CTORCH_CHECKED ctorch_status ckernels_project(ctorch_tensor input, const ctorch_tensor *weights,
                                               const ctorch_tensor *copies /* or NULL */, size_t count,
