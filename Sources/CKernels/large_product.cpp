@@ -68,10 +68,21 @@ struct Block {
 struct Cut {
   int64_t size, unit, blocks;
 
-  // As few blocks as have halves of at most `most`, but a multiple of `multiple`.
-  Cut(int64_t size, int64_t unit, int64_t most, int64_t multiple = 1) : size(size), unit(unit) {
+  // As few blocks as have halves of at most `most`.
+  Cut(int64_t size, int64_t unit, int64_t most) : size(size), unit(unit) {
     const int64_t units = std::max<int64_t>(1, most / unit);
-    blocks = ((half_units() + units - 1) / units + multiple - 1) / multiple * multiple;
+    blocks = (half_units() + units - 1) / units;
+  }
+  // So many that all threads have as much to do, alone or several of them at a block, whose halves have not much less than
+  // `least` then.
+  void share_among(int64_t threads, int64_t least) {
+    const int64_t most_blocks = std::max<int64_t>(1, half_units() * unit / least);
+    const int64_t rounds = (blocks + threads - 1) / threads;
+    if (rounds * threads <= most_blocks) {
+      blocks = rounds * threads;
+    } else {
+      for (blocks = std::min(most_blocks, threads); threads % blocks != 0;) --blocks;
+    }
   }
   Block operator[](int64_t block) const {
     const int64_t first = half_units() * block / blocks, last = half_units() * (block + 1) / blocks;
@@ -86,7 +97,7 @@ private:
 
 // What fits the caches of the processors met so far: packed rows, half a second-level cache of 1 MB; depth and columns, so that
 // both are packed seldom and results added to memory seldom. Halves of blocks.
-constexpr int64_t kPackedRows = 150'000, kMostRows = 392, kMostDepth = 640, kMostColumns = 2560;
+constexpr int64_t kPackedRows = 150'000, kMostRows = 392, kLeastRows = 96, kMostDepth = 640, kMostColumns = 2560;
 
 // Below, LibTorch's products are as fast. (Its rate falls with the size, too, but what is packed is used less often.)
 constexpr int64_t kFewMultiplications = int64_t(1) << 27, kFewLines = 256;
@@ -129,7 +140,9 @@ void ckernels::multiply_large(const ProductKernels &kernels, int64_t m, int64_t 
                               Matrix<float> b, float *c, int64_t stride, bool adds) {
   const int64_t threads = at::get_num_threads(), tile_rows = kernels.tile_rows, tile_columns = kernels.tile_columns;
   const Cut inner(k, 1, kMostDepth), right(n, tile_columns, kMostColumns);
-  const Cut left(m, tile_rows, std::min(kMostRows, kPackedRows / inner.largest_half()), threads);
+  Cut left(m, tile_rows, std::min(kMostRows, kPackedRows / inner.largest_half()));
+  left.share_among(threads, kLeastRows);
+  const int64_t strips = std::max<int64_t>(1, threads / left.blocks); // of columns, where blocks are fewer than threads
   const auto buffer = [](int64_t count) { return at::empty({count}, at::TensorOptions().dtype(at::kFloat)); };
   const int64_t right_size = inner.largest_half() * right.largest_half();
   const int64_t left_size = inner.largest_half() * left.largest_half();
@@ -145,9 +158,10 @@ void ckernels::multiply_large(const ProductKernels &kernels, int64_t m, int64_t 
       kernels.pack_columns(combine(transposed(kStrassen[number].b), b.t(), columns, depth), begin, end, depth.half,
                            packed_right + number * right_size + begin * tile_columns * depth.half);
     });
-    share(threads, left.blocks, [&](int64_t thread, int64_t item) {
-      const Block rows = left[item];
-      const int64_t row_panels = rows.half / tile_rows;
+    share(threads, left.blocks * strips, [&](int64_t thread, int64_t item) {
+      const Block rows = left[item / strips];
+      const int64_t row_panels = rows.half / tile_rows, strip = item % strips;
+      const int64_t begin = column_panels * strip / strips, end = column_panels * (strip + 1) / strips;
       float *const packed = packed_left + thread * left_size;
       for (int number = 0; number < kMultiplications; ++number) {
         const Multiplication &multiplication = kStrassen[number];
@@ -158,8 +172,8 @@ void ckernels::multiply_large(const ProductKernels &kernels, int64_t m, int64_t 
           targets[j] = {c + rows.begin(to.row) * stride + columns.begin(to.column), rows.length(to.row),
                         columns.length(to.column), to.sign, !adds && depth.start == 0 && is_first(number, to)};
         }
-        const float *panel = packed_right + number * right_size;
-        for (int64_t column = 0; column < column_panels; ++column, panel += tile_columns * depth.half) {
+        for (int64_t column = begin; column < end; ++column) {
+          const float *panel = packed_right + number * right_size + column * tile_columns * depth.half;
           for (int64_t row = 0; row < row_panels; ++row) {
             kernels.multiply(depth.half, packed + row * tile_rows * depth.half, panel, targets, multiplication.c.count,
                              row * tile_rows, column * tile_columns, stride);

@@ -245,7 +245,7 @@ struct TrainingRun {
     try job.communicator?.group.barrier()
     // A rough number soon: it is divided by, not optimised for.
     let own = try Arithmetic.measuredPeak(
-      of: policy.configuration, tokens: 1024, attempts: 3, device: placement.device, type: placement.type)
+      of: policy.configuration, tokens: 2048, attempts: 3, device: placement.device, type: placement.type)
     return try job.communicator?.group.sum([own])[0] ?? own
   }
 
