@@ -153,7 +153,8 @@ struct StrassenTests {
     }
     #expect(throws: TorchError.self) {
       try LargeProduct.multiply(
-        a, matrix(5, 4, transposed: false, seed: 1), into: Tensor.empty([4, 4], dtype: .float64), adds: false, with: set)
+        a, matrix(5, 4, transposed: false, seed: 1), into: Tensor.empty([4, 4], dtype: .float64), adds: false, with: set
+      )
     }
   }
 }
