@@ -153,8 +153,8 @@ void ckernels::multiply_large(const ProductKernels &kernels, int64_t m, int64_t 
     const Block depth = inner[i / right.blocks], columns = right[i % right.blocks];
     const int64_t column_panels = columns.half / tile_columns;
     share(threads, kMultiplications * threads, [&](int64_t, int64_t item) {
-      const int64_t number = item / threads, share = item % threads;
-      const int64_t begin = column_panels * share / threads, end = column_panels * (share + 1) / threads;
+      const int64_t number = item / threads, part = item % threads;
+      const int64_t begin = column_panels * part / threads, end = column_panels * (part + 1) / threads;
       kernels.pack_columns(combine(transposed(kStrassen[number].b), b.t(), columns, depth), begin, end, depth.half,
                            packed_right + number * right_size + begin * tile_columns * depth.half);
     });
