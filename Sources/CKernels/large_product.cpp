@@ -12,10 +12,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 using namespace ckernels;
 
 namespace {
+
+int64_t divide_up(int64_t number, int64_t by) { return (number + by - 1) / by; }
 
 // A quarter of a matrix: upper or lower, left or right.
 struct Quarter {
@@ -68,39 +71,46 @@ struct Block {
 struct Cut {
   int64_t size, unit, blocks;
 
-  // As few blocks as have halves of at most `most`.
-  Cut(int64_t size, int64_t unit, int64_t most) : size(size), unit(unit) {
-    const int64_t units = std::max<int64_t>(1, most / unit);
-    blocks = (half_units() + units - 1) / units;
-  }
-  // So many that all threads have as much to do, alone or several of them at a block, whose halves have not much less than
-  // `least` then.
-  void share_among(int64_t threads, int64_t least) {
-    const int64_t most_blocks = std::max<int64_t>(1, half_units() * unit / least);
-    const int64_t rounds = (blocks + threads - 1) / threads;
-    if (rounds * threads <= most_blocks) {
-      blocks = rounds * threads;
-    } else {
-      for (blocks = std::min(most_blocks, threads); threads % blocks != 0;) --blocks;
-    }
+  // Into as few blocks as have halves of at most `most`.
+  static Cut coarse(int64_t size, int64_t unit, int64_t most) {
+    const Cut whole{size, unit, 1};
+    return {size, unit, divide_up(whole.half_units(), std::max<int64_t>(1, most / unit))};
   }
   Block operator[](int64_t block) const {
     const int64_t first = half_units() * block / blocks, last = half_units() * (block + 1) / blocks;
     const int64_t start = 2 * unit * first, half = unit * (last - first);
     return {start, half, std::clamp<int64_t>(size - start, 0, 2 * half)};
   }
-  int64_t largest_half() const { return (half_units() + blocks - 1) / blocks * unit; }
+  int64_t largest_half() const { return divide_up(half_units(), blocks) * unit; }
+  int64_t halves_together() const { return half_units() * unit; }
 
 private:
-  int64_t half_units() const { return (size + 2 * unit - 1) / (2 * unit); }
+  int64_t half_units() const { return divide_up(size, 2 * unit); }
 };
 
-// What fits the caches of the processors met so far: packed rows, half a second-level cache of 1 MB; depth and columns, so that
-// both are packed seldom and results added to memory seldom. Halves of blocks.
-constexpr int64_t kPackedRows = 150'000, kMostRows = 392, kLeastRows = 96, kMostDepth = 640, kMostColumns = 2560;
+// Halves of blocks, as they fit the caches of the processors met so far: what is packed of a block of rows takes somewhat
+// more than half of a second-level cache of 1 MB; depth and columns are long, so that rows are packed, and results added to
+// memory, seldom.
+constexpr int64_t kPackedFloats = 150'000;  // rows by depth
+constexpr int64_t kMostRows = 392, kMostDepth = 640, kMostColumns = 2560;
+constexpr int64_t kFewRows = 96;  // not fewer, only so that each thread gets a block
 
-// Below, LibTorch's products are as fast. (Its rate falls with the size, too, but what is packed is used less often.)
-constexpr int64_t kFewMultiplications = int64_t(1) << 27, kFewLines = 256;
+// Products with less to do are LibTorch's, which are as fast then.
+constexpr int64_t kLeastMultiplications = int64_t(1) << 27, kLeastLines = 256;
+
+int64_t largest_divisor(int64_t number, int64_t most) {
+  int64_t divisor = std::min(number, most);
+  while (number % divisor != 0) --divisor;
+  return divisor;
+}
+
+// How many blocks rows are cut into: at least so many; as many for each thread, if they do not become too small; or else such
+// that as many threads can work at each.
+int64_t shared_blocks(const Cut &rows, int64_t threads) {
+  const int64_t even = divide_up(rows.blocks, threads) * threads;
+  const int64_t most = std::max<int64_t>(1, rows.halves_together() / kFewRows);
+  return even <= most ? even : std::max(rows.blocks, largest_divisor(threads, most));
+}
 
 const float *at(Matrix<float> matrix, int64_t row, int64_t column) {
   return matrix.data + (matrix.transposed ? column * matrix.stride + row : row * matrix.stride + column);
@@ -132,17 +142,18 @@ template <typename Body> void share(int64_t threads, int64_t items, Body body) {
 } // namespace
 
 const ProductKernels *ckernels::kernels_for_product(int64_t m, int64_t n, int64_t k) {
-  const bool is_large = std::min({m, n, k}) >= kFewLines && m * n * k >= kFewMultiplications;
+  const bool is_large = std::min({m, n, k}) >= kLeastLines && m * n * k >= kLeastMultiplications;
   return is_large ? product_kernels(instruction_set()) : nullptr;
 }
 
 void ckernels::multiply_large(const ProductKernels &kernels, int64_t m, int64_t n, int64_t k, Matrix<float> a,
                               Matrix<float> b, float *c, int64_t stride, bool adds) {
   const int64_t threads = at::get_num_threads(), tile_rows = kernels.tile_rows, tile_columns = kernels.tile_columns;
-  const Cut inner(k, 1, kMostDepth), right(n, tile_columns, kMostColumns);
-  Cut left(m, tile_rows, std::min(kMostRows, kPackedRows / inner.largest_half()));
-  left.share_among(threads, kLeastRows);
-  const int64_t strips = std::max<int64_t>(1, threads / left.blocks); // of columns, where blocks are fewer than threads
+  const Cut inner = Cut::coarse(k, 1, kMostDepth), right = Cut::coarse(n, tile_columns, kMostColumns);
+  Cut left = Cut::coarse(m, tile_rows, std::min(kMostRows, kPackedFloats / inner.largest_half()));
+  left.blocks = shared_blocks(left, threads);
+  // Where there are fewer blocks of rows than threads, several work at one, each on a strip of columns.
+  const int64_t strips = std::min(divide_up(threads, left.blocks), right.largest_half() / tile_columns);
   const auto buffer = [](int64_t count) { return at::empty({count}, at::TensorOptions().dtype(at::kFloat)); };
   const int64_t right_size = inner.largest_half() * right.largest_half();
   const int64_t left_size = inner.largest_half() * left.largest_half();
@@ -162,6 +173,7 @@ void ckernels::multiply_large(const ProductKernels &kernels, int64_t m, int64_t 
       const Block rows = left[item / strips];
       const int64_t row_panels = rows.half / tile_rows, strip = item % strips;
       const int64_t begin = column_panels * strip / strips, end = column_panels * (strip + 1) / strips;
+      if (begin == end) return;
       float *const packed = packed_left + thread * left_size;
       for (int number = 0; number < kMultiplications; ++number) {
         const Multiplication &multiplication = kStrassen[number];

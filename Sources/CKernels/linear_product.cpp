@@ -8,7 +8,6 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 
-#include <algorithm>
 #include <optional>
 
 using at::Tensor;
@@ -26,11 +25,12 @@ std::optional<Matrix<float>> matrix(const Tensor &x) {
   return std::nullopt;
 }
 
-// out = a b, or out += a b, if that is a product for `multiply_large`.
+// out = a b, or out += a b, if that is a product for `multiply_large`. What does not fit is left to LibTorch, which says so.
 bool multiplied_large(Tensor &out, const Tensor &a, const Tensor &b, bool adds) {
   const auto left = matrix(a), right = matrix(b), result = matrix(out);
   if (!left || !right || !result || result->transposed) return false;
   const int64_t m = a.size(0), n = b.size(1), k = a.size(1);
+  if (b.size(0) != k || out.size(0) != m || out.size(1) != n) return false;
   const ckernels::ProductKernels *kernels = ckernels::kernels_for_product(m, n, k);
   if (!kernels) return false;
   ckernels::multiply_large(*kernels, m, n, k, *left, *right, out.data_ptr<float>(), out.stride(0), adds);
@@ -58,15 +58,23 @@ Tensor ckernels::wide_linear_product(const Tensor &x, const Tensor &weight) {
 }
 
 void ckernels::add_transposed_product(Tensor &sum, const Tensor &a, const Tensor &b) {
+  if (is_narrow(a) && a.device().is_cpu()) return add_transposed_product(sum, a.to(at::kFloat), b.to(at::kFloat));
+  if (!multiplied_large(sum, a.t(), b, true)) add_transposed_product_plainly(sum, a, b);
+}
+
+void ckernels::add_transposed_product_plainly(Tensor &sum, const Tensor &a, const Tensor &b) {
   if (!is_narrow(a)) {
-    if (!multiplied_large(sum, a.t(), b, true)) sum.addmm_(a.t(), b);
+    sum.addmm_(a.t(), b);
   } else if (a.device().is_cpu()) {
-    Tensor wide = a.to(at::kFloat);
-    add_transposed_product(sum, wide, b.to(at::kFloat));
+    sum.addmm_(a.to(at::kFloat).t(), b.to(at::kFloat));
   } else {
     at::addmm_out(sum, sum, a.t(), b, at::kFloat);
   }
 }
+
+static_assert(static_cast<int>(ckernels::InstructionSet::portable) == CKERNELS_PORTABLE);
+static_assert(static_cast<int>(ckernels::InstructionSet::avx2) == CKERNELS_AVX2);
+static_assert(static_cast<int>(ckernels::InstructionSet::avx512) == CKERNELS_AVX512);
 
 ctorch_status ckernels_large_product(ctorch_tensor a, ctorch_tensor b, ctorch_tensor out, bool adds,
                                      ckernels_instruction_set set, char **error) {
@@ -76,6 +84,8 @@ ctorch_status ckernels_large_product(ctorch_tensor a, ctorch_tensor b, ctorch_te
     const int64_t m = a->value.size(0), n = b->value.size(1), k = a->value.size(1);
     TORCH_CHECK(b->value.size(0) == k && out->value.size(0) == m && out->value.size(1) == n, "the product of ",
                 a->value.sizes(), " and ", b->value.sizes(), " is not ", out->value.sizes());
+    TORCH_CHECK(m > 0 && n > 0 && k > 0, "large products are of matrices that are not empty");
+    TORCH_CHECK(m == 1 || out->value.stride(0) >= n, "rows of the result overlap each other");
     const auto wanted = static_cast<ckernels::InstructionSet>(set);
     const ckernels::ProductKernels *kernels = ckernels::product_kernels(wanted);
     TORCH_CHECK(kernels && wanted <= ckernels::instruction_set(), "this processor has no such instructions");

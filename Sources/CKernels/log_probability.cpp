@@ -116,7 +116,8 @@ struct LogProbability : torch::autograd::Function<LogProbability> {
           part.copy_(linear_product(at_logits, factor.t()));
         }
       }
-      if (learns) add_transposed_product(sum, at_logits, states);
+      // Words that are never likely have gradients a millionth of others' size.
+      if (learns) add_transposed_product_plainly(sum, at_logits, states);
     });
     return {hidden_gradient, weight_gradient, {}, {}, {}};
   }

@@ -1,10 +1,9 @@
 #include "product_kernels.h"
 
 #include <algorithm>
-#include <cstring>
 
-// The same text for vectors of 32 and of 64 bytes, as in row_kernels.cpp. Tiles fill the registers, 16 or 32 of them, but
-// for two of the right matrix and one of the left.
+// The same text for vectors of 32 and of 64 bytes, as in row_kernels.cpp. A tile, two vectors of the right matrix and an
+// element of the left one take all but one of the 16 or 32 registers.
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define VECTOR_BYTES 32

@@ -1,5 +1,5 @@
-// The inner loops of large products of float32 matrices, compiled for each instruction set and chosen when the program
-// starts. None of them allocates or starts threads.
+// The inner loops of large products of float32 matrices, compiled for each instruction set. None of them allocates or starts
+// threads.
 //
 // A product is summed tile by tile in registers. What a tile reads lies packed: panels of as many rows of the left matrix, or
 // of as many columns of the right one, as a tile has, one behind the other, [depth, lines of a panel].

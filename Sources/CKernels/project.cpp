@@ -21,8 +21,7 @@ Tensor accumulate_product(const Tensor &weight, const Tensor &gradient, const Te
 }
 
 // Tensors of as many columns that lie one behind another in memory, as parameters of one buffer do, as one tensor of all
-// their rows; undefined where they do not. `linear_product` makes a tensor of its own, so several products side by side must
-// be one.
+// their rows; undefined where they do not. Side by side their products are one larger product then.
 Tensor joined(at::ArrayRef<Tensor> parts) {
   int64_t rows = 0;
   for (const Tensor &part : parts) {

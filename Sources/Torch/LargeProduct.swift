@@ -24,7 +24,7 @@ package enum LargeProduct {
   /// - Parameters:
   ///   - a: `[m, k]`; its rows or its columns each lie in one piece
   ///   - b: `[k, n]`; likewise
-  ///   - out: `[m, n]`; its rows each lie in one piece
+  ///   - out: `[m, n]`; its rows each lie in one piece, apart from the factors
   /// - Throws: `TorchError` where they do not fit, or the processor lacks the instructions.
   package static func multiply(
     _ a: Tensor, _ b: Tensor, into out: Tensor, adds: Bool, with set: InstructionSet

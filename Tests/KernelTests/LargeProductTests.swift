@@ -90,6 +90,33 @@ struct LargeProductTests {
       return try scores.gather(1, targets.unsqueeze(1)).squeeze(1).subtract(scores.logSumExp(1))
     }
   }
+
+  @Test("The gradient of a word that is never likely is as exact as others'")
+  func unlikelyWords() throws {
+    let (words, likely) = (2_000, 1_000)
+    let hidden = try variable([Self.rows, Self.size], seed: 1, dtype: .float32).detached().multiply(0.02)
+    let weight = try variable([words, Self.size], seed: 2, dtype: .float32).detached()
+    // Logits of the others are lower by 20.
+    try hidden.narrow(1, 0, 1).fillInPlace(1)
+    try weight.narrow(0, likely, words - likely).narrow(1, 0, 1).fillInPlace(-20)
+    let targets = try Tensor((0..<Self.rows).map { Int64($0 * 37 % likely) })
+    func gradient(_ dtype: DType, _ body: (Tensor, Tensor) throws -> Tensor) throws -> Tensor {
+      let (states, table) = (try hidden.to(dtype), try weight.to(dtype).clone())
+      try table.setRequiresGrad(true)
+      try body(states, table).sum().backward()
+      return try #require(try table.gradient()).to(DType.float64).narrow(0, likely, words - likely)
+    }
+    let exact = try gradient(.float64) { states, table in
+      let scores = try linear(states, weight: table)
+      return try scores.gather(1, targets.unsqueeze(1)).squeeze(1).subtract(scores.logSumExp(1))
+    }
+    let found = try gradient(.float32) { states, table in
+      try Torch.logProbabilities(states, weight: Weight(table), targets: targets, keepsLogits: true)
+    }
+    let largest = try exact.abs().max().item()
+    #expect(largest < 1e-4)
+    #expect(try found.subtract(exact).abs().max().item() < 1e-4 * largest)
+  }
 }
 
 private let instructionSets = LargeProduct.InstructionSet.allCases.filter(\.isThere)
@@ -98,63 +125,134 @@ private let instructionSets = LargeProduct.InstructionSet.allCases.filter(\.isTh
   "Products by Strassen's algorithm",
   .enabled(if: !instructionSets.isEmpty, "this processor has neither AVX2 nor AVX-512"))
 struct StrassenTests {
+  /// A product `[rows, inner]` by `[inner, columns]`.
+  struct Size: Sendable, CustomTestStringConvertible {
+    let rows: Int
+    let columns: Int
+    let inner: Int
+
+    init(_ rows: Int, _ columns: Int, _ inner: Int) {
+      (self.rows, self.columns, self.inner) = (rows, columns, inner)
+    }
+    var testDescription: String { "[\(rows), \(inner)] by [\(inner), \(columns)]" }
+  }
+
   /// Of every kind of edge: less than a tile, halves of different lengths, several blocks of each dimension.
   static let sizes = [
-    (1, 1, 1), (2, 3, 5), (7, 64, 9), (28, 64, 2), (29, 65, 13), (300, 33, 100), (101, 700, 1301), (1_601, 40, 3),
-    (800, 5_250, 17), (90, 130, 1_283),
+    Size(1, 1, 1), Size(2, 3, 5), Size(7, 64, 9), Size(28, 64, 2), Size(29, 65, 13), Size(300, 33, 100),
+    Size(101, 700, 1301), Size(1601, 40, 3), Size(800, 5250, 17), Size(90, 130, 1283),
   ]
 
-  /// A matrix, or the transpose of one that lies in memory as rows.
-  private func matrix(_ rows: Int, _ columns: Int, transposed: Bool, seed: UInt64) throws -> Tensor {
-    let drawn = try Tensor.empty(transposed ? [columns, rows] : [rows, columns])
-    try drawn.fillNormal(from: Generator(seed: seed))
-    return transposed ? try drawn.transpose(0, 1) : drawn
+  /// How a factor lies in memory, cut out of a larger matrix that is no number elsewhere.
+  enum Layout: CaseIterable {
+    case rows
+    case columns
+
+    func matrix(_ rows: Int, _ columns: Int, seed: UInt64) throws -> Tensor {
+      let shape = self == .rows ? [rows, columns] : [columns, rows]
+      let surroundings = try Tensor.full([shape[0] + 2, shape[1] + 3], .nan)
+      let place = try surroundings.narrow(0, 1, shape[0]).narrow(1, 2, shape[1])
+      try place.fillNormal(from: Generator(seed: seed))
+      return self == .rows ? place : try place.transpose(0, 1)
+    }
+  }
+
+  /// Compares products with LibTorch's in float64, and with those in float32.
+  private func compare(_ set: LargeProduct.InstructionSet, _ size: Size) throws {
+    for left in Layout.allCases {
+      for right in Layout.allCases {
+        let a = try left.matrix(size.rows, size.inner, seed: 1)
+        let b = try right.matrix(size.inner, size.columns, seed: 2)
+        let exact = try a.to(DType.float64).matmul(b.to(DType.float64))
+        // Nothing beside the result may be written, and where it is not added to, nothing of it read.
+        for adds in [false, true] {
+          let surroundings = try Tensor.full([size.rows + 2, size.columns + 3], adds ? 3 : .nan)
+          let place = try surroundings.narrow(0, 1, size.rows).narrow(1, 2, size.columns)
+          try LargeProduct.multiply(a, b, into: place, adds: adds, with: set)
+          let found = try place.to(DType.float64).subtract(adds ? 3 : 0)
+          #expect(try difference(found, exact) < 2e-6, "\(left), \(right), adding: \(adds)")
+          try place.fillInPlace(adds ? 3 : .nan)
+          let untouched = try Tensor.full([size.rows + 2, size.columns + 3], adds ? 3 : .nan)
+          #expect(try sameBits(surroundings, untouched))
+        }
+      }
+    }
   }
 
   @Test(
     "A product is LibTorch's of float64, however its factors lie, and nothing beside it is written",
     arguments: instructionSets, sizes)
-  func product(set: LargeProduct.InstructionSet, size: (rows: Int, columns: Int, inner: Int)) throws {
-    for layout in 0..<8 {
-      let (left, right, adds) = (layout & 1 != 0, layout & 2 != 0, layout & 4 != 0)
-      let a = try matrix(size.rows, size.inner, transposed: left, seed: 1)
-      let b = try matrix(size.inner, size.columns, transposed: right, seed: 2)
-      let surroundings = try matrix(size.rows + 2, size.columns + 3, transposed: false, seed: 3)
-      let before = try surroundings.to(DType.float64)
-      let place = try surroundings.narrow(0, 1, size.rows).narrow(1, 2, size.columns)
-      try LargeProduct.multiply(a, b, into: place, adds: adds, with: set)
+  func product(set: LargeProduct.InstructionSet, size: Size) throws { try compare(set, size) }
 
-      let exact = try a.to(DType.float64).matmul(b.to(DType.float64))
-      let there = try before.narrow(0, 1, size.rows).narrow(1, 2, size.columns)
-      try there.copyInPlace(adds ? there.add(exact) : exact)
-      // Normal numbers: an error of ten roundings of a sum of as many products.
-      let tolerance = 10 * 6e-8 * Double(size.inner).squareRoot()
-      #expect(try difference(surroundings.to(DType.float64), before) < tolerance, "layout \(layout)")
+  @Test(
+    "So it is with any number of threads", arguments: [1, 3, 4, 7, 16], [Size(600, 700, 1301), Size(300, 33, 100)])
+  func threads(count: Int, size: Size) throws {
+    let before = Runtime.threadCount
+    Runtime.threadCount = count
+    defer { Runtime.threadCount = before }
+    for set in instructionSets { try compare(set, size) }
+  }
+
+  @Test("The errors are about twice those of a plain product", arguments: instructionSets)
+  func errors(set: LargeProduct.InstructionSet) throws {
+    let a = try Layout.rows.matrix(800, 768, seed: 1)
+    let b = try Layout.columns.matrix(768, 1536, seed: 2)
+    let exact = try a.to(DType.float64).matmul(b.to(DType.float64))
+    func error(_ product: Tensor) throws -> Double {
+      let errors = try product.to(DType.float64).subtract(exact)
+      return try errors.multiply(errors).mean().item().squareRoot()
     }
+    let product = try Tensor.empty([800, 1536])
+    try LargeProduct.multiply(a, b, into: product, adds: false, with: set)
+    #expect(try error(product) < 3 * error(a.matmul(b)))
   }
 
   @Test("The same product twice has the same bits")
   func repeated() throws {
     let set = try #require(instructionSets.last)
-    let (a, b) = (
-      try matrix(301, 500, transposed: false, seed: 1), try matrix(500, 403, transposed: true, seed: 2)
-    )
-    let (first, second) = (try Tensor.empty([301, 403]), try Tensor.empty([301, 403]))
+    let a = try Layout.rows.matrix(1_001, 1_500, seed: 1)
+    let b = try Layout.columns.matrix(1_500, 403, seed: 2)
+    let (first, second) = (try Tensor.empty([1_001, 403]), try Tensor.empty([1_001, 403]))
     for out in [first, second] { try LargeProduct.multiply(a, b, into: out, adds: false, with: set) }
     #expect(try sameBits(first, second))
+  }
+
+  @Test("Projections are made so where they are large, and are LibTorch's where they are not")
+  func chosen() throws {
+    let set = try #require(instructionSets.last)
+    for (rows, isLarge) in [(512, true), (511, false)] {
+      let input = try Layout.rows.matrix(rows, 512, seed: 1)
+      let weight = try Layout.rows.matrix(512, 512, seed: 2)
+      let expected = try Tensor.empty([rows, 512])
+      if isLarge {
+        try LargeProduct.multiply(input, weight.transpose(0, 1), into: expected, adds: false, with: set)
+      } else {
+        try expected.copyInPlace(input.matmul(weight.transpose(0, 1)))
+      }
+      #expect(try sameBits(projections(input, weights: [Weight(weight)]), expected), "\(rows) rows")
+    }
   }
 
   @Test("What does not fit is refused")
   func refusals() throws {
     let set = try #require(instructionSets.first)
-    let a = try matrix(4, 5, transposed: false, seed: 1)
-    #expect(throws: TorchError.self) {
-      try LargeProduct.multiply(a, a, into: Tensor.empty([4, 5]), adds: false, with: set)
+    func refuses(_ a: [Int], _ b: [Int], into out: () throws -> Tensor) throws {
+      let (a, b, out) = (try Tensor.zeros(a), try Tensor.zeros(b), try out())
+      #expect(throws: TorchError.self) { try LargeProduct.multiply(a, b, into: out, adds: false, with: set) }
     }
-    #expect(throws: TorchError.self) {
-      try LargeProduct.multiply(
-        a, matrix(5, 4, transposed: false, seed: 1), into: Tensor.empty([4, 4], dtype: .float64), adds: false, with: set
-      )
-    }
+    try refuses([4, 5], [4, 5]) { try Tensor.zeros([4, 5]) }
+    try refuses([4, 5], [5, 6]) { try Tensor.zeros([4, 5]) }
+    try refuses([4, 5], [5, 6]) { try Tensor.zeros([4, 6], dtype: .float64) }
+    try refuses([4, 5], [5, 6]) { try Tensor.zeros([6, 4]).transpose(0, 1) }
+    try refuses([4, 5], [5, 6]) { try Tensor.zeros([6]).asStrided([4, 6], strides: [0, 1], offset: 0) }
+    try refuses([4, 0], [0, 6]) { try Tensor.zeros([4, 6]) }
+    try refuses([0, 5], [5, 6]) { try Tensor.zeros([0, 6]) }
+  }
+
+  @Test("A copy of a large weight that does not fit it is refused")
+  func misshapenCopy() throws {
+    let weight = Weight(try Tensor.zeros([768, 768]), copy: try Tensor.zeros([768, 512], dtype: .bfloat16))
+    let input = try Tensor.zeros([600, 768])
+    #expect(throws: TorchError.self) { try projections(input, weights: [weight]) }
   }
 }
