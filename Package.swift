@@ -136,6 +136,8 @@ let package = Package(
       name: "tokenizer-bench", dependencies: ["Tokenization", "OrderedJSON"], path: "Benchmarks/Tokenizer"),
 
     // Tests.
+    // Weights that tests of the full-size model and reference scripts compute alike.
+    .target(name: "ModelFixtures", dependencies: ["MiniMind", "Torch"], path: "Tests/ModelFixtures"),
     .testTarget(name: "OrderedJSONTests", dependencies: ["OrderedJSON"]),
     .testTarget(name: "JinjaTests", dependencies: ["Jinja", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(
@@ -155,14 +157,18 @@ let package = Package(
     .testTarget(
       name: "CheckpointsTests", dependencies: ["Checkpoints", "Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(
-      name: "MiniMindTests", dependencies: ["MiniMind", "Checkpoints", "Torch", "OrderedJSON", collections],
+      name: "MiniMindTests",
+      dependencies: ["MiniMind", "ModelFixtures", "Checkpoints", "Torch", "OrderedJSON", collections],
       resources: [.copy("Goldens")]),
     .testTarget(
       name: "DPOTests", dependencies: ["DPO", "MiniMind", "Preferences", "Torch", "OrderedJSON"],
       resources: [.copy("Goldens")]),
     .testTarget(
       name: "TrainingTests",
-      dependencies: ["Training", "DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON", collections],
+      dependencies: [
+        "Training", "DPO", "MiniMind", "ModelFixtures", "Preferences", "Checkpoints", "Torch", "OrderedJSON",
+        collections,
+      ],
       resources: [.copy("Goldens")]),
     .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "ProgramSupport", "OrderedJSON", subprocess]),
     // Runs the program as users do; for all tests that need it so.
