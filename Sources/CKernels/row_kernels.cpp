@@ -2,6 +2,7 @@
 
 #include "instruction_set.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>

@@ -48,6 +48,8 @@ template <typename T> struct RowKernels {
                                    const T *log_sum, const T *gradients, T *logit_gradients);
   // to += from
   void (*add)(int64_t count, const T *from, T *to);
+  // Σ x², in double precision.
+  double (*sum_of_squares)(int64_t count, const T *x);
 };
 
 // Those for this processor.

@@ -7,20 +7,22 @@
 
 namespace ckernels {
 
-// A thread sums a few hundred squares in float32, what goes beyond in float64. As with PyTorch's norm, a gradient beyond
-// 1.8e19 counts as infinite.
+// Four squares are added in float32, what goes beyond in float64: a float32 sum of many squares loses the small ones.
+// As with PyTorch's norm, a gradient beyond 1.8e19 counts as infinite.
 __device__ __forceinline__ void sum_of_squares(const SquaresArguments &a) {
   __shared__ double parts[32];
   const bool aligned = is_aligned(0, a.x);
   const long long stride = 4ll * blockDim.x * gridDim.x;
-  float sum = 0;
+  double sum = 0;
   for (long long first = 4ll * (static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x); first < a.count;
        first += stride) {
     const Values<4> x = load<4>(a.x, first, a.count, aligned);
+    float squares = 0;
 #pragma unroll
-    for (int i = 0; i < 4; ++i) sum += x.at[i] * x.at[i];
+    for (int i = 0; i < 4; ++i) squares += x.at[i] * x.at[i];
+    sum += squares;
   }
-  const double total = block_sum(static_cast<double>(sum), parts);
+  const double total = block_sum(sum, parts);
   if (threadIdx.x == 0) a.partials[blockIdx.x] = total;
 }
 

@@ -47,6 +47,19 @@ struct UpdateDeviceTests {
     }
   }
 
+  @Test("The squares of 64 M gradients add up as in double precision")
+  func manySquares() throws {
+    let device = Device.cuda(0)
+    let x = try Tensor.empty([64 << 20], device: device)
+    try x.fillUniform(low: 0.5, high: 1.5, from: Generator(seed: 1, device: device))
+    let expected = try x.to(.float64).power(2).sum().item()
+    for parts in [[x], [try x.narrow(0, 0, 1001), try x.narrow(0, 1001, x.count - 1001)]] {
+      #expect(try abs(sumOfSquares(parts).item() / expected - 1) < 1e-7)
+    }
+    #expect(try abs(x.norm().item() / expected.squareRoot() - 1) < 1e-6)
+    #expect(try abs(x.sum().item() / x.to(.float64).sum().item() - 1) < 1e-6)
+  }
+
   @Test(
     "Steps, one of them left out, are those of the CPU, recorded once or not", arguments: [DType.bfloat16, .float16],
     [false, true])
