@@ -41,6 +41,8 @@ extension ModelConfiguration {
     for key in ["bos_token_id", "eos_token_id", "pad_token_id"] {
       if let value = source[key] { object[key] = value }
     }
+    // MiniMind's default is not that of the class which the file now names.
+    if source["eos_token_id"] == nil { object["eos_token_id"] = .array(endTokenIDs.map { .integer($0) }) }
     return object
   }
 }

@@ -27,50 +27,59 @@ public struct RotaryConfiguration: Sendable, Equatable {
   }
 
   /// Understands `rope_theta` with `rope_scaling` (`transformers` 4, MiniMind) and `rope_parameters` (`transformers` 5).
-  init(_ json: JSON, family: ModelConfiguration.Family, file: String) throws {
-    let parameters = json["rope_parameters"] ?? .null
+  ///
+  /// As in `transformers` 5.24: `rope_scaling`, where it holds anything, stands before `rope_parameters`; a `rope_theta`
+  /// inside it before one beside it; and an `original_max_position_embeddings` beside it before one inside it.
+  ///
+  /// - Parameter maximumPositions: what `yarn` and `llama3` take for `original_max_position_embeddings` where it is absent
+  init(_ json: JSON, family: ModelConfiguration.Family, maximumPositions: Int, file: String) throws {
     let reader = ConfigurationReader(json: json, file: file)
-    base = parameters["rope_theta"]?.double ?? json["rope_theta"]?.double ?? (family == .llama ? 10_000 : 1_000_000)
+    let scalingKeys = [json["rope_scaling"], json["rope_parameters"]].compactMap { $0?.object }
+    let parameters = scalingKeys.first { !$0.isEmpty } ?? [:]
+    base = parameters["rope_theta"]?.double ?? json["rope_theta"]?.double ?? (family == .minimind ? 1e6 : 1e4)
     guard base > 1 else { throw reader.error("\"rope_theta\" is \(base); expected a number above 1") }
+    let rotated = parameters["partial_rotary_factor"]?.double ?? json["partial_rotary_factor"]?.double
+    if let rotated, rotated != 1 {
+      throw reader.error("\"partial_rotary_factor\" is \(rotated); only heads that are rotated whole are supported")
+    }
 
-    let described =
-      parameters["rope_type"] != nil || parameters["factor"] != nil ? parameters : json["rope_scaling"] ?? .null
-    if family == .minimind, json["inference_rope_scaling"]?.bool == true, described["factor"] == nil {
+    let isMiniMind = family == .minimind
+    if isMiniMind, json["inference_rope_scaling"]?.bool == true, parameters["factor"] == nil {
       // MiniMind's switch alone stands for its own fixed numbers.
       scaling = .yarn(factor: 16, originalPositions: 2048, betaFast: 32, betaSlow: 1, attentionFactor: 1)
       return
     }
-    if family == .minimind, json["inference_rope_scaling"]?.bool == false {
+    if isMiniMind, json["inference_rope_scaling"]?.bool == false {
       scaling = .none
       return
     }
-    let type = described["rope_type"]?.string ?? described["type"]?.string ?? "default"
+    let type = parameters["rope_type"]?.string ?? parameters["type"]?.string ?? "default"
     func number(_ key: String, default standard: Double? = nil) throws -> Double {
-      if let value = described[key]?.double, value > 0 { return value }
+      if let value = parameters[key]?.double, value > 0 { return value }
       guard let standard else { throw reader.error("rope scaling \"\(type)\" needs a positive \"\(key)\"") }
       return standard
+    }
+    func originalPositions() throws -> Double {
+      if let beside = json["original_max_position_embeddings"]?.double, beside > 0 { return beside }
+      // What MiniMind's scaling leaves out has the same values as in its bare switch.
+      return try number("original_max_position_embeddings", default: isMiniMind ? 2048 : Double(maximumPositions))
     }
     switch type {
     case "default": scaling = .none
     case "linear": scaling = .linear(factor: try number("factor"))
     case "yarn":
-      // What MiniMind's scaling leaves out has the same values as in its bare switch.
-      let original = try number(
-        "original_max_position_embeddings",
-        default: family == .minimind ? 2048 : json["max_position_embeddings"]?.double)
       let factor = try number("factor")
-      if described["mscale"]?.double != nil || described["truncate"]?.bool == false {
+      if parameters["mscale"]?.double != nil || parameters["truncate"]?.bool == false {
         throw reader.error("rope scaling \"yarn\" with \"mscale\" or \"truncate\": false is not supported")
       }
       scaling = .yarn(
-        factor: factor, originalPositions: original, betaFast: try number("beta_fast", default: 32),
+        factor: factor, originalPositions: try originalPositions(), betaFast: try number("beta_fast", default: 32),
         betaSlow: try number("beta_slow", default: 1),
         attentionFactor: try number(
-          "attention_factor", default: factor > 1 && family != .minimind ? 0.1 * log(factor) + 1 : 1))
+          "attention_factor", default: factor > 1 && !isMiniMind ? 0.1 * log(factor) + 1 : 1))
     case "llama3":
       scaling = .llama3(
-        factor: try number("factor"),
-        originalPositions: try number("original_max_position_embeddings"),
+        factor: try number("factor"), originalPositions: try originalPositions(),
         lowFrequency: try number("low_freq_factor"), highFrequency: try number("high_freq_factor"))
     default:
       throw reader.error("rope scaling \"\(type)\" is not supported; supported are default, linear, yarn and llama3")
