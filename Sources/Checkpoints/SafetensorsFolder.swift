@@ -44,13 +44,8 @@ public struct SafetensorsFolder: Sendable {
     files = try shards.map { try SafetensorsFile(contentsOf: $0) }
     let order = Dictionary(uniqueKeysWithValues: shards.enumerated().map { ($1, $0) })
     places = index.files.mapValues { order[$0] ?? 0 }
-    let absent = places.filter { files[$0.value][$0.key] == nil }.keys
-    guard absent.isEmpty else {
-      throw CheckpointError.damaged(
-        index.path,
-        "names tensors that the files it gives for them do not hold: " + absent.joined(separator: ", "),
-        remedy: "fetch index and files again, from the same release")
-    }
+    let (opened, found) = (files, places)
+    try index.requireTensors { name, _ in found[name].flatMap { opened[$0][name] } != nil }
   }
 
   /// The names of all tensors.

@@ -44,6 +44,17 @@ public struct ShardIndex: Sendable {
     self.files = files
   }
 
+  /// Checks that each tensor is in the file that the index gives for it.
+  /// - Throws: `CheckpointError`: damaged, naming all the tensors that are not.
+  func requireTensors(where holds: (_ name: String, _ shard: URL) -> Bool) throws {
+    let absent = files.filter { !holds($0.key, $0.value) }.keys
+    guard absent.isEmpty else {
+      throw CheckpointError.damaged(
+        path, "names tensors that the files it gives for them do not hold: " + absent.joined(separator: ", "),
+        remedy: "fetch index and files again, from the same release")
+    }
+  }
+
   /// The files, each once, in the order in which the index first names them.
   public var shards: [URL] { Array(OrderedSet(files.values)) }
 }

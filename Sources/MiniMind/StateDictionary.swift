@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import OrderedCollections
 import Torch
 
 /// The named tensors of a model's weight files, read when they are asked for.
@@ -10,7 +11,11 @@ public struct StateDictionary {
   public let names: [String]
   private let stored: (String) -> StoredTensor?
 
-  /// Reads a Hugging Face folder (safetensors, single or in shards, or `pytorch_model.bin`) or a `torch.save` file.
+  /// Reads a Hugging Face folder or a weight file.
+  ///
+  /// Of a folder the first of these is taken, in the order of `transformers`: `model.safetensors`,
+  /// `model.safetensors.index.json` with its shards, `pytorch_model.bin`, `pytorch_model.bin.index.json` with its shards. A
+  /// file is safetensors by its ending, else a `torch.save` file.
   ///
   /// - Throws: `CheckpointError` when files are missing, damaged or of an unsupported format.
   public init(contentsOf location: URL) throws {
@@ -20,37 +25,41 @@ public struct StateDictionary {
         .missing, file: location.path, "does not exist",
         remedy: "name a Hugging Face folder or a weight file that torch.save has written")
     }
-    let pickled = isFolder.boolValue ? location.appendingPathComponent("pytorch_model.bin") : location
-    if isFolder.boolValue,
-      SafetensorsFolder.exists(in: location) || !FileManager.default.fileExists(atPath: pickled.path)
-    {
-      let folder = try SafetensorsFolder(location)
-      self.init(source: location.path, names: folder.names) { folder[$0] }
+    if isFolder.boolValue {
+      try self.init(folder: location)
     } else if location.pathExtension == "safetensors" {
       let file = try SafetensorsFile(contentsOf: location)
       self.init(source: location.path, names: file.names) { file[$0] }
     } else {
-      try self.init(torchFile: pickled)
+      try self.init(source: location.path, torch: TorchShards.namedTensors(in: location))
     }
   }
 
-  private init(torchFile file: URL) throws {
-    let value = try TorchArchive.read(file)
-    // A resume file of MiniMind keeps the weights under "model", other trainers under "state_dict".
-    let weights = [value["model"], value["state_dict"], value].compactMap { $0?.dictionary }.first
-    var tensors: [String: StoredTensor] = [:]
-    var names: [String] = []
-    for (key, entry) in weights ?? [:] {
-      guard case .string(let name) = key, let tensor = entry.stored else { continue }
-      let plain = Self.withoutWrappers(name)
-      if tensors.updateValue(tensor, forKey: plain) == nil { names.append(plain) }
+  private init(folder: URL) throws {
+    func holds(_ name: String) -> Bool {
+      FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path)
     }
-    guard !names.isEmpty else {
+    if SafetensorsFolder.exists(in: folder) {
+      let files = try SafetensorsFolder(folder)
+      self.init(source: folder.path, names: files.names) { files[$0] }
+    } else if holds(TorchShards.fileName) {
+      let file = folder.appendingPathComponent(TorchShards.fileName)
+      try self.init(source: file.path, torch: TorchShards.namedTensors(in: file))
+    } else if holds(TorchShards.indexName) {
+      try self.init(source: folder.path, torch: TorchShards.read(folder))
+    } else {
       throw CheckpointError(
-        .unsupported, file: file.path, "holds no dictionary of named tensors",
-        remedy: "name a file written by torch.save(model.state_dict(), file)")
+        .missing, file: folder.path,
+        "holds no weights: none of \(SafetensorsFolder.fileName), \(SafetensorsFolder.indexName), "
+          + "\(TorchShards.fileName) and \(TorchShards.indexName)",
+        remedy: "name a folder with a model's weights")
     }
-    self.init(source: file.path, names: names) { tensors[$0] }
+  }
+
+  private init(source: String, torch stored: OrderedDictionary<String, StoredTensor>) throws {
+    var tensors: OrderedDictionary<String, StoredTensor> = [:]
+    for (name, tensor) in stored { tensors[Self.withoutWrappers(name)] = tensor }
+    self.init(source: source, names: Array(tensors.keys)) { tensors[$0] }
   }
 
   init(source: String, names: [String], stored: @escaping (String) -> StoredTensor?) {
@@ -66,6 +75,19 @@ public struct StateDictionary {
   ///
   /// - Throws: `CheckpointError` for damaged data.
   public func tensor(_ name: String) throws -> Tensor? { try stored(name)?.tensor() }
+
+  /// Whether two tensors have the same type and the same bytes.
+  func hasSameBytes(_ name: String, as other: String) throws -> Bool {
+    guard let first = stored(name), let second = stored(other), first.dtype == second.dtype else { return false }
+    return try first.withUnsafeBytes { bytes in
+      try second.withUnsafeBytes { others in
+        guard bytes.count == others.count, let start = bytes.baseAddress, let other = others.baseAddress else {
+          return bytes.count == others.count
+        }
+        return start == other || memcmp(start, other, bytes.count) == 0
+      }
+    }
+  }
 
   /// DistributedDataParallel and torch.compile put their own prefixes before names.
   private static func withoutWrappers(_ name: String) -> String {
