@@ -22,11 +22,33 @@ public struct WeightMismatch: Error, CustomStringConvertible {
   }
 }
 
+/// Weights that are NaN or infinite: every answer of such a model, and every loss, would be NaN.
+public struct WeightsNotFinite: Error, CustomStringConvertible {
+  /// The file or folder.
+  public let source: String
+  /// The tensors with such values: name, how many of them, and how many elements there are.
+  public let tensors: [(name: String, notFinite: Int, count: Int)]
+
+  /// The tensors, a line each, and what to do.
+  public var description: String {
+    let shown = 12
+    var lines = ["\(source): the weights hold values that are not finite numbers (NaN or infinity)."]
+    lines += tensors.prefix(shown).map { "  \($0.name): \($0.notFinite) of \($0.count)" }
+    if tensors.count > shown {
+      lines.append("  and \(tensors.count - shown) more of the \(tensors.count) such tensors")
+    }
+    lines.append(
+      "Use a checkpoint from before training diverged, or one saved in a type with a wider range than float16.")
+    return lines.joined(separator: "\n")
+  }
+}
+
 extension CausalLM {
   /// Copies weights into the model, converted to its type. Strict: every parameter must be there, in its shape, and
-  /// nothing else.
+  /// nothing else; and every value must be a finite number.
   ///
-  /// - Throws: `WeightMismatch`, `CheckpointError` for damaged files, `TorchError`.
+  /// - Throws: `WeightMismatch`, `WeightsNotFinite` (the weights are copied then), `CheckpointError` for damaged files,
+  ///   `TorchError`.
   public func load(_ state: StateDictionary) throws {
     let tiedHead = configuration.tiesEmbeddings ? "lm_head.weight" : nil
     let known = Set(namedParameters.map(\.name))
@@ -48,6 +70,18 @@ extension CausalLM {
       guard let tensor = try state.tensor(name) else { continue }
       try withoutGrad { try parameter.value.copyInPlace(tensor) }
     }
+    try requireFiniteWeights(from: state.source)
+  }
+
+  /// A NaN or an infinity anywhere makes the sum of all weights one too, and a sum is a single fast pass. Only then are the
+  /// tensors looked through; a sum of finite weights that overflows leads there as well, and finds none.
+  private func requireFiniteWeights(from source: String) throws {
+    guard try withoutGrad({ try !weights.storage.sum().item().isFinite }) else { return }
+    let tensors = try namedParameters.map { name, parameter in
+      let values = try parameter.value.detached().to(device: .cpu).array(Float.self)
+      return (name: name, notFinite: values.count { !$0.isFinite }, count: values.count)
+    }.filter { $0.notFinite > 0 }
+    guard tensors.isEmpty else { throw WeightsNotFinite(source: source, tensors: tensors) }
   }
 
   /// Tables that older files carry and that follow from the configuration.
@@ -60,6 +94,8 @@ extension StateDictionary {
   /// Whether a tensor is absent or equal to another, element by element.
   fileprivate func isCopy(_ name: String, of original: String) throws -> Bool {
     guard let tensor = try tensor(name), let other = try self.tensor(original) else { return true }
-    return try tensor.shape == other.shape && tensor.equal(other).all().item() != 0
+    guard tensor.shape == other.shape else { return false }
+    // By their bytes first: NaN is not equal to itself, but a copy of it is a copy.
+    return try hasSameBytes(name, as: original) || tensor.equal(other).all().item() != 0
   }
 }

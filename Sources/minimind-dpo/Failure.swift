@@ -65,7 +65,8 @@ struct Failure: Error {
           ? "out of memory in \(error). Lower --per-device-train-batch-size (raise --gradient-accumulation-steps instead, "
             + "which gives the same result), or --max-length."
           : "\(error)")
-    case is PairError, is ModelConfigurationError, is WeightMismatch, is TemplateError, is JSONError:
+    case is PairError, is ModelConfigurationError, is WeightMismatch, is WeightsNotFinite, is TemplateError,
+      is JSONError:
       self.init(.badData, "\(error)")
     case let error as MetricsFileError:
       if case .cannotRead = error { self.init(.missingInput, "\(error)") } else { self.init(.cannotWrite, "\(error)") }

@@ -57,6 +57,63 @@ struct LoadingTests {
     #expect(error.missing == ["lm_head.weight"])
   }
 
+  @Test(
+    "Values that are not finite are found, and every tensor that has some is named with their number",
+    arguments: [Float.nan, .infinity, -.infinity])
+  func notFinite(value: Float) throws {
+    let scratch = try Scratch()
+    let model = try smallModel()
+    var tensors = try smallModel(seed: 2).tensors(dtype: .float32)
+    for (name, places) in [("model.norm.weight", [31]), ("model.layers.1.mlp.up_proj.weight", [0, 7, 1000])] {
+      let shape = try #require(tensors[name]?.shape)
+      var values = try #require(try tensors[name]?.array(Float.self))
+      for place in places { values[place] = value }
+      tensors[name] = try Tensor(values).view(shape)
+    }
+    let error = try #require(throws: WeightsNotFinite.self) { try load(model, tensors, in: scratch) }
+    #expect(error.source == scratch.file("a.safetensors").path)
+    #expect(error.tensors.map(\.name) == ["model.layers.1.mlp.up_proj.weight", "model.norm.weight"])
+    #expect(error.tensors.map(\.notFinite) == [3, 1])
+    #expect(error.description.contains("  model.layers.1.mlp.up_proj.weight: 3 of 1536\n"))
+    #expect(error.description.contains("  model.norm.weight: 1 of 32\n"))
+  }
+
+  @Test("Infinities that cancel each other in a sum are found as well, and so is a float16 file that overflowed")
+  func cancelling() throws {
+    let scratch = try Scratch()
+    var tensors = try smallModel(seed: 2).tensors(dtype: .float32)
+    var values = try #require(try tensors["model.norm.weight"]?.array(Float.self))
+    (values[0], values[1]) = (.infinity, -.infinity)
+    tensors["model.norm.weight"] = try Tensor(values)
+    #expect(throws: WeightsNotFinite.self) { try load(smallModel(), tensors, in: scratch) }
+    (values[0], values[1]) = (70000, 1)
+    tensors["model.norm.weight"] = try Tensor(values).to(.float16)
+    let error = try #require(throws: WeightsNotFinite.self) { try load(smallModel(), tensors, in: scratch) }
+    #expect(error.tensors.map(\.notFinite) == [1])
+  }
+
+  @Test("Weights whose sum overflows are finite all the same")
+  func large() throws {
+    let scratch = try Scratch()
+    let model = try smallModel()
+    var tensors = try smallModel(seed: 2).tensors(dtype: .float32)
+    tensors["model.norm.weight"] = try Tensor([Float](repeating: 3e38, count: 32))
+    try load(model, tensors, in: scratch)
+    #expect(try model.tensors(dtype: .float32)["model.norm.weight"]?.max().item() == Double(Float(3e38)))
+  }
+
+  @Test("NaN in a tied head and its copy is found as NaN, not as a difference between them")
+  func tiedNotFinite() throws {
+    let scratch = try Scratch()
+    var tensors = try smallModel(seed: 2).tensors(dtype: .float32)
+    var values = try #require(try tensors["model.embed_tokens.weight"]?.array(Float.self))
+    values[5] = .nan
+    tensors["model.embed_tokens.weight"] = try Tensor(values).view([64, 32])
+    tensors["lm_head.weight"] = try Tensor(values).view([64, 32])
+    let error = try #require(throws: WeightsNotFinite.self) { try load(smallModel(), tensors, in: scratch) }
+    #expect(error.tensors.map(\.name) == ["model.embed_tokens.weight"])
+  }
+
   @Test("Tables that follow from the configuration are passed over, and prefixes of wrappers taken off")
   func harmless() throws {
     let scratch = try Scratch()
