@@ -11,6 +11,8 @@ public struct SamplingOptions: Sendable {
   /// Scores of tokens that occurred are divided by it (multiplied where negative); 1 leaves them
   /// (Keskar et al., 2019, "CTRL").
   public var repetitionPenalty = 1.0
+  /// Only ids below this one are drawn: those that the tokenizer can turn into text; nil for the model's whole vocabulary.
+  public var tokenCount: Int?
   /// The most tokens to make.
   public var maxNewTokens = 256
   /// The seed of the draws.
@@ -57,6 +59,8 @@ extension CausalLM {
     _ logits: Tensor, options: SamplingOptions, seen: [Int32], generator: Generator
   ) throws(TorchError) -> Int {
     var logits = logits
+    if let tokenCount = options.tokenCount, tokenCount < logits.count { logits = try logits.narrow(0, 0, tokenCount) }
+    let seen = seen.filter { $0 < logits.count }
     if options.repetitionPenalty != 1, !seen.isEmpty {
       let places = try Tensor(Set(seen).sorted().map(Int.init)).to(device: logits.device)
       let scores = try logits.indexSelect(0, places)

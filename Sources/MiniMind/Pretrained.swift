@@ -44,7 +44,7 @@ public struct KnownShape: Sendable {
       if let given, given != found {
         throw ModelConfigurationError(
           file: source,
-          reason: "the \(name) is \(found), but \(given) was asked for; name another model, or leave it out")
+          reason: "the \(name) is \(found), but \(given) was asked for; name another model, or leave the option out")
       }
     }
   }

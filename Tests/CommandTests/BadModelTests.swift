@@ -25,6 +25,58 @@ struct BadModelTests {
     #expect(said.output.isEmpty)
   }
 
+  @Test("A reference of another vocabulary is named before the data is read, in train and eval")
+  func referenceVocabulary() async throws {
+    try await TinyModel.make(in: workspace)
+    for vocabulary in [1200, 1600] {
+      try await TinyModel.make(in: workspace, named: "other-\(vocabulary)", vocabulary: vocabulary)
+      for command in [train(), ["eval", "--model", "model", "--data", "pairs.jsonl"]] {
+        let outcome = try await Program.run(command + ["--ref-model", "other-\(vocabulary)"], in: workspace)
+        expect(outcome, code: 65, says: "--ref-model has a vocabulary of \(vocabulary)", "--model has 1536")
+        #expect(!outcome.messages.contains("2 pairs"))
+      }
+    }
+    #expect(!workspace.exists("out"))
+  }
+
+  @Test("A tokenizer with fewer ids than the model scores is named, and only ids with text are generated")
+  func smallTokenizer() async throws {
+    try await TinyModel.make(in: workspace, vocabulary: 6400)
+    let words = "has 1536 token ids, but the model scores 6400"
+    let trained = try await Program.run(train("--max-steps", "1"), in: workspace)
+    expect(trained, code: 0, says: words, "--tokenizer")
+    let measured = try await Program.run(
+      "eval", "--model", "model", "--data", "pairs.jsonl", "--token-cache", "off", in: workspace)
+    expect(measured, code: 0, says: "warning: the tokenizer", words)
+    // Random weights score all ids alike: of 200 drawn ones, three quarters would have no text.
+    let said = try await Program.run(
+      "generate", "--model", "model", "--prompt", "Hi", "--temperature", "1", "--max-new-tokens", "200", in: workspace)
+    expect(said, code: 0, says: "warning: the tokenizer", words)
+    #expect(said.output.count > 200)
+    let fitting = try await Program.run("generate", "--model", Checkout.demo, "--prompt", "Hi", in: workspace)
+    #expect(!fitting.messages.contains("token ids"))
+  }
+
+  @Test("Weights that are not finite: which tensor and how many, in every command that loads a model")
+  func notFinite() async throws {
+    try await TinyModel.make(in: workspace)
+    var weights = try workspace.bytes("model/model.safetensors")
+    // The last eight values of the file: three of them are no numbers.
+    let quiet: [UInt8] = [0, 0, 0xC0, 0x7F]
+    for place in [4, 12, 32] { weights.replaceSubrange(weights.count - place..<weights.count - place + 4, with: quiet) }
+    try workspace.write(weights, to: "model/model.safetensors")
+    for command in [
+      train(), ["eval", "--model", "model", "--data", "pairs.jsonl"], ["convert", "--model", "model", "--to", "a.pth"],
+      ["eval", "--model", Checkout.demo, "--ref-model", "model", "--data", "pairs.jsonl"],
+      ["generate", "--model", "model", "--prompt", "Hi"], ["chat", "--model", "model"],
+    ] {
+      let outcome = try await Program.run(command, in: workspace)
+      expect(outcome, code: 65, says: workspace.path("model"), "not finite", ".weight: 3 of ")
+    }
+    #expect(!workspace.exists("out"))
+    #expect(!workspace.exists("a.pth"))
+  }
+
   @Test("Weights of another shape: every name is listed with both shapes")
   func shapes() async throws {
     try await TinyModel.make(in: workspace)

@@ -7,7 +7,7 @@ import Testing
 struct MiniMindFolder {
   let workspace: Workspace
 
-  init(pairs: Int = 12) async throws {
+  init(pairs: Int = 12, layers: Int = 8) async throws {
     workspace = try Workspace()
     for name in ["trainer", "model", "out", "dataset"] {
       try FileManager.default.createDirectory(atPath: workspace.path(name), withIntermediateDirectories: false)
@@ -18,7 +18,8 @@ struct MiniMindFolder {
     try workspace.write(Pairs.some(pairs), to: "dataset/dpo.jsonl")
     let shape: JSON = [
       "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "vocab_size": 1536, "hidden_size": 768,
-      "intermediate_size": 8, "num_hidden_layers": 8, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 4,
+      "intermediate_size": 8, "num_hidden_layers": .integer(layers),
+      "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 4,
       "hidden_act": "silu", "max_position_embeddings": 1024, "rms_norm_eps": 1e-6, "rope_theta": 1000000.0,
       "tie_word_embeddings": true, "attention_bias": false, "bos_token_id": 1, "eos_token_id": 2,
     ]
@@ -62,8 +63,8 @@ struct MiniMindTests {
     for (name, value) in [
       ("from-weight", "full_sft"), ("save-dir", "../out"), ("save-weight", "dpo"), ("num-train-epochs", "1.0"),
       ("per-device-train-batch-size", "4"), ("learning-rate", "4e-08"), ("gradient-accumulation-steps", "1"),
-      ("max-grad-norm", "1.0"), ("logging-steps", "100"), ("save-steps", "100"), ("hidden-size", "768"),
-      ("num-hidden-layers", "8"), ("max-length", "1024"), ("train-data", "../dataset/dpo.jsonl"), ("beta", "0.15"),
+      ("max-grad-norm", "1.0"), ("logging-steps", "100"), ("save-steps", "100"), ("max-length", "1024"),
+      ("train-data", "../dataset/dpo.jsonl"), ("beta", "0.15"),
       ("lr-scheduler-type", "minimind"), ("weight-decay", "0.01"), ("completion-mask", "all"),
       ("empty-think", "random"), ("save-dtype", "float16"), ("model", "../out/full_sft_768.pth"),
       ("tokenizer", "../model"), ("output-dir", "../out/dpo_768_run"), ("seed", "42"),
@@ -80,6 +81,15 @@ struct MiniMindTests {
     #expect(outcome.output.contains("../out/dpo_768.pth"))
     // At this learning rate a float16 file keeps next to nothing of what was learned, and the run says so.
     #expect(outcome.output.contains("saved float16 file"))
+  }
+
+  @Test("The file decides the number of layers, unless an option names another one")
+  func layers() async throws {
+    let checkout = try await MiniMindFolder(layers: 4)
+    try await checkout.succeed(["train"])
+    #expect(checkout.workspace.exists("out/dpo_768.pth"))
+    let refused = try await checkout.run(["train", "--num_hidden_layers", "8"])
+    expect(refused, code: 65, says: "the number of layers is 4, but 8 was asked for", "leave the option out")
   }
 
   /// Every option of train_dpo.py, but for a device that is not here.

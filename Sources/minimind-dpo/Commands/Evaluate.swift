@@ -60,13 +60,19 @@ struct Evaluate: ParsableCommand {
 
   /// Sums over all pairs, of which each process takes its share.
   private func measure(_ job: Job) throws -> PreferenceMetrics {
-    job.activity.set(.preparingData)
     let folder = try model.tokenizerFolder
-    let prepared = try PreparedPairs(
-      contentsOf: data, tokenizer: Tokenizer(folder: folder), folder: folder, options: pairs.options(seed: 42),
-      cache: pairs.cache)
-    if job.isFirst { Console.standardError.print(prepared.describe(as: "evaluation data", path: data)) }
+    // Before the data: models that cannot be read or do not fit should not cost the time of tokenizing.
     let policy = try model.loadModel()
+    let reference =
+      try refModel.map { try CausalLM.pretrained(URL(fileURLWithPath: $0), shape: model.shape.known) } ?? policy
+    try VocabularyCheck.requireSame(policy: policy, reference: reference)
+    job.activity.set(.preparingData)
+    let prepared = try PreparedPairs(
+      contentsOf: data,
+      tokenizer: VocabularyCheck.tokenizer(in: folder, for: policy) { remark in
+        if job.isFirst { Console.standardError.print("warning: \(remark)") }
+      }, folder: folder, options: pairs.options(seed: 42), cache: pairs.cache)
+    if job.isFirst { Console.standardError.print(prepared.describe(as: "evaluation data", path: data)) }
     if let largest = prepared.tokenized.largestID, Int(largest) >= policy.configuration.vocabularySize {
       throw TrainingError.vocabularyTooSmall(
         largestID: Int(largest), vocabulary: policy.configuration.vocabularySize)
@@ -74,8 +80,6 @@ struct Evaluate: ParsableCommand {
     var options = TrainingOptions()
     options.loss = PreferenceLoss(beta: beta, labelSmoothing: labelSmoothing)
     options.perDeviceBatchSize = perDeviceEvalBatchSize
-    let reference =
-      try refModel.map { try CausalLM.pretrained(URL(fileURLWithPath: $0), shape: model.shape.known) } ?? policy
     let usable = try prepared.usable()
     try job.communicator?.requireAgreement(
       on: [

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import MiniMind
+import Observability
 import OrderedJSON
 import Tokenization
 
@@ -51,7 +52,9 @@ struct Speaker {
 
   init(_ model: CausalLM, tokenizerFolder: URL) throws {
     self.model = model
-    tokenizer = try Tokenizer(folder: tokenizerFolder)
+    tokenizer = try VocabularyCheck.tokenizer(in: tokenizerFolder, for: model) {
+      Console.standardError.print("warning: \($0) Ids without text are not generated.")
+    }
     do {
       template = try ChatTemplate(folder: tokenizerFolder)
     } catch ChatTemplateError.missing {
@@ -90,7 +93,9 @@ struct Speaker {
       answer += piece
       onText(piece)
     }
-    _ = try model.generate(prompt, options: options.sampling, endTokens: endTokens) { token in
+    var sampling = options.sampling
+    sampling.tokenCount = tokenizer.vocabularySize
+    _ = try model.generate(prompt, options: sampling, endTokens: endTokens) { token in
       emit(decoder.append(token))
       return true
     }

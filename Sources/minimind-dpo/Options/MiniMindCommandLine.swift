@@ -42,10 +42,8 @@ struct MiniMindCommandLine {
     let source = given.value("--from-weight") ?? "full_sft"
 
     var front = Self.defaults
-    if !given.has("--model") {
-      front += ["--model", try weights(source, hidden: hidden, in: folder)]
-      front += ["--hidden-size", hidden, "--num-hidden-layers", "8"]
-    }
+    // The file decides its shape. Options of the shape that were given are checked against it; MiniMind's defaults are not.
+    if !given.has("--model") { front += ["--model", try weights(source, hidden: hidden, in: folder)] }
     if let tokenizer = checkout.tokenizer(besides: folder) { front += ["--tokenizer", tokenizer] }
     let run = folder + "/\(name)_\(hidden)_run"
     front += ["--output-dir", run] + intervals + resumption(ofRunIn: run)

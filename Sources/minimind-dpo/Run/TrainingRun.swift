@@ -46,10 +46,12 @@ struct TrainingRun {
     // Before the data: a model that cannot be read should not cost the time of tokenizing.
     let policy = try command.model.loadModel()
     let reference = try referenceModel(of: policy)
+    try VocabularyCheck.requireSame(policy: policy, reference: reference)
     job.activity.set(.preparingData)
-    let data = try prepare(command.trainData, as: "training data", tokenizer: tokenizerFolder, started: started)
+    let data = try prepare(
+      command.trainData, as: "training data", tokenizer: tokenizerFolder, model: policy, started: started)
     let held = try command.evalData.map {
-      try prepare($0, as: "evaluation data", tokenizer: tokenizerFolder, started: started)
+      try prepare($0, as: "evaluation data", tokenizer: tokenizerFolder, model: policy, started: started)
     }
     for pairs in [data, held].compactMap(\.self) { try check(pairs, against: policy.configuration) }
     let usable = try data.usable()
@@ -162,10 +164,11 @@ struct TrainingRun {
   }
 
   private func prepare(
-    _ path: String, as name: String, tokenizer: URL, started: Date
+    _ path: String, as name: String, tokenizer: URL, model: CausalLM, started: Date
   ) throws -> PreparedPairs {
     let pairs = try PreparedPairs(
-      contentsOf: path, tokenizer: Tokenizer(folder: tokenizer), folder: tokenizer,
+      contentsOf: path,
+      tokenizer: VocabularyCheck.tokenizer(in: tokenizer, for: model) { logger.warning("\($0)") }, folder: tokenizer,
       options: command.pairs.options(seed: command.optimization.seed), cache: command.pairs.cache, now: started)
     logger.info("\(pairs.describe(as: name, path: path))")
     return pairs
