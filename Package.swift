@@ -70,7 +70,6 @@ let linkerSettings: [LinkerSetting] = [
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
@@ -82,7 +81,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
-    .package(url: "https://github.com/apple/swift-crypto", "3.12.0"..<"5.0.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
@@ -91,10 +89,12 @@ let package = Package(
   targets: [
     // What needs no LibTorch.
     .target(name: "OrderedJSON", dependencies: [collections]),
+    .target(name: "CSHA256", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
+    .target(name: "Files", dependencies: ["CSHA256", "OrderedJSON", collections]),
     .target(name: "Jinja", dependencies: ["OrderedJSON", collections]),
     .target(name: "Tokenization", dependencies: ["Jinja", "OrderedJSON", collections]),
-    .target(name: "Preferences", dependencies: ["Tokenization", "Jinja", "OrderedJSON", collections, crypto]),
-    .target(name: "Observability", dependencies: ["OrderedJSON", logging, protobuf, collections]),
+    .target(name: "Preferences", dependencies: ["Files", "Tokenization", "Jinja", "OrderedJSON", collections]),
+    .target(name: "Observability", dependencies: ["Files", "OrderedJSON", logging, protobuf, collections]),
     .target(name: "CLauncher", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
     .target(name: "Launcher", dependencies: ["CLauncher"]),
 
@@ -115,17 +115,19 @@ let package = Package(
       ],
       linkerSettings: linkerSettings),
     .target(name: "Torch", dependencies: ["CTorch", "CKernels"]),
-    .target(name: "Collectives", dependencies: ["Launcher", "Torch", logging]),
-    .target(name: "Checkpoints", dependencies: ["Torch", "OrderedJSON", crypto, collections]),
-    .target(name: "MiniMind", dependencies: ["Torch", "Checkpoints", "OrderedJSON", collections]),
+    .target(name: "Collectives", dependencies: ["Files", "Launcher", "Torch", logging]),
+    .target(name: "Checkpoints", dependencies: ["Files", "Torch", "OrderedJSON", collections]),
+    .target(name: "MiniMind", dependencies: ["Torch", "Checkpoints", "Files", "OrderedJSON", collections]),
     .target(name: "DPO", dependencies: ["MiniMind", "Preferences", "Torch"]),
     .target(
       name: "Training",
-      dependencies: ["DPO", "MiniMind", "Preferences", "Checkpoints", "Torch", "OrderedJSON", collections, logging]),
+      dependencies: [
+        "DPO", "MiniMind", "Preferences", "Checkpoints", "Files", "Torch", "OrderedJSON", collections, logging,
+      ]),
     .executableTarget(
       name: "minimind-dpo",
       dependencies: [
-        "Training", "DPO", "MiniMind", "Preferences", "Tokenization", "Checkpoints", "Torch", "Observability",
+        "Training", "DPO", "MiniMind", "Preferences", "Tokenization", "Files", "Torch", "Observability",
         "Collectives", "Launcher", "OrderedJSON", "Jinja", arguments, collections, logging, yams,
       ]),
     // What each fused operator gains; see Benchmarks/README.md.
@@ -139,6 +141,7 @@ let package = Package(
     // Weights that tests of the full-size model and reference scripts compute alike.
     .target(name: "ModelFixtures", dependencies: ["MiniMind", "Torch"], path: "Tests/ModelFixtures"),
     .testTarget(name: "OrderedJSONTests", dependencies: ["OrderedJSON"]),
+    .testTarget(name: "FilesTests", dependencies: ["CSHA256", "Files", "OrderedJSON"]),
     .testTarget(name: "JinjaTests", dependencies: ["Jinja", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "OrderedJSON"], resources: [.copy("Goldens")]),
@@ -155,10 +158,11 @@ let package = Package(
       name: "KernelEmulation", path: "Tests/KernelEmulation", cxxSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
     .testTarget(name: "TorchTests", dependencies: ["Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
     .testTarget(
-      name: "CheckpointsTests", dependencies: ["Checkpoints", "Torch", "OrderedJSON"], resources: [.copy("Goldens")]),
+      name: "CheckpointsTests", dependencies: ["Checkpoints", "Files", "Torch", "OrderedJSON"],
+      resources: [.copy("Goldens")]),
     .testTarget(
       name: "MiniMindTests",
-      dependencies: ["MiniMind", "ModelFixtures", "Checkpoints", "Torch", "OrderedJSON", collections],
+      dependencies: ["MiniMind", "ModelFixtures", "Checkpoints", "Files", "Torch", "OrderedJSON", collections],
       resources: [.copy("Goldens")]),
     .testTarget(
       name: "DPOTests", dependencies: ["DPO", "MiniMind", "Preferences", "Torch", "OrderedJSON"],
@@ -166,7 +170,7 @@ let package = Package(
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "DPO", "MiniMind", "ModelFixtures", "Preferences", "Checkpoints", "Torch", "OrderedJSON",
+        "Training", "DPO", "MiniMind", "ModelFixtures", "Preferences", "Checkpoints", "Files", "Torch", "OrderedJSON",
         collections,
       ],
       resources: [.copy("Goldens")]),

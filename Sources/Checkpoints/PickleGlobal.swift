@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 /// The globals that a pickle may name here: what tensors and training states need, and what has no effect but to make a
@@ -45,14 +46,14 @@ enum PickleGlobal {
   }
 
   /// The error for a global that is not on the list.
-  static func refusal(module: String, name: String, file: String) -> CheckpointError {
+  static func refusal(module: String, name: String, file: String) -> FileError {
     let otherTypes = ["uint", "int", "complex", "float", "bits", "qint", "quint"]
     if module == "torch", name.hasSuffix("Storage") || otherTypes.contains(where: name.hasPrefix) {
-      return CheckpointError(
+      return FileError(
         .unsupported, file: file, "holds elements of a type that is not supported, torch.\(name)",
         remedy: "convert it to one of " + DTypeName.all.map { "torch.\($0.torch)" }.joined(separator: ", "))
     }
-    return CheckpointError(
+    return FileError(
       .unsupported, file: file,
       "names \(module).\(name), which is none of the globals that weights need and might run code when it is loaded",
       remedy:

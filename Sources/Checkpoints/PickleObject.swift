@@ -1,3 +1,4 @@
+import Files
 import OrderedCollections
 import Torch
 
@@ -48,12 +49,12 @@ struct PickleTree {
   }
 
   /// The tree under an object.
-  /// - Throws: `CheckpointError` for one that holds itself, is absurdly deep or large, or holds what is no value.
+  /// - Throws: `FileError` for one that holds itself, is absurdly deep or large, or holds what is no value.
   mutating func value(_ object: PickleObject) throws -> TorchValue { try convert(object, depth: 0).value }
 
   private mutating func convert(_ object: PickleObject, depth: Int) throws -> (value: TorchValue, count: Int) {
     guard depth < Self.deepest else {
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: file,
         "nests values more than \(Self.deepest) deep, or holds a container that contains itself",
         remedy: "save plain dictionaries of tensors and numbers")
@@ -69,16 +70,16 @@ struct PickleTree {
     case .size(let value): return (.size(value), 1)
     case .device(let value): return (.device(value), 1)
     case .global(.dtype(let value)): return (.dtype(value), 1)
-    case .global: throw CheckpointError(.unsupported, file: file, "holds a function or class as a value")
+    case .global: throw FileError(.unsupported, file: file, "holds a function or class as a value")
     case .storage:
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: file, "holds a bare storage, not a tensor", remedy: "save tensors on it instead")
     case .tuple(let place), .list(let place), .dictionary(let place):
       if let known = finished[place] { return known }
       let members = try arena[place].map { try convert($0, depth: depth + 1) }
       let count = members.reduce(1) { $0 + $1.count }
       guard count <= largestCount else {
-        throw CheckpointError(.unsupported, file: file, "repeats its values to a tree of more than \(largestCount)")
+        throw FileError(.unsupported, file: file, "repeats its values to a tree of more than \(largestCount)")
       }
       let values = members.map(\.value)
       let result: TorchValue
@@ -111,7 +112,7 @@ struct PickleTree {
     case .bytes(let value): .bytes(value)
     case .tuple(let values): .tuple(try values.map(key))
     case .list, .dictionary, .tensor, .dtype, .size, .device:
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: file, "has a dictionary with keys that are no strings, numbers, bytes or tuples of such")
     }
   }

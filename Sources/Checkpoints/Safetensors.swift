@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import OrderedCollections
 import OrderedJSON
@@ -8,12 +9,12 @@ public enum Safetensors {
   /// Writes a file with the bytes that the format's own Python library writes: tensors ordered by falling alignment and
   /// then by name, the header padded to a multiple of 8 bytes. The file is there complete or not at all.
   /// - Parameter metadata: texts to keep under `__metadata__`; `"format": "pt"`, which transformers asks for, is added.
-  /// - Throws: `CheckpointError` of the reason `cannotWrite`; what reading the tensors throws.
+  /// - Throws: `FileError` of the reason `cannotWrite`; what reading the tensors throws.
   public static func write(
     _ tensors: OrderedDictionary<String, StoredTensor>, metadata: OrderedDictionary<String, String> = [:], to url: URL
   ) throws {
     guard tensors["__metadata__"] == nil else {
-      throw CheckpointError(
+      throw FileError(
         .cannotWrite(.invalidContents), file: url.path, "a tensor cannot be called __metadata__ in a safetensors file")
     }
     let ranks = Dictionary(uniqueKeysWithValues: DTypeName.all.enumerated().map { ($1.dtype, $0) })
@@ -33,7 +34,7 @@ public enum Safetensors {
 
   /// Writes tensors; see `write(_:metadata:to:)` for stored ones. A tensor is converted to another type, where that is
   /// wanted, before it gets here.
-  /// - Throws: `CheckpointError` of the reason `cannotWrite`; `TorchError` when a tensor cannot be copied from its device.
+  /// - Throws: `FileError` of the reason `cannotWrite`; `TorchError` when a tensor cannot be copied from its device.
   public static func write(
     _ tensors: OrderedDictionary<String, Tensor>, metadata: OrderedDictionary<String, String> = [:], to url: URL
   ) throws {

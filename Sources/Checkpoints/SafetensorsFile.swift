@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import OrderedCollections
 import Torch
@@ -9,7 +10,7 @@ public struct SafetensorsFile: Sendable {
   private let header: SafetensorsHeader
 
   /// Opens a file and checks its header against the file's size.
-  /// - Throws: `CheckpointError`: missing, damaged, or of an unsupported dtype.
+  /// - Throws: `FileError`: missing, damaged, or of an unsupported dtype.
   public init(contentsOf url: URL) throws {
     file = try MappedFile(url)
     header = try SafetensorsHeader(of: file)
@@ -31,10 +32,10 @@ public struct SafetensorsFile: Sendable {
   }
 
   /// The tensor of a name, on the mapping without a copy where it is aligned.
-  /// - Throws: `CheckpointError` when there is none.
+  /// - Throws: `FileError` when there is none.
   public func tensor(_ name: String) throws -> Tensor {
     guard let stored = self[name] else {
-      throw CheckpointError(.noSuchTensor, file: path, "holds no tensor \"\(name)\"")
+      throw FileError(.lacksEntry, file: path, "holds no tensor \"\(name)\"")
     }
     return try stored.tensor()
   }

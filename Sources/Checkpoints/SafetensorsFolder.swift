@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import OrderedCollections
 import Torch
@@ -24,12 +25,12 @@ public struct SafetensorsFolder: Sendable {
 
   /// Opens the single file, or else every shard of the index; checks all headers, and that each tensor that the index
   /// names is where it says.
-  /// - Throws: `CheckpointError`: missing (files), damaged.
+  /// - Throws: `FileError`: missing (files), damaged.
   public init(_ folder: URL) throws {
     path = folder.path
     let single = folder.appendingPathComponent(Self.fileName)
     guard Self.exists(in: folder) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: folder.path, "holds neither \(Self.fileName) nor \(Self.indexName)",
         remedy: "name a folder with a model's weights")
     }
@@ -58,10 +59,10 @@ public struct SafetensorsFolder: Sendable {
   public subscript(name: String) -> StoredTensor? { places[name].flatMap { files[$0][name] } }
 
   /// The tensor of a name, on its file's mapping without a copy where it is aligned.
-  /// - Throws: `CheckpointError` when there is none.
+  /// - Throws: `FileError` when there is none.
   public func tensor(_ name: String) throws -> Tensor {
     guard let stored = self[name] else {
-      throw CheckpointError(.noSuchTensor, file: path, "holds no tensor \"\(name)\"")
+      throw FileError(.lacksEntry, file: path, "holds no tensor \"\(name)\"")
     }
     return try stored.tensor()
   }

@@ -1,3 +1,4 @@
+import Files
 import OrderedCollections
 import OrderedJSON
 import Torch
@@ -21,10 +22,10 @@ struct SafetensorsHeader: Sendable {
   init(of file: MappedFile) throws {
     let path = file.path
     try file.refuseImpostors()
-    guard file.bytes.count >= 8 else { throw CheckpointError.damaged(path, "is too short for a safetensors file") }
+    guard file.bytes.count >= 8 else { throw FileError.damaged(path, "is too short for a safetensors file") }
     let length = file.integer(at: 0, as: UInt64.self)
     guard length <= Self.largestHeader, Int(length) <= file.bytes.count - 8 else {
-      throw CheckpointError.damaged(
+      throw FileError.damaged(
         path,
         "is no safetensors file or is truncated: the header should take \(length) of the file's \(file.bytes.count) bytes"
       )
@@ -32,16 +33,16 @@ struct SafetensorsHeader: Sendable {
     let start = 8 + Int(length)
     let text = UnsafeRawBufferPointer(file.bytes)[8..<start]
     guard text.first == UInt8(ascii: "{") else {
-      throw CheckpointError.damaged(path, "is no safetensors file: the header does not begin with '{'")
+      throw FileError.damaged(path, "is no safetensors file: the header does not begin with '{'")
     }
     let header: JSON
     do {
       header = try JSON(parsing: text)
     } catch {
-      throw CheckpointError.damaged(path, "the safetensors header is no valid JSON: \(error)")
+      throw FileError.damaged(path, "the safetensors header is no valid JSON: \(error)")
     }
     if let name = DuplicateKeys.first(in: text) {
-      throw CheckpointError.damaged(path, "the safetensors header holds \"\(name)\" twice")
+      throw FileError.damaged(path, "the safetensors header holds \"\(name)\" twice")
     }
     for (name, value) in header.object ?? [:] {
       if name == "__metadata__" {
@@ -55,12 +56,12 @@ struct SafetensorsHeader: Sendable {
 
   private static func metadata(_ value: JSON, _ path: String) throws -> OrderedDictionary<String, String> {
     guard let members = value.object else {
-      throw CheckpointError.damaged(path, "__metadata__ in the safetensors header is not an object")
+      throw FileError.damaged(path, "__metadata__ in the safetensors header is not an object")
     }
     var metadata: OrderedDictionary<String, String> = [:]
     for (key, value) in members {
       guard let text = value.string else {
-        throw CheckpointError.damaged(path, "\"\(key)\" in the safetensors header's __metadata__ is not a string")
+        throw FileError.damaged(path, "\"\(key)\" in the safetensors header's __metadata__ is not a string")
       }
       metadata[key] = text
     }
@@ -69,23 +70,23 @@ struct SafetensorsHeader: Sendable {
 
   private static func entry(_ value: JSON, _ name: String, dataStart: Int, _ path: String) throws -> Entry {
     guard let dtypeName = value["dtype"]?.string else {
-      throw CheckpointError.damaged(path, "tensor \"\(name)\" has no dtype in the safetensors header")
+      throw FileError.damaged(path, "tensor \"\(name)\" has no dtype in the safetensors header")
     }
     guard let dtype = DTypeName.all.first(where: { $0.safetensors == dtypeName })?.dtype else {
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: path, "tensor \"\(name)\" has the dtype \(dtypeName), which is not supported",
         remedy: "convert it to one of " + DTypeName.all.map(\.safetensors).joined(separator: ", "))
     }
     guard let shape = integers(value["shape"]) else {
-      throw CheckpointError.damaged(path, "tensor \"\(name)\" has no valid shape in the safetensors header")
+      throw FileError.damaged(path, "tensor \"\(name)\" has no valid shape in the safetensors header")
     }
     guard let range = integers(value["data_offsets"]), range.count == 2, range[0] <= range[1],
       range[1] <= Int.max - dataStart
     else {
-      throw CheckpointError.damaged(path, "tensor \"\(name)\" has no valid data_offsets in the safetensors header")
+      throw FileError.damaged(path, "tensor \"\(name)\" has no valid data_offsets in the safetensors header")
     }
     guard StoredTensor.byteCount(of: shape, dtype) == range[1] - range[0] else {
-      throw CheckpointError.damaged(
+      throw FileError.damaged(
         path,
         "tensor \"\(name)\" of shape \(shape) and dtype \(dtypeName) cannot take the \(range[1] - range[0]) bytes that the header gives it"
       )
@@ -106,7 +107,7 @@ struct SafetensorsHeader: Sendable {
       ($0.value.bytes.lowerBound, $0.value.bytes.upperBound) < ($1.value.bytes.lowerBound, $1.value.bytes.upperBound)
     }) {
       guard entry.bytes.lowerBound == end else {
-        throw CheckpointError.damaged(
+        throw FileError.damaged(
           path,
           "tensor \"\(name)\" begins at byte \(entry.bytes.lowerBound) where \(end) was expected: tensors overlap or leave a gap"
         )
@@ -114,7 +115,7 @@ struct SafetensorsHeader: Sendable {
       end = entry.bytes.upperBound
     }
     guard end == data.upperBound else {
-      throw CheckpointError.damaged(
+      throw FileError.damaged(
         path, "the safetensors header describes \(end) bytes and the file has \(data.upperBound)")
     }
   }

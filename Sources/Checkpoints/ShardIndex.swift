@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import OrderedCollections
 import OrderedJSON
@@ -11,7 +12,7 @@ public struct ShardIndex: Sendable {
   public let path: String
 
   /// Reads an index and checks that every file it names is there.
-  /// - Throws: `CheckpointError`: missing (the index, or shards, all of which are listed) or damaged.
+  /// - Throws: `FileError`: missing (the index, or shards, all of which are listed) or damaged.
   public init(contentsOf url: URL) throws {
     path = url.path
     let json: JSON
@@ -20,23 +21,23 @@ public struct ShardIndex: Sendable {
       try file.refuseImpostors()
       json = try JSON(parsing: UnsafeRawBufferPointer(file.bytes))
     } catch let error as JSONError {
-      throw CheckpointError.damaged(url.path, "the index is no valid JSON: \(error)")
+      throw FileError.damaged(url.path, "the index is no valid JSON: \(error)")
     }
     guard let map = json["weight_map"]?.object, !map.isEmpty else {
-      throw CheckpointError.damaged(url.path, "the index has no \"weight_map\" that names tensors")
+      throw FileError.damaged(url.path, "the index has no \"weight_map\" that names tensors")
     }
     let folder = url.deletingLastPathComponent()
     var files: OrderedDictionary<String, URL> = [:]
     for (name, value) in map {
       // A shard lies beside its index; anything else would let a downloaded file reach out of its folder.
       guard let shard = value.string, !shard.isEmpty, !shard.contains("/"), !shard.contains("\0"), shard != ".." else {
-        throw CheckpointError.damaged(url.path, "the index gives no plain file name for tensor \"\(name)\"")
+        throw FileError.damaged(url.path, "the index gives no plain file name for tensor \"\(name)\"")
       }
       files[name] = folder.appendingPathComponent(shard)
     }
     let missing = OrderedSet(files.values).filter { !FileManager.default.fileExists(atPath: $0.path) }
     guard missing.isEmpty else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: url.path,
         "names files that are not there: " + missing.map(\.lastPathComponent).joined(separator: ", "),
         remedy: "fetch the missing files into the same folder")
@@ -45,11 +46,11 @@ public struct ShardIndex: Sendable {
   }
 
   /// Checks that each tensor is in the file that the index gives for it.
-  /// - Throws: `CheckpointError`: damaged, naming all the tensors that are not.
+  /// - Throws: `FileError`: damaged, naming all the tensors that are not.
   func requireTensors(where holds: (_ name: String, _ shard: URL) -> Bool) throws {
     let absent = files.filter { !holds($0.key, $0.value) }.keys
     guard absent.isEmpty else {
-      throw CheckpointError.damaged(
+      throw FileError.damaged(
         path, "names tensors that the files it gives for them do not hold: " + absent.joined(separator: ", "),
         remedy: "fetch index and files again, from the same release")
     }

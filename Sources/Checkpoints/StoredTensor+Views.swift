@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 extension StoredTensor {
@@ -33,11 +34,11 @@ extension StoredTensor {
   /// - Parameters:
   ///   - offset: the first element's place, in elements
   ///   - elements: how many elements the storage holds
-  /// - Throws: `CheckpointError` naming what lies outside.
+  /// - Throws: `FileError` naming what lies outside.
   init(
     _ dtype: DType, shape: [Int], strides: [Int], offset: Int, on storage: Storage, elements: Int
   ) throws {
-    func refuse(_ problem: String) -> CheckpointError {
+    func refuse(_ problem: String) -> FileError {
       .damaged(
         storage.name, "a tensor of shape \(shape), strides \(strides) and offset \(offset) \(problem)")
     }

@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 /// A tensor as it lies in a file or in memory: dtype, shape, and where its bytes are. Nothing is read or copied until
@@ -38,10 +39,10 @@ extension StoredTensor {
   }
 
   /// A tensor of these little-endian bytes in row-major order.
-  /// - Throws: `CheckpointError` when their number does not go with shape and dtype.
+  /// - Throws: `FileError` when their number does not go with shape and dtype.
   public init(bytes: [UInt8], shape: [Int], dtype: DType) throws {
     guard Self.byteCount(of: shape, dtype) == bytes.count else {
-      throw CheckpointError(
+      throw FileError(
         .cannotWrite(.invalidContents), file: "a tensor",
         "\(bytes.count) bytes do not make a tensor of shape \(shape) and dtype \(dtype)")
     }
@@ -69,7 +70,7 @@ extension StoredTensor {
   /// The tensor: on the file's mapping, without a copy, where its elements are contiguous and aligned; else a copy.
   ///
   /// Tensors that shared a storage when they were saved share memory here too, as far as they are used where they lie.
-  /// - Throws: `CheckpointError` for a boolean that is neither 0 nor 1; whatever `Tensor` throws.
+  /// - Throws: `FileError` for a boolean that is neither 0 nor 1; whatever `Tensor` throws.
   public func tensor() throws -> Tensor {
     if case .tensor(let tensor) = storage.memory, byteOffset == 0, tensor.shape == shape, isContiguous {
       return tensor
@@ -85,7 +86,7 @@ extension StoredTensor {
 
   private func checkBooleans() throws {
     let valid = try withUnsafeBytes { $0.allSatisfy { $0 <= 1 } }
-    guard valid else { throw CheckpointError.damaged(storage.name, "a boolean tensor holds values other than 0 and 1") }
+    guard valid else { throw FileError.damaged(storage.name, "a boolean tensor holds values other than 0 and 1") }
   }
 }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 extension TorchArchive {
@@ -5,7 +6,7 @@ extension TorchArchive {
   ///
   /// Each tensor gets a storage of its own that holds its elements and nothing else, but a tensor that occurs twice is
   /// written once. Equal values give equal files.
-  /// - Throws: `CheckpointError` of the reason `cannotWrite`; what reading the tensors throws.
+  /// - Throws: `FileError` of the reason `cannotWrite`; what reading the tensors throws.
   public static func write(_ value: TorchValue, to url: URL) throws {
     try write(value, to: url, wideFrom: 0xFFFF_FFFF)
   }

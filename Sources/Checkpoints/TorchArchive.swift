@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Files of `torch.save`: a zip archive that holds a pickle of the values and one uncompressed entry for each storage.
@@ -9,7 +10,7 @@ public enum TorchArchive {
   /// says.
   /// - Parameter verifyingChecksums: false skips the comparison of the storages with their checksums, for files written
   ///   under `torch.serialization.set_crc32_options(False)`.
-  /// - Throws: `CheckpointError`: missing; damaged; unsupported, which includes the format before torch 1.6, TorchScript,
+  /// - Throws: `FileError`: missing; damaged; unsupported, which includes the format before torch 1.6, TorchScript,
   ///   big-endian files, and any global that is not needed for weights.
   public static func read(_ url: URL, verifyingChecksums: Bool = true) throws -> TorchValue {
     let file = try MappedFile(url)
@@ -22,17 +23,17 @@ public enum TorchArchive {
     }
 
     if let order = try contents("byteorder"), !order.elementsEqual("little".utf8) {
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: file.path, "was written on a machine of another byte order",
         remedy: "load it in Python on a little-endian machine and torch.save it again")
     }
     guard let pickle = try contents("data.pkl") else {
-      throw CheckpointError.damaged(file.path, "the archive holds no data.pkl")
+      throw FileError.damaged(file.path, "the archive holds no data.pkl")
     }
     var storages: [String: StoredTensor.Storage] = [:]
     var unpickler = Unpickler(UnsafeRawBufferPointer(pickle), file: file.path) { key, byteCount in
       guard let entry = archive[folder + "data/" + key] else {
-        throw CheckpointError.damaged(file.path, "the archive holds no storage \(key), which a tensor needs")
+        throw FileError.damaged(file.path, "the archive holds no storage \(key), which a tensor needs")
       }
       let storage =
         try storages[key]
@@ -40,7 +41,7 @@ public enum TorchArchive {
           .mapped(try archive.contents(entry, verifying: verifyingChecksums), owner: file), name: file.path)
       storages[key] = storage
       guard entry.bytes.count == byteCount else {
-        throw CheckpointError.damaged(
+        throw FileError.damaged(
           file.path, "storage \(key) holds \(entry.bytes.count) bytes, and \(byteCount) were expected")
       }
       return storage
@@ -52,22 +53,22 @@ public enum TorchArchive {
   private static func topFolder(of archive: ZipArchive) throws -> String {
     let folders = archive.entries.map(\.name).filter { $0.hasSuffix("/data.pkl") }.map { $0.dropLast("data.pkl".count) }
     guard folders.count == 1, let folder = folders.first else {
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: archive.file.path, "is a zip archive, but not one of torch.save: it holds no data.pkl",
         remedy: "name a file that torch.save has written")
     }
     guard archive[folder + "constants.pkl"] == nil else {
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: archive.file.path, "is a TorchScript program, not weights",
         remedy: "in Python, torch.save(torch.jit.load(file).state_dict(), new_file)")
     }
     return String(folder)
   }
 
-  private static func notAnArchive(_ file: MappedFile) -> CheckpointError {
+  private static func notAnArchive(_ file: MappedFile) -> FileError {
     // Before torch 1.6: pickles in a row, of which the first is a magic number.
     if file.bytes.starts(with: [0x80, 0x02]) {
-      return CheckpointError(
+      return FileError(
         .unsupported, file: file.path,
         "is in the format of torch.save before version 1.6 (a pickle, not a zip archive)",
         remedy: "convert it in Python: torch.save(torch.load(file, map_location=\"cpu\"), new_file)")

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import OrderedCollections
 
@@ -11,7 +12,7 @@ public enum TorchShards {
 
   /// The named tensors of all shards, in the order of the index; they lie on the mapped files.
   ///
-  /// - Throws: `CheckpointError`: missing (the index, or shards, all of which are listed), damaged, unsupported.
+  /// - Throws: `FileError`: missing (the index, or shards, all of which are listed), damaged, unsupported.
   public static func read(_ folder: URL) throws -> OrderedDictionary<String, StoredTensor> {
     let index = try ShardIndex(contentsOf: folder.appendingPathComponent(indexName))
     var shards: [URL: OrderedDictionary<String, StoredTensor>] = [:]
@@ -25,7 +26,7 @@ public enum TorchShards {
   /// The named tensors of one `torch.save` file: those of its dictionary, or of the one that a trainer keeps under "model"
   /// (MiniMind's resume files) or "state_dict".
   ///
-  /// - Throws: `CheckpointError`: missing, damaged, unsupported, or without a dictionary of named tensors.
+  /// - Throws: `FileError`: missing, damaged, unsupported, or without a dictionary of named tensors.
   public static func namedTensors(in file: URL) throws -> OrderedDictionary<String, StoredTensor> {
     let value = try TorchArchive.read(file)
     let members = [value["model"], value["state_dict"], value].compactMap { $0?.dictionary }.first
@@ -34,7 +35,7 @@ public enum TorchShards {
       if case .string(let name) = key, let tensor = entry.stored { tensors[name] = tensor }
     }
     guard !tensors.isEmpty else {
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: file.path, "holds no dictionary of named tensors",
         remedy: "name a file written by torch.save(model.state_dict(), file)")
     }

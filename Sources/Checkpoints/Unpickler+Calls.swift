@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 extension Unpickler {
@@ -73,7 +74,7 @@ extension Unpickler {
       case .none: break
       case .dictionary(let place) where arena[place].isEmpty: break
       default:
-        throw CheckpointError(
+        throw FileError(
           .unsupported, file: file, "holds a lazily conjugated or negated tensor",
           remedy: "save tensor.resolve_conj().resolve_neg()")
       }
@@ -92,7 +93,7 @@ extension Unpickler {
     }
   }
 
-  private func unexpected(_ what: String) -> CheckpointError {
+  private func unexpected(_ what: String) -> FileError {
     damaged("\(what) is not described as torch describes it")
   }
 }

@@ -1,3 +1,4 @@
+import Files
 import Torch
 
 /// A reader of pickles that makes values and executes nothing.
@@ -27,7 +28,7 @@ struct Unpickler {
   }
 
   /// Reads the one value that a pickle holds.
-  /// - Throws: `CheckpointError` for a damaged pickle or one with anything that is not allowed.
+  /// - Throws: `FileError` for a damaged pickle or one with anything that is not allowed.
   mutating func value() throws -> TorchValue {
     while true {
       let opcode = try readByte()
@@ -39,7 +40,7 @@ struct Unpickler {
     return try tree.value(stack[0])
   }
 
-  func damaged(_ problem: String) -> CheckpointError {
+  func damaged(_ problem: String) -> FileError {
     .damaged(file, "the pickle is damaged at byte \(position): \(problem)")
   }
 
@@ -48,7 +49,7 @@ struct Unpickler {
     case .protocolVersion:
       let version = try readByte()
       guard (2...4).contains(version) else {
-        throw CheckpointError(
+        throw FileError(
           .unsupported, file: file, "uses pickle protocol \(version), and 2 to 4 are supported",
           remedy: "save it with torch.save's default protocol")
       }
@@ -105,7 +106,7 @@ struct Unpickler {
     case .build:
       // The attributes of an OrderedDict (`_metadata` with the versions of modules): no weight depends on them.
       guard case .dictionary = try pop(), case .dictionary = try top() else {
-        throw CheckpointError(
+        throw FileError(
           .unsupported, file: file, "sets attributes of a value that is no dictionary",
           remedy: "save plain dictionaries of tensors and numbers")
       }
@@ -197,7 +198,7 @@ extension Unpickler {
   private mutating func readLong(_ count: Int) throws -> Int {
     let bytes = try read(count)
     guard count <= 8 else {
-      throw CheckpointError(.unsupported, file: file, "holds an integer of \(count) bytes, and 8 are supported")
+      throw FileError(.unsupported, file: file, "holds an integer of \(count) bytes, and 8 are supported")
     }
     let negative = bytes.last.map { $0 >= 0x80 } ?? false
     return bytes.reversed().reduce(negative ? -1 : 0) { $0 << 8 | Int($1) }

@@ -1,3 +1,5 @@
+import Files
+
 /// A zip file of uncompressed entries, as `torch.save` writes them, mapped into memory (APPNOTE.TXT of PKWARE).
 ///
 /// Opening it checks the directory against the file: every entry lies inside it and none overlaps another. The bytes of
@@ -22,7 +24,7 @@ struct ZipArchive {
     var places: [String: Int] = [:]
     for (place, entry) in entries.enumerated() {
       guard places.updateValue(place, forKey: entry.name) == nil else {
-        throw CheckpointError.damaged(file.path, "the zip archive holds \(entry.name) twice")
+        throw FileError.damaged(file.path, "the zip archive holds \(entry.name) twice")
       }
     }
     self.places = places
@@ -32,16 +34,16 @@ struct ZipArchive {
   subscript(name: String) -> Entry? { places[name].map { entries[$0] } }
 
   /// The bytes of an entry.
-  /// - Throws: `CheckpointError` when they are compressed, or do not go with the checksum, unless that check is waived.
+  /// - Throws: `FileError` when they are compressed, or do not go with the checksum, unless that check is waived.
   func contents(_ entry: Entry, verifying: Bool) throws -> UnsafeMutableRawBufferPointer {
     guard entry.isPlain else {
-      throw CheckpointError(
+      throw FileError(
         .unsupported, file: file.path, "\(entry.name) is compressed or encrypted, which torch.save never does",
         remedy: "unpack the archive and pack it again with `zip -0`, or load it in Python and torch.save it again")
     }
     let bytes = UnsafeMutableRawBufferPointer(rebasing: file.bytes[entry.bytes])
     if verifying, CRC32.of(UnsafeRawBufferPointer(bytes)) != entry.checksum {
-      throw CheckpointError.damaged(
+      throw FileError.damaged(
         file.path, "the bytes of \(entry.name) do not go with their checksum: they changed after they were written")
     }
     return bytes

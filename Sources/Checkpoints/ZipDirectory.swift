@@ -1,3 +1,5 @@
+import Files
+
 /// The central directory of a zip file, read and checked. Field offsets are those of APPNOTE.TXT, section 4.3.
 struct ZipDirectory {
   private(set) var entries: [ZipArchive.Entry] = []
@@ -28,11 +30,11 @@ struct ZipDirectory {
         let count64 = Int(exactly: file.integer(at: end64 + 32, as: UInt64.self)),
         let size64 = Int(exactly: file.integer(at: end64 + 40, as: UInt64.self)),
         let start64 = Int(exactly: file.integer(at: end64 + 48, as: UInt64.self))
-      else { throw CheckpointError.damaged(file.path, "the zip archive's 64-bit end record is not where it should be") }
+      else { throw FileError.damaged(file.path, "the zip archive's 64-bit end record is not where it should be") }
       (count, size, start, limit) = (count64, size64, start64, end64)
     }
     guard start <= limit, size <= limit - start, count <= size / 46 else {
-      throw CheckpointError.damaged(
+      throw FileError.damaged(
         file.path, "the zip directory of \(count) entries and \(size) bytes at byte \(start) lies outside the file")
     }
     range = start..<start + size
@@ -51,7 +53,7 @@ struct ZipDirectory {
         return place
       }
     }
-    throw CheckpointError.damaged(
+    throw FileError.damaged(
       file.path, "the zip archive has no directory at its end: the file is truncated or no zip archive")
   }
 
@@ -60,7 +62,7 @@ struct ZipDirectory {
     var place = range.lowerBound
     for _ in 0..<count {
       guard place <= range.upperBound - 46, file.integer(at: place, as: UInt32.self) == Signature.directoryHeader else {
-        throw CheckpointError.damaged(file.path, "the zip directory holds fewer entries than it declares")
+        throw FileError.damaged(file.path, "the zip directory holds fewer entries than it declares")
       }
       let nameLength = Int(file.integer(at: place + 28, as: UInt16.self))
       let extraLength = Int(file.integer(at: place + 30, as: UInt16.self))
@@ -68,7 +70,7 @@ struct ZipDirectory {
       let nameEnd = place + 46 + nameLength
       let next = nameEnd + extraLength + commentLength
       guard next <= range.upperBound else {
-        throw CheckpointError.damaged(file.path, "an entry reaches beyond the zip directory")
+        throw FileError.damaged(file.path, "an entry reaches beyond the zip directory")
       }
       let name = String(decoding: file.bytes[place + 46..<nameEnd], as: UTF8.self)
       entries.append(try entry(name, at: place, extra: nameEnd..<nameEnd + extraLength))
@@ -91,17 +93,17 @@ struct ZipDirectory {
     guard let size, let stored, let offset, size == stored || !isPlain, let header = Int(exactly: offset),
       let count = Int(exactly: stored)
     else {
-      throw CheckpointError.damaged(file.path, "the zip directory gives no valid size and place for \(name)")
+      throw FileError.damaged(file.path, "the zip directory gives no valid size and place for \(name)")
     }
     guard header <= range.lowerBound - 30, file.integer(at: header, as: UInt32.self) == Signature.localHeader else {
-      throw CheckpointError.damaged(file.path, "\(name) is not where the zip directory says")
+      throw FileError.damaged(file.path, "\(name) is not where the zip directory says")
     }
     let nameLength = Int(file.integer(at: header + 26, as: UInt16.self))
     let start = header + 30 + nameLength + Int(file.integer(at: header + 28, as: UInt16.self))
     guard start <= range.lowerBound, count <= range.lowerBound - start,
       String(decoding: file.bytes[header + 30..<header + 30 + nameLength], as: UTF8.self) == name
     else {
-      throw CheckpointError.damaged(
+      throw FileError.damaged(
         file.path,
         "\(name) of \(count) bytes at byte \(header) does not fit before the zip directory, or has another name there")
     }
@@ -129,7 +131,7 @@ struct ZipDirectory {
     var end = 0
     for entry in entries.sorted(by: { $0.bytes.lowerBound < $1.bytes.lowerBound }) {
       guard entry.bytes.lowerBound >= end else {
-        throw CheckpointError.damaged(file.path, "\(entry.name) overlaps another entry of the zip archive")
+        throw FileError.damaged(file.path, "\(entry.name) overlaps another entry of the zip archive")
       }
       end = entry.bytes.upperBound
     }

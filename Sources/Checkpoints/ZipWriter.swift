@@ -1,3 +1,5 @@
+import Files
+
 /// Writes a zip file of uncompressed entries, laid out as torch lays it out: the bytes of each entry begin at a multiple
 /// of 64, so that they can be used where they lie in a mapped file.
 struct ZipWriter {

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Launcher
 import Logging
@@ -39,7 +40,7 @@ package struct Rendezvous: Sendable {
       let socket = try ListeningSocket.local()
       let store = try Store.hosting(port: socket.port, listening: socket.descriptor)
       // The process id tells a file that an earlier job has left behind.
-      try Data("\(socket.port) \(getpid())".utf8).write(to: file, options: .atomic)
+      try writeAtomically("\(socket.port) \(getpid())".utf8, to: file)
       logger.debug("rank 0 hosts the store at port \(socket.port), as \(file.path) says")
       return store
     }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import OrderedCollections
 import OrderedJSON
@@ -10,7 +11,7 @@ extension CausalLM {
   /// - Parameters:
   ///   - location: the folder, or a `.pth`, `.bin` or `.safetensors` file
   ///   - shape: what is known of the model besides
-  /// - Throws: `CheckpointError`, `ModelConfigurationError`, `WeightMismatch`, `TorchError`.
+  /// - Throws: `FileError`, `ModelConfigurationError`, `WeightMismatch`, `TorchError`.
   public static func pretrained(
     _ location: URL, shape: KnownShape = KnownShape()
   ) throws -> CausalLM {
@@ -87,7 +88,7 @@ public enum ModelFiles {
   /// - Parameters:
   ///   - tokenizer: the folder whose tokenizer files are copied; none are where it is nil
   ///   - dtype: the type of the weights in the file
-  /// - Throws: `CheckpointError` when the folder cannot be written, `TorchError`.
+  /// - Throws: `FileError` when the folder cannot be written, `TorchError`.
   public static func writeFolder(
     _ model: CausalLM, to folder: URL, tokenizer: URL?, dtype: DType = .float32
   ) throws {
@@ -104,7 +105,7 @@ public enum ModelFiles {
 
   /// Writes a file as MiniMind does: a plain dictionary of names to tensors, the head under its own name too.
   ///
-  /// - Throws: `CheckpointError` when the file cannot be written, `TorchError`.
+  /// - Throws: `FileError` when the file cannot be written, `TorchError`.
   public static func writeTorchFile(_ model: CausalLM, to file: URL, dtype: DType = .float16) throws {
     var tensors = try model.tensors(dtype: dtype).mapValues { try StoredTensor($0) }
     if model.configuration.tiesEmbeddings { tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"] }

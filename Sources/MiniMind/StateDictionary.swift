@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import OrderedCollections
 import Torch
@@ -17,11 +18,11 @@ public struct StateDictionary {
   /// `model.safetensors.index.json` with its shards, `pytorch_model.bin`, `pytorch_model.bin.index.json` with its shards. A
   /// file is safetensors by its ending, else a `torch.save` file.
   ///
-  /// - Throws: `CheckpointError` when files are missing, damaged or of an unsupported format.
+  /// - Throws: `FileError` when files are missing, damaged or of an unsupported format.
   public init(contentsOf location: URL) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: location.path, isDirectory: &isFolder) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: location.path, "does not exist",
         remedy: "name a Hugging Face folder or a weight file that torch.save has written")
     }
@@ -48,7 +49,7 @@ public struct StateDictionary {
     } else if holds(TorchShards.indexName) {
       try self.init(source: folder.path, torch: TorchShards.read(folder))
     } else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: folder.path,
         "holds no weights: none of \(SafetensorsFolder.fileName), \(SafetensorsFolder.indexName), "
           + "\(TorchShards.fileName) and \(TorchShards.indexName)",
@@ -73,7 +74,7 @@ public struct StateDictionary {
 
   /// The tensor of a name, or nil where there is none.
   ///
-  /// - Throws: `CheckpointError` for damaged data.
+  /// - Throws: `FileError` for damaged data.
   public func tensor(_ name: String) throws -> Tensor? { try stored(name)?.tensor() }
 
   /// Whether two tensors have the same type and the same bytes.

@@ -47,7 +47,7 @@ extension CausalLM {
   /// Copies weights into the model, converted to its type. Strict: every parameter must be there, in its shape, and
   /// nothing else; and every value must be a finite number.
   ///
-  /// - Throws: `WeightMismatch`, `WeightsNotFinite` (the weights are copied then), `CheckpointError` for damaged files,
+  /// - Throws: `WeightMismatch`, `WeightsNotFinite` (the weights are copied then), `FileError` for damaged files,
   ///   `TorchError`.
   public func load(_ state: StateDictionary) throws {
     let tiedHead = configuration.tiesEmbeddings ? "lm_head.weight" : nil

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import OrderedJSON
 
@@ -8,11 +9,11 @@ import OrderedJSON
 public final class MetricsFile {
   /// Where the file is.
   public let file: URL
-  private let descriptor: CInt
+  private let lines: AppendingFile
 
   /// Starts a new, empty file; what was there before is lost.
   public convenience init(creating file: URL) throws(MetricsFileError) {
-    try self.init(file, flags: O_TRUNC)
+    try self.init(file, emptying: true)
   }
 
   /// Continues the file of a run that is resumed after `step` steps: lines of later steps, the end line and damaged
@@ -22,21 +23,22 @@ public final class MetricsFile {
       let kept = try MetricsLog(contentsOf: file).records.filter { $0.step <= step }
       let text = kept.map { $0.json.serialized() + "\n" }.joined()
       do {
-        try Data(text.utf8).write(to: file, options: .atomic)
+        try writeAtomically(text.utf8, to: file)
       } catch {
-        throw .cannotWrite(file: file.path, reason: error.localizedDescription)
+        throw .cannotWrite(file: file.path, reason: error.problem)
       }
     }
-    try self.init(file, flags: 0)
+    try self.init(file, emptying: false)
   }
 
-  private init(_ file: URL, flags: CInt) throws(MetricsFileError) {
+  private init(_ file: URL, emptying: Bool) throws(MetricsFileError) {
     self.file = file
-    descriptor = open(file.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0o644)
-    guard descriptor >= 0 else { throw .cannotWrite(file: file.path, reason: lastSystemError()) }
+    do {
+      lines = try AppendingFile(file, emptying: emptying)
+    } catch {
+      throw .cannotWrite(file: file.path, reason: error.problem)
+    }
   }
-
-  deinit { close(descriptor) }
 
   /// Appends a record.
   public func append(_ record: MetricsRecord) throws(MetricsFileError) {
@@ -46,14 +48,18 @@ public final class MetricsFile {
   /// Writes the last line and waits until the disk has it all.
   public func finish(_ totals: RunTotals) throws(MetricsFileError) {
     try append(line: totals.json)
-    guard fsync(descriptor) == 0 else { throw .cannotWrite(file: file.path, reason: lastSystemError()) }
+    do {
+      try lines.synchronize()
+    } catch {
+      throw .cannotWrite(file: file.path, reason: error.problem)
+    }
   }
 
   private func append(line json: JSON) throws(MetricsFileError) {
     do {
-      try appendWhole(Array((json.serialized() + "\n").utf8), to: descriptor)
+      try lines.append(Array((json.serialized() + "\n").utf8))
     } catch {
-      throw .cannotWrite(file: file.path, reason: error.reason)
+      throw .cannotWrite(file: file.path, reason: error.problem)
     }
   }
 }

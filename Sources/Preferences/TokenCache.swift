@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Tokens of preference files, kept between runs and shared between the processes of a job: the first process tokenizes,
@@ -67,15 +68,15 @@ public struct TokenCache: Sendable {
     let file = location(of: known)
     if let found = load(file, known, options, report) { return found }
     do {
-      try TokenCacheFolder.make(folder)
+      try makeFolder(folder)
     } catch {
       report(.notKept(reason: "\(error)"))
       return try make()
     }
 
-    var lock: TokenCacheLock?
+    var lock: FileLock?
     defer { lock?.release() }
-    let outcome = TokenCacheLock.take(file.path + TokenCacheFolder.lockSuffix) {
+    let outcome = FileLock.take(file.path + TokenCacheFolder.lockSuffix) {
       report(.waiting(seconds: $0, holder: $1))
     } until: {
       access(file.path, F_OK) == 0
@@ -118,7 +119,7 @@ public struct TokenCache: Sendable {
       guard bytes.count <= limit else {
         return report(.notKept(reason: "\(bytes.count) bytes are more than the cache may have"))
       }
-      try TokenCacheFolder.write(bytes, to: file)
+      try writeAtomically(bytes, to: file)
       TokenCacheFolder.tidy(folder, limit: limit, keeping: file)
       report(.kept(file: file.path, bytes: bytes.count))
     } catch {

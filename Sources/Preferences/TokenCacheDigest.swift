@@ -1,5 +1,5 @@
-import Crypto
 import Dispatch
+import Files
 import Foundation
 import Synchronization
 
@@ -19,10 +19,10 @@ struct TokenCacheDigest: Hashable, Sendable {
     nonisolated(unsafe) let contents = contents
     DispatchQueue.concurrentPerform(iterations: pieces) { index in
       let range = index * Self.pieceSize..<min(contents.count, (index + 1) * Self.pieceSize)
-      let digest = Array(SHA256.hash(data: UnsafeRawBufferPointer(rebasing: contents[range])))
+      let digest = SHA256.digest(of: UnsafeRawBufferPointer(rebasing: contents[range])).bytes
       digests.withLock { $0[index] = digest }
     }
-    bytes = Array(SHA256.hash(data: digests.withLock { $0.flatMap { $0 } }))
+    bytes = digests.withLock { $0.flatMap { $0 } }.withUnsafeBytes { SHA256.digest(of: $0).bytes }
   }
 
   init(of contents: Data) { self = contents.withUnsafeBytes { TokenCacheDigest(of: $0) } }

@@ -1,4 +1,4 @@
-import Crypto
+import Files
 import Foundation
 import MiniMind
 import Preferences
@@ -11,12 +11,12 @@ extension [TokenizedPair] {
     for pair in self {
       for (ids, targets) in [(pair.chosenIDs, pair.chosenTargets), (pair.rejectedIDs, pair.rejectedTargets)] {
         // The length in front keeps neighbouring lists from running into each other.
-        Swift.withUnsafeBytes(of: UInt64(ids.count)) { hash.update(bufferPointer: $0) }
-        ids.withUnsafeBytes { hash.update(bufferPointer: $0) }
-        targets.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        Swift.withUnsafeBytes(of: UInt64(ids.count)) { hash.update($0) }
+        ids.withUnsafeBytes { hash.update($0) }
+        targets.withUnsafeBytes { hash.update($0) }
       }
     }
-    return hexadecimal(hash)
+    return hash.digest.description
   }
 }
 
@@ -26,19 +26,13 @@ extension CausalLM {
   /// - Throws: `TorchError` when they cannot be copied from their device.
   public func contentHash() throws(TorchError) -> String {
     var hash = SHA256()
-    try weights.storage.withUnsafeBytes { hash.update(bufferPointer: $0) }
-    return hexadecimal(hash)
+    try weights.storage.withUnsafeBytes { hash.update($0) }
+    return hash.digest.description
   }
 }
 
 /// A SHA-256 over a file; nil where it cannot be read.
 public func contentHash(ofFile file: URL) -> String? {
   guard let bytes = try? Data(contentsOf: file, options: .alwaysMapped) else { return nil }
-  var hash = SHA256()
-  hash.update(data: bytes)
-  return hexadecimal(hash)
-}
-
-private func hexadecimal(_ hash: SHA256) -> String {
-  hash.finalize().map { String(format: "%02x", $0) }.joined()
+  return bytes.withUnsafeBytes { SHA256.digest(of: $0).description }
 }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import MiniMind
 import OrderedCollections
@@ -39,7 +40,7 @@ public enum RunCheckpoint {
   ///   - interval: what has been gathered since the last record
   ///   - tokenizer: the folder whose tokenizer files go with the model
   ///   - identity: what must be the same in a run that continues, by option
-  /// - Throws: `CheckpointError` when it cannot be written, `TorchError`.
+  /// - Throws: `FileError` when it cannot be written, `TorchError`.
   public static func write(
     _ trainer: Trainer, interval: IntervalReport, tokenizer: URL?, identity: [String: String], to folder: URL
   ) throws {
@@ -88,7 +89,7 @@ public enum RunCheckpoint {
   ///
   /// - Parameter folder: nil on all ranks but the first
   /// - Returns: what had been gathered since the last record
-  /// - Throws: `TrainingError.otherRun` when the checkpoint's run had other settings, `CheckpointError`, `TorchError`.
+  /// - Throws: `TrainingError.otherRun` when the checkpoint's run had other settings, `FileError`, `TorchError`.
   public static func restore(
     _ trainer: Trainer, from folder: URL?, identity: [String: String]
   ) throws -> IntervalReport {
@@ -127,7 +128,7 @@ public enum RunCheckpoint {
       bytes = try Data(contentsOf: file)
       state = try decoder.decode(State.self, from: bytes)
     } catch {
-      throw CheckpointError(
+      throw FileError(
         .damaged, file: file.path, "is not the state of a run: \(error.localizedDescription)",
         remedy: "name another checkpoint with --resume-from-checkpoint")
     }

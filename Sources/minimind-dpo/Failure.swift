@@ -1,6 +1,6 @@
 import ArgumentParser
-import Checkpoints
 import Collectives
+import Files
 import Foundation
 import Jinja
 import Launcher
@@ -47,7 +47,7 @@ struct Failure: Error {
       if case .missing = error { self.init(.missingInput, "\(error)") } else { self.init(.badData, "\(error)") }
     case let error as ChatTemplateError:
       if case .missing = error { self.init(.missingInput, "\(error)") } else { self.init(.badData, "\(error)") }
-    case let error as CheckpointError:
+    case let error as FileError:
       self.init(
         error.isWriteFailure ? .cannotWrite : error.isMissingInput ? .missingInput : .badData, "\(error)")
     case let error as TrainingError: self.init(Self.code(for: error), "\(error)")

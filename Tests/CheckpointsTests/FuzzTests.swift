@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import Testing
 
@@ -34,7 +35,7 @@ struct FuzzTests {
         _ = try tensor.tensor()
       }
       return true
-    } catch let error as CheckpointError {
+    } catch let error as FileError {
       #expect(error.isBadData, "\(error)")
       return false
     }

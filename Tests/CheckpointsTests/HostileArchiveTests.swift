@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import OrderedJSON
 import Testing
@@ -59,7 +60,7 @@ struct HostileArchiveTests {
     return try TorchArchive.read(url, verifyingChecksums: false)  // forged entries have none
   }
 
-  private func refusal(_ pickle: [UInt8], storages: [[UInt8]] = []) throws -> CheckpointError {
+  private func refusal(_ pickle: [UInt8], storages: [[UInt8]] = []) throws -> FileError {
     try failure { _ = try read(pickle, storages: storages) }
   }
 

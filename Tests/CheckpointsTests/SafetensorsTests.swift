@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import OrderedCollections
 import OrderedJSON
@@ -80,7 +81,7 @@ struct SafetensorsTests {
     #expect(try describe(tensors) == (try Golden.description(of: "sharded")))
     #expect(try folder.tensor("model.norm.weight").array(Float.self) == [1, 1])
     #expect(folder["absent"] == nil)
-    #expect(throws: CheckpointError.self) { try folder.tensor("absent") }
+    #expect(throws: FileError.self) { try folder.tensor("absent") }
   }
 
   @Test("A single file comes before an index")

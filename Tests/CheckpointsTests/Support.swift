@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import OrderedCollections
 import OrderedJSON
@@ -111,6 +112,6 @@ func tensors(in value: TorchValue) -> [StoredTensor] {
 }
 
 /// The error that reading or writing something ends with.
-func failure(_ body: () throws -> Void) throws -> CheckpointError {
-  try #require(throws: CheckpointError.self) { try body() }
+func failure(_ body: () throws -> Void) throws -> FileError {
+  try #require(throws: FileError.self) { try body() }
 }

@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import OrderedCollections
 import OrderedJSON
@@ -74,7 +75,7 @@ struct WritingTests {
         ["__metadata__": try StoredTensor(bytes: [1], shape: [1], dtype: .uint8)], to: scratch.file("a"))
     }
     #expect(weird.reason == .cannotWrite(.invalidContents))
-    #expect(throws: CheckpointError.self) { try StoredTensor(bytes: [1], shape: [2], dtype: .uint8) }
+    #expect(throws: FileError.self) { try StoredTensor(bytes: [1], shape: [2], dtype: .uint8) }
     #expect(try scratch.names.isEmpty)
   }
 

@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import MiniMind
 import OrderedJSON
@@ -156,8 +157,8 @@ struct LoadingTests {
   @Test("What is not there or holds no weights is named")
   func nothing() throws {
     let scratch = try Scratch()
-    func failure(_ location: URL) throws -> CheckpointError {
-      try #require(throws: CheckpointError.self) { try CausalLM.pretrained(location) }
+    func failure(_ location: URL) throws -> FileError {
+      try #require(throws: FileError.self) { try CausalLM.pretrained(location) }
     }
     let absent = scratch.file("absent")
     #expect(try failure(absent).reason == .missing)

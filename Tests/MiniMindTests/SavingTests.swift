@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import MiniMind
 import OrderedJSON
@@ -101,12 +102,12 @@ struct SavingTests {
     let file = scratch.file("file")
     try Data().write(to: file)
     let inside = file.appendingPathComponent("model")
-    let error = try #require(throws: CheckpointError.self) {
+    let error = try #require(throws: FileError.self) {
       try ModelFiles.writeFolder(smallModel(), to: inside, tokenizer: nil)
     }
     #expect(error.isWriteFailure)
     #expect(error.file.hasPrefix(inside.path))
-    let other = try #require(throws: CheckpointError.self) {
+    let other = try #require(throws: FileError.self) {
       try ModelFiles.writeTorchFile(smallModel(), to: inside.appendingPathComponent("a.pth"))
     }
     #expect(other.isWriteFailure)

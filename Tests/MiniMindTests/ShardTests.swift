@@ -1,4 +1,5 @@
 import Checkpoints
+import Files
 import Foundation
 import MiniMind
 import OrderedJSON
@@ -37,8 +38,8 @@ struct ShardTests {
     try Data(index.serialized().utf8).write(to: scratch.file("pytorch_model.bin.index.json"))
   }
 
-  private func failure() throws -> CheckpointError {
-    try #require(throws: CheckpointError.self) { try CausalLM.pretrained(scratch.url) }
+  private func failure() throws -> FileError {
+    try #require(throws: FileError.self) { try CausalLM.pretrained(scratch.url) }
   }
 
   @Test("pytorch_model.bin.index.json with its shards gives the model", arguments: [1, 3])

@@ -95,7 +95,7 @@ struct MetricsFileTests {
     #expect {
       try MetricsFile(creating: missing)
     } throws: { error in
-      "\(error)".contains("/nonexistent-folder/metrics.jsonl") && "\(error)".contains("No such file")
+      "\(error)".contains("/nonexistent-folder/metrics.jsonl") && "\(error)".contains("there is no folder")
     }
   }
 
@@ -106,7 +106,7 @@ struct MetricsFileTests {
     #expect {
       try MetricsFile(creating: URL(filePath: "/dev/full")).append(MetricsRecord(step: 1))
     } throws: { error in
-      "\(error)".contains("No space left")
+      "\(error)".contains("no space is left")
     }
   }
 }

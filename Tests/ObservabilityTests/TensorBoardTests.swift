@@ -67,7 +67,7 @@ struct TensorBoardTests {
     #expect {
       try TensorBoardWriter(folder: URL(filePath: "/nonexistent-folder"))
     } throws: { error in
-      "\(error)".contains("/nonexistent-folder/events.out.tfevents.") && "\(error)".contains("No such file")
+      "\(error)".contains("/nonexistent-folder/events.out.tfevents.") && "\(error)".contains("there is no folder")
     }
   }
 

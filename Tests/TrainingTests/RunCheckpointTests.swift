@@ -1,5 +1,6 @@
 import Checkpoints
 import DPO
+import Files
 import Foundation
 import MiniMind
 import OrderedJSON
@@ -107,7 +108,7 @@ struct RunCheckpointTests {
     #expect(reports.count == 1)
     #expect(reports[0].hasPrefix("passing over a damaged checkpoint: \(folder.checkpoint(step: 7).path): "))
     #expect(reports[0].contains(damage.words), "\(reports[0])")
-    #expect(throws: CheckpointError.self) {
+    #expect(throws: FileError.self) {
       try RunCheckpoint.restore(trainer, from: folder.checkpoint(step: 7), identity: Self.identity)
     }
 

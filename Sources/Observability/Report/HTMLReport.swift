@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// `report.html`: plots and tables of one run, or of several laid over each other. One file without scripts and without
@@ -23,9 +24,9 @@ public struct HTMLReport: Sendable {
   /// Writes the page, aside and renamed, so that a browser never loads half of it.
   public func write(to file: URL) throws(ReportError) {
     do {
-      try Data(html.utf8).write(to: file, options: .atomic)
+      try writeAtomically(html.utf8, to: file)
     } catch {
-      throw ReportError(file: file.path, reason: error.localizedDescription)
+      throw ReportError(file: file.path, reason: error.problem)
     }
   }
 

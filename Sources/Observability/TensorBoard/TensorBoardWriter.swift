@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import SwiftProtobuf
 
@@ -8,7 +9,7 @@ import SwiftProtobuf
 public final class TensorBoardWriter {
   /// The file written to. A resumed run starts another in the same folder, which TensorBoard joins to the first.
   public let file: URL
-  private let descriptor: CInt
+  private let events: AppendingFile
 
   /// Starts an events file in a folder that exists.
   ///
@@ -17,9 +18,11 @@ public final class TensorBoardWriter {
   public init(folder: URL, resumingAfter step: Int? = nil, at time: Date = Date()) throws(TensorBoardError) {
     let name = "events.out.tfevents.\(Int(time.timeIntervalSince1970)).\(SystemInfo.hostName).\(getpid())"
     file = folder.appending(path: name)
-    descriptor = open(file.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw TensorBoardError(file: file.path, reason: lastSystemError()) }
-
+    do {
+      events = try AppendingFile(file)
+    } catch {
+      throw TensorBoardError(file: file.path, reason: error.problem)
+    }
     try append(at: time) {
       $0.fileVersion = "brain.Event:2"
       $0.sourceMetadata.writer = "minimind-dpo"
@@ -31,8 +34,6 @@ public final class TensorBoardWriter {
       }
     }
   }
-
-  deinit { close(descriptor) }
 
   /// Appends the finite numbers of a record, except the step, in one write.
   public func append(_ record: MetricsRecord, at time: Date = Date()) throws(TensorBoardError) {
@@ -67,9 +68,9 @@ public final class TensorBoardWriter {
       throw TensorBoardError(file: file.path, reason: "\(error)")
     }
     do {
-      try appendWhole(record, to: descriptor)
+      try events.append(record)
     } catch {
-      throw TensorBoardError(file: file.path, reason: error.reason)
+      throw TensorBoardError(file: file.path, reason: error.problem)
     }
   }
 }

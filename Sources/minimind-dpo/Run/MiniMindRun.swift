@@ -1,4 +1,4 @@
-import Checkpoints
+import Files
 import Foundation
 import Logging
 import MiniMind
@@ -43,14 +43,14 @@ final class MiniMindRun {
   /// Writes the weights as MiniMind's scripts read them; at any moment the file is the old one or the new one.
   ///
   /// - Parameter isLast: whether training is over; on the way a full disk is only a warning
-  /// - Throws: `CheckpointError` when it cannot be written.
+  /// - Throws: `FileError` when it cannot be written.
   func write(_ policy: CausalLM, isLast: Bool) throws {
     try makeFolder(URL(fileURLWithPath: folder, isDirectory: true))
     let path = file(of: policy)
     do {
       try ModelFiles.writeTorchFile(policy, to: URL(fileURLWithPath: path), dtype: command.output.saveDtype)
       logger.info("saved \(path)")
-    } catch let error as CheckpointError where error.isWriteFailure && !isLast {
+    } catch let error as FileError where error.isWriteFailure && !isLast {
       logger.warning("\(path) is as it was before: \(error). Training goes on.")
     }
   }

@@ -1,4 +1,4 @@
-import Checkpoints
+import Files
 import Foundation
 import Launcher
 import Logging
@@ -297,7 +297,7 @@ struct TrainingRun {
       try RunCheckpoint.write(trainer, interval: interval, tokenizer: tokenizer, identity: identity, to: checkpoint)
       logger.info("saved \(checkpoint.path)")
       if let limit = command.output.saveTotalLimit { folder.removeOldCheckpoints(keeping: limit) }
-    } catch let error as CheckpointError where error.isWriteFailure && !folder.checkpoints.isEmpty {
+    } catch let error as FileError where error.isWriteFailure && !folder.checkpoints.isEmpty {
       logger.warning("no checkpoint at step \(trainer.completedSteps): \(error). Older checkpoints are as they were.")
     }
   }

@@ -23,23 +23,23 @@ public final class AtomicDirectory {
   /// Makes the hidden folder, and removes what dead writers have left beside it.
   /// - Parameter replacing: whether `commit()` may put it in the place of a folder that has the name already; else such a
   ///   folder is an error right here.
-  /// - Throws: `CheckpointError` of the reason `cannotWrite`.
+  /// - Throws: `FileError` of the reason `cannotWrite`.
   public init(_ destination: URL, replacing: Bool = false) throws {
     self.destination = destination
     self.replacing = replacing
     guard replacing || !Self.exists(destination) else {
-      throw CheckpointError.cannotWrite(destination.path, errno: EEXIST)
+      throw FileError.cannotWrite(destination.path, errno: EEXIST)
     }
     Self.removeLeftovers(in: destination.deletingLastPathComponent())
     var (path, descriptor): (String, Int32)
     while true {
       path = Staging.path(for: destination)
-      guard mkdir(path, 0o777) == 0 else { throw CheckpointError.cannotWrite(destination.path, errno: errno) }
+      guard mkdir(path, 0o777) == 0 else { throw FileError.cannotWrite(destination.path, errno: errno) }
       descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
       if descriptor >= 0, Staging.lock(descriptor, path: path) { break }
       let code = errno
       if descriptor >= 0 { close(descriptor) }
-      guard code == ENOENT || descriptor >= 0 else { throw CheckpointError.cannotWrite(destination.path, errno: code) }
+      guard code == ENOENT || descriptor >= 0 else { throw FileError.cannotWrite(destination.path, errno: code) }
     }
     url = URL(fileURLWithPath: path, isDirectory: true)
     lock = descriptor
@@ -52,7 +52,7 @@ public final class AtomicDirectory {
 
   /// Fills a folder and commits it; when the closure throws, nothing is left.
   /// - Returns: the manifest of what was written.
-  /// - Throws: what the closure throws; `CheckpointError` of the reason `cannotWrite`.
+  /// - Throws: what the closure throws; `FileError` of the reason `cannotWrite`.
   @discardableResult
   public static func write(
     to destination: URL, replacing: Bool = false, _ body: (_ folder: URL) throws -> Void
@@ -69,7 +69,7 @@ public final class AtomicDirectory {
 
   /// Completes the folder and gives it its name. Files may not be added any more.
   /// - Returns: the manifest of what was written.
-  /// - Throws: `CheckpointError` of the reason `cannotWrite`; the folder is then not there.
+  /// - Throws: `FileError` of the reason `cannotWrite`; the folder is then not there.
   @discardableResult
   public func commit() throws -> Manifest {
     precondition(!isFinished, "a folder is committed or abandoned once")
@@ -84,7 +84,7 @@ public final class AtomicDirectory {
         files.append(name)
       case S_IFDIR: folders.append(path)
       default:
-        throw CheckpointError(
+        throw FileError(
           .cannotWrite(.invalidContents), file: destination.appendingPathComponent(name).path,
           "a checkpoint holds regular files and folders only")
       }
@@ -115,24 +115,24 @@ public final class AtomicDirectory {
       // Where the file system cannot do that there is a moment without a folder.
       let old = Staging.path(for: destination)
       guard rename(destination.path, old) == 0 else {
-        throw CheckpointError.cannotWrite(destination.path, errno: errno)
+        throw FileError.cannotWrite(destination.path, errno: errno)
       }
       guard rename(url.path, destination.path) == 0 else {
         let code = errno
         rename(old, destination.path)
-        throw CheckpointError.cannotWrite(destination.path, errno: code)
+        throw FileError.cannotWrite(destination.path, errno: code)
       }
       try? FileManager.default.removeItem(atPath: old)
     } else if Self.exists(destination) {
-      throw CheckpointError.cannotWrite(destination.path, errno: EEXIST)
+      throw FileError.cannotWrite(destination.path, errno: EEXIST)
     } else if rename(url.path, destination.path) != 0 {
-      throw CheckpointError.cannotWrite(destination.path, errno: errno)
+      throw FileError.cannotWrite(destination.path, errno: errno)
     }
   }
 
   private static func kind(of path: String) throws -> mode_t {
     var status = stat()
-    guard lstat(path, &status) == 0 else { throw CheckpointError.cannotWrite(path, errno: errno) }
+    guard lstat(path, &status) == 0 else { throw FileError.cannotWrite(path, errno: errno) }
     return status.st_mode & S_IFMT
   }
 
@@ -158,13 +158,13 @@ extension AtomicDirectory {
 
   /// Reads a folder against its manifest, every byte of it.
   /// - Returns: the manifest.
-  /// - Throws: `CheckpointError`: missing (no finished checkpoint), or damaged, naming every damaged file and how.
+  /// - Throws: `FileError`: missing (no finished checkpoint), or damaged, naming every damaged file and how.
   @discardableResult
   public static func verify(_ folder: URL) throws -> Manifest {
     let manifest = try Manifest(readingFrom: folder)
     let damages = manifest.damages(in: folder)
     guard damages.isEmpty else {
-      throw CheckpointError.damaged(
+      throw FileError.damaged(
         folder.path, damages.map(\.description).joined(separator: ", "), remedy: "use another checkpoint")
     }
     return manifest

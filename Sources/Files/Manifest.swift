@@ -1,4 +1,3 @@
-import Crypto
 import Foundation
 import OrderedCollections
 import OrderedJSON
@@ -53,11 +52,11 @@ public struct Manifest: Hashable, Sendable {
   public let files: OrderedDictionary<String, File>
 
   /// Reads the manifest of a folder.
-  /// - Throws: `CheckpointError`: missing (the folder is no finished checkpoint) or damaged.
+  /// - Throws: `FileError`: missing (the folder is no finished checkpoint) or damaged.
   public init(readingFrom folder: URL) throws {
     let url = folder.appendingPathComponent(Self.fileName)
     guard FileManager.default.fileExists(atPath: url.path) else {
-      throw CheckpointError(
+      throw FileError(
         .missing, file: folder.path, "is no finished checkpoint: it holds no \(Self.fileName)",
         remedy: "name a checkpoint folder that was written to its end")
     }
@@ -66,10 +65,10 @@ public struct Manifest: Hashable, Sendable {
     do {
       json = try JSON(parsing: UnsafeRawBufferPointer(file.bytes))
     } catch {
-      throw CheckpointError.damaged(url.path, "is no valid JSON: \(error)", remedy: "use another checkpoint")
+      throw FileError.damaged(url.path, "is no valid JSON: \(error)", remedy: "use another checkpoint")
     }
     guard json["version"]?.int == Self.version, let members = json["files"]?.object else {
-      throw CheckpointError.damaged(
+      throw FileError.damaged(
         url.path, "is no manifest of version \(Self.version)", remedy: "use another checkpoint")
     }
     var files: OrderedDictionary<String, File> = [:]
@@ -77,7 +76,7 @@ public struct Manifest: Hashable, Sendable {
       guard let size = value["size"]?.int, let sum = value["sha256"]?.string, !name.hasPrefix("/"),
         !name.split(separator: "/").contains("..")
       else {
-        throw CheckpointError.damaged(
+        throw FileError.damaged(
           url.path, "has no valid entry for \"\(name)\"", remedy: "use another checkpoint")
       }
       files[name] = File(size: size, sha256: sum)
@@ -113,7 +112,7 @@ public struct Manifest: Hashable, Sendable {
         }
         if readingContents, Self.sha256(of: file) != expected.sha256 { return Damage(file: name, kind: .contents) }
         return nil
-      } catch let error as CheckpointError where error.reason == .missing {
+      } catch let error as FileError where error.reason == .missing {
         return Damage(file: name, kind: .missing)
       } catch {
         return Damage(file: name, kind: .unreadable("\(error)"))
@@ -122,8 +121,6 @@ public struct Manifest: Hashable, Sendable {
   }
 
   private static func sha256(of file: MappedFile) -> String {
-    var hash = SHA256()
-    hash.update(bufferPointer: UnsafeRawBufferPointer(file.bytes))
-    return hash.finalize().map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+    SHA256.digest(of: UnsafeRawBufferPointer(file.bytes)).description
   }
 }

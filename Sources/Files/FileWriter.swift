@@ -4,7 +4,7 @@ import Foundation
 package final class FileWriter {
   /// The path that errors name.
   let name: String
-  let descriptor: Int32
+  package let descriptor: Int32
   /// How many bytes have been written.
   package private(set) var offset = 0
 
@@ -13,10 +13,10 @@ package final class FileWriter {
   ///   - path: the file to open
   ///   - name: the path that errors name, where a file is written under another name than its own
   ///   - creating: whether it must not be there yet
-  package init(_ path: String, name: String? = nil, creating: Bool) throws {
+  package init(_ path: String, name: String? = nil, creating: Bool) throws(FileError) {
     self.name = name ?? path
     descriptor = open(path, O_WRONLY | O_CLOEXEC | (creating ? O_CREAT | O_EXCL : 0), 0o666)
-    guard descriptor >= 0 else { throw CheckpointError.cannotWrite(self.name, errno: errno) }
+    guard descriptor >= 0 else { throw FileError.cannotWrite(self.name, errno: errno) }
   }
 
   deinit {
@@ -24,13 +24,13 @@ package final class FileWriter {
   }
 
   /// Writes all the bytes.
-  package func write(_ bytes: UnsafeRawBufferPointer) throws {
+  package func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
     var rest = bytes
     while let base = rest.baseAddress, rest.count > 0 {
       let count = systemWrite(descriptor, base, min(rest.count, 1 << 30))
       guard count >= 0 else {
         if errno == EINTR { continue }
-        throw CheckpointError.cannotWrite(name, errno: errno)
+        throw FileError.cannotWrite(name, errno: errno)
       }
       offset += count
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
@@ -38,11 +38,13 @@ package final class FileWriter {
   }
 
   /// Writes all the bytes.
-  package func write(_ bytes: [UInt8]) throws { try bytes.withUnsafeBytes { try write($0) } }
+  package func write(_ bytes: [UInt8]) throws(FileError) {
+    try bytes.withUnsafeBytes { bytes in Result { () throws(FileError) in try write(bytes) } }.get()
+  }
 
   /// Waits until the bytes are on the disk; only then does a full disk show on some file systems.
-  package func synchronize() throws {
-    guard fsync(descriptor) == 0 else { throw CheckpointError.cannotWrite(name, errno: errno) }
+  package func synchronize() throws(FileError) {
+    guard fsync(descriptor) == 0 else { throw FileError.cannotWrite(name, errno: errno) }
   }
 }
 
@@ -54,12 +56,12 @@ private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count
 /// Waits until a file's bytes, or a folder's entries, are on the disk: a file that was created, renamed or removed may
 /// else come back as it was after a power failure.
 /// - Parameter name: the path that errors name, where it is another one.
-func synchronize(_ path: String, name: String? = nil) throws {
+func synchronize(_ path: String, name: String? = nil) throws(FileError) {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else { throw CheckpointError.cannotWrite(name ?? path, errno: errno) }
+  guard descriptor >= 0 else { throw FileError.cannotWrite(name ?? path, errno: errno) }
   defer { close(descriptor) }
   // Some network file systems know no such thing for folders and say so with EINVAL.
   guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else {
-    throw CheckpointError.cannotWrite(name ?? path, errno: errno)
+    throw FileError.cannotWrite(name ?? path, errno: errno)
   }
 }

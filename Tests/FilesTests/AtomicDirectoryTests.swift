@@ -1,6 +1,5 @@
-import Checkpoints
+import Files
 import Foundation
-import OrderedCollections
 import Testing
 
 @Suite("Checkpoint folders: complete or absent, never half")
@@ -165,10 +164,10 @@ struct AtomicDirectoryTests {
     #expect(try scratch.names == ["file", "folder"])
 
     for (code, expected) in [
-      (ENOSPC, CheckpointError.WriteFailure.noSpace), (EDQUOT, .noSpace), (EROFS, .readOnly), (EACCES, .readOnly),
+      (ENOSPC, FileError.WriteFailure.noSpace), (EDQUOT, .noSpace), (EROFS, .readOnly), (EACCES, .readOnly),
       (ENOENT, .missingParent), (EEXIST, .alreadyExists), (EIO, .system(EIO)),
     ] {
-      let error = CheckpointError.cannotWrite("/a/b", errno: code)
+      let error = FileError.cannotWrite("/a/b", errno: code)
       #expect(error.reason == .cannotWrite(expected))
       #expect(error.description.hasPrefix("/a/b: "))
     }

@@ -1,20 +1,20 @@
 import Foundation
 
-/// Why a checkpoint file or folder could not be read or written: which file, what was found there, what was expected
-/// and what to do about it.
-public struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertible {
+/// Why a file or folder could not be read or written: which one, what was found there, what was expected and what to do
+/// about it.
+public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What went wrong, as far as a program must tell cases apart.
   public enum Reason: Hashable, Sendable {
     /// A file or folder that must be there is not there.
     case missing
-    /// It is there, and the system does not let us read it (permissions, a device error).
+    /// It is there, but the system does not let this program read it (permissions, a device error).
     case unreadable
     /// Its contents contradict themselves, the format or a checksum: truncated, overwritten, hostile.
     case damaged
-    /// It is well formed, and of a kind that is refused: another format, another dtype, a global that is code.
+    /// It is well formed, but of a kind that is refused: another format, another dtype, a global that is code.
     case unsupported
-    /// A well-formed file holds no tensor of the name asked for.
-    case noSuchTensor
+    /// It is well formed, but holds nothing of the name that was asked for.
+    case lacksEntry
     /// Writing failed; nothing incomplete was left under the name that was to be written.
     case cannotWrite(WriteFailure)
   }
@@ -58,11 +58,11 @@ public struct CheckpointError: Error, Hashable, Sendable, CustomStringConvertibl
   }
 }
 
-extension CheckpointError {
+extension FileError {
   /// Whether the cause lies in what a file holds (exit code 65), not in its absence or in the output.
   public var isBadData: Bool {
     switch reason {
-    case .damaged, .unsupported, .noSuchTensor: true
+    case .damaged, .unsupported, .lacksEntry: true
     case .missing, .unreadable, .cannotWrite: false
     }
   }
@@ -75,46 +75,51 @@ extension CheckpointError {
     if case .cannotWrite = reason { true } else { false }
   }
 
-  static func damaged(
+  /// The error for a file whose contents contradict themselves, its format or a checksum.
+  package static func damaged(
     _ file: String, _ problem: String, remedy: String = "fetch or write the file again"
-  ) -> CheckpointError {
-    CheckpointError(.damaged, file: file, problem, remedy: remedy)
+  ) -> FileError {
+    FileError(.damaged, file: file, problem, remedy: remedy)
   }
 
   /// The error for a system call that failed while something was being read.
-  static func cannotRead(_ file: String, errno code: Int32) -> CheckpointError {
+  package static func cannotRead(_ file: String, errno code: Int32) -> FileError {
     switch code {
     case ENOENT, ENOTDIR:
-      CheckpointError(.missing, file: file, "there is no such file", remedy: "check the path")
+      FileError(.missing, file: file, "there is no such file", remedy: "check the path")
     case EACCES, EPERM:
-      CheckpointError(.unreadable, file: file, "reading is not permitted", remedy: "check the file's permissions")
+      FileError(.unreadable, file: file, "reading is not permitted", remedy: "check the file's permissions")
     default:
-      CheckpointError(.unreadable, file: file, "cannot be read: \(systemMessage(code))")
+      FileError(.unreadable, file: file, "cannot be read: \(systemMessage(code))")
     }
   }
 
   /// The error for a system call that failed while something was being written.
-  package static func cannotWrite(_ file: String, errno code: Int32) -> CheckpointError {
+  package static func cannotWrite(_ file: String, errno code: Int32) -> FileError {
     let parent = URL(fileURLWithPath: file).deletingLastPathComponent().path
     return switch code {
     case ENOSPC, EDQUOT:
-      CheckpointError(
+      FileError(
         .cannotWrite(.noSpace), file: file, "no space is left on the disk, or the quota is used up",
         remedy: "free some space or write elsewhere; nothing incomplete was left under this name")
     case EROFS, EACCES, EPERM:
-      CheckpointError(
+      FileError(
         .cannotWrite(.readOnly), file: file, "writing is not permitted (\(systemMessage(code)))",
         remedy: "check the permissions of \(parent) or write elsewhere")
-    case ENOENT, ENOTDIR:
-      CheckpointError(
+    case ENOENT:
+      FileError(
         .cannotWrite(.missingParent), file: file, "there is no folder \(parent) to write to",
         remedy: "create it first")
+    case ENOTDIR:
+      FileError(
+        .cannotWrite(.missingParent), file: file, "something in this path is not a folder (\(systemMessage(code)))",
+        remedy: "choose another path")
     case EEXIST, ENOTEMPTY, EISDIR:
-      CheckpointError(
+      FileError(
         .cannotWrite(.alreadyExists), file: file, "there is already a file or folder of this name",
         remedy: "remove it or choose another name")
     default:
-      CheckpointError(.cannotWrite(.system(code)), file: file, "cannot be written: \(systemMessage(code))")
+      FileError(.cannotWrite(.system(code)), file: file, "cannot be written: \(systemMessage(code))")
     }
   }
 

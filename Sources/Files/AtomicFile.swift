@@ -2,13 +2,16 @@ import Foundation
 
 /// A file that appears under its name complete or not at all: it is written under a hidden name beside it, brought to
 /// the disk, and renamed. Until then whatever had the name before stays.
-final class AtomicFile {
-  let writer: FileWriter
+package final class AtomicFile {
+  /// Where the contents go until `commit()`.
+  package let writer: FileWriter
   private let staged: String
   private let destination: URL
   private var isFinished = false
 
-  init(_ destination: URL) throws {
+  /// Opens the hidden file.
+  /// - Throws: `FileError` of the reason `cannotWrite`.
+  package init(_ destination: URL) throws(FileError) {
     self.destination = destination
     var staged: String
     var writer: FileWriter
@@ -24,10 +27,11 @@ final class AtomicFile {
   }
 
   /// Gives the file its name.
-  func commit() throws {
+  /// - Throws: `FileError` of the reason `cannotWrite`; whatever had the name before is then still there.
+  package func commit() throws(FileError) {
     try writer.synchronize()
     guard rename(staged, destination.path) == 0 else {
-      throw CheckpointError.cannotWrite(destination.path, errno: errno)
+      throw FileError.cannotWrite(destination.path, errno: errno)
     }
     isFinished = true
     try synchronize(destination.deletingLastPathComponent().path)
@@ -36,9 +40,12 @@ final class AtomicFile {
 
 /// Writes a file so that under its name there is, at any moment and after any crash, either what was there before or all
 /// of these bytes.
-/// - Throws: `CheckpointError` of the reason `cannotWrite`.
-public func writeAtomically(_ bytes: some Sequence<UInt8>, to destination: URL) throws {
+/// - Throws: `FileError` of the reason `cannotWrite`.
+public func writeAtomically(_ bytes: some Sequence<UInt8>, to destination: URL) throws(FileError) {
   let file = try AtomicFile(destination)
-  try file.writer.write(Array(bytes))
+  let outcome = bytes.withContiguousStorageIfAvailable { buffer in
+    Result { () throws(FileError) in try file.writer.write(UnsafeRawBufferPointer(buffer)) }
+  }
+  if let outcome { try outcome.get() } else { try file.writer.write(Array(bytes)) }
   try file.commit()
 }

@@ -4,7 +4,7 @@ import Foundation
 ///
 /// It is a `flock` on a file of its own. The system drops it when its holder dies, however it dies; the file is removed
 /// by whoever gives the lock back.
-final class TokenCacheLock {
+public final class FileLock {
   private let path: String
   private let descriptor: Int32
 
@@ -14,8 +14,9 @@ final class TokenCacheLock {
   }
 
   /// How an attempt to take the lock ended.
-  enum Outcome {
-    case taken(TokenCacheLock)
+  public enum Outcome {
+    /// This process holds it.
+    case taken(FileLock)
     /// What the lock is for was done while waiting.
     case pointless
     /// The file system knows no locks, or the file cannot be made there.
@@ -27,7 +28,7 @@ final class TokenCacheLock {
   ///   - waiting: called after a second, and every half minute from then on, with the seconds waited so far and who
   ///     holds the lock, as far as is known.
   ///   - isDone: looked at now and then; when it says so there is nothing left to wait for.
-  static func take(
+  public static func take(
     _ path: String, waiting: (_ seconds: Int, _ holder: String) -> Void, until isDone: () -> Bool
   ) -> Outcome {
     let started = ContinuousClock.now
@@ -54,13 +55,14 @@ final class TokenCacheLock {
       // The one before may have removed the file while this process waited for a lock on it.
       if isSame(descriptor, path) {
         write(descriptor)
-        return .taken(TokenCacheLock(path: path, descriptor: descriptor))
+        return .taken(FileLock(path: path, descriptor: descriptor))
       }
       close(descriptor)
     }
   }
 
-  func release() {
+  /// Gives the lock back, and removes its file.
+  public func release() {
     unlink(path)
     close(descriptor)
   }

@@ -1,0 +1,48 @@
+import Foundation
+
+/// A file that records are appended to, each in a single write: a reader that follows the file never sees half a record,
+/// and a process that is killed loses none.
+public final class AppendingFile {
+  /// The path that errors name.
+  public let path: String
+  private let descriptor: Int32
+
+  /// Opens a file, or makes it.
+  /// - Parameter emptying: whether what is there is dropped
+  /// - Throws: `FileError` of the reason `cannotWrite`.
+  public init(_ file: URL, emptying: Bool = false) throws(FileError) {
+    path = file.path
+    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (emptying ? O_TRUNC : 0), 0o644)
+    guard descriptor >= 0 else { throw FileError.cannotWrite(path, errno: errno) }
+  }
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+  }
+
+  /// Appends a record, whole or not at all: half a record would run into the next one, while without it the file stays
+  /// good until there is room on the disk again.
+  /// - Throws: `FileError` of the reason `cannotWrite`.
+  public func append(_ record: [UInt8]) throws(FileError) {
+    let written = writeOnce(record)
+    if written == record.count { return }
+    guard written >= 0 else { throw FileError.cannotWrite(path, errno: errno) }
+    let end = lseek(descriptor, 0, SEEK_END)
+    _ = ftruncate(descriptor, end - off_t(written))
+    throw FileError.cannotWrite(path, errno: ENOSPC)
+  }
+
+  /// Waits until all records are on the disk.
+  /// - Throws: `FileError` of the reason `cannotWrite`.
+  public func synchronize() throws(FileError) {
+    guard fsync(descriptor) == 0 else { throw FileError.cannotWrite(path, errno: errno) }
+  }
+
+  /// One write, tried again when a signal came before anything was written.
+  private func writeOnce(_ record: [UInt8]) -> Int {
+    while true {
+      let written = record.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if written >= 0 || errno != EINTR { return written }
+    }
+  }
+}
