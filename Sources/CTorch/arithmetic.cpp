@@ -26,8 +26,10 @@
 #include <ATen/ops/ne.h>
 #include <ATen/ops/neg.h>
 #include <ATen/ops/pow.h>
+#include <ATen/ops/reciprocal.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/rsqrt.h>
+#include <ATen/ops/rsub.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/silu.h>
 #include <ATen/ops/sin.h>
@@ -103,6 +105,18 @@ ctorch_status ctorch_binary_scalar(ctorch_binary_operator op, ctorch_tensor a, d
     case CTORCH_GT: return at::gt(x, b);
     case CTORCH_GE: return at::ge(x, b);
     default: TORCH_CHECK(false, "binary operator ", static_cast<int>(op), " takes no scalar");
+    }
+  });
+}
+
+ctorch_status ctorch_scalar_binary(ctorch_binary_operator op, double a, ctorch_tensor b, ctorch_tensor *out,
+                                   char **error) {
+  return produce(out, error, [&]() -> at::Tensor {
+    const at::Tensor &y = b->value;
+    switch (op) {
+    case CTORCH_SUB: return at::rsub(y, a);
+    case CTORCH_DIV: return at::reciprocal(y).mul(a);
+    default: TORCH_CHECK(false, "binary operator ", static_cast<int>(op), " takes no number on its left");
     }
   });
 }

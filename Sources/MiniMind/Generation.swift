@@ -65,16 +65,16 @@ extension CausalLM {
       let places = try Tensor(Set(seen).sorted().map(Int.init)).to(device: logits.device)
       let scores = try logits.indexSelect(0, places)
       let penalized = try scores.less(0).choose(
-        scores.multiply(options.repetitionPenalty), scores.divide(options.repetitionPenalty))
-      logits = try logits.indexAdd(0, places, penalized.subtract(scores))
+        scores * options.repetitionPenalty, scores / options.repetitionPenalty)
+      logits = try logits.indexAdd(0, places, penalized - scores)
     }
     guard options.temperature > 0 else { return try logits.argmax().intItem() }
     let kept = min(options.topK ?? logits.count, logits.count)
-    let (values, places) = try logits.divide(options.temperature).top(kept)
+    let (values, places) = try (logits / options.temperature).top(kept)
     var probabilities = try values.softmax(0)
     if options.topP < 1 {
       // A token stays while the ones before it have not reached topP; the first one, with 0 before it, always does.
-      let before = try probabilities.cumulativeSum(0).subtract(probabilities)
+      let before = try probabilities.cumulativeSum(0) - probabilities
       let limit = max(options.topP, Double(Float.leastNormalMagnitude))
       probabilities = try probabilities.maskedFill(before.less(limit).logicalNot(), 0)
     }

@@ -30,10 +30,10 @@ final class RotaryEmbedding {
   ///
   /// - Parameter positions: `[tokens]`, `int64`
   func tables(_ positions: Tensor) throws(TorchError) -> RotaryTables {
-    let angles = try positions.to(.float32).unsqueeze(1).multiply(frequencies(on: positions.device))
+    let angles = try positions.to(.float32).unsqueeze(1) * frequencies(on: positions.device)
     return RotaryTables(
-      cosines: try angles.cos().multiply(configuration.amplitude),
-      sines: try angles.sin().multiply(configuration.amplitude))
+      cosines: try angles.cos() * configuration.amplitude,
+      sines: try angles.sin() * configuration.amplitude)
   }
 
   private func frequencies(on device: Device) throws(TorchError) -> Tensor {

@@ -49,6 +49,9 @@ CTORCH_CHECKED ctorch_status ctorch_binary(ctorch_binary_operator op, ctorch_ten
                                            ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_binary_scalar(ctorch_binary_operator op, ctorch_tensor a, double b,
                                                   ctorch_tensor *out, char **error);
+// A number on the left of a tensor: CTORCH_SUB and CTORCH_DIV.
+CTORCH_CHECKED ctorch_status ctorch_scalar_binary(ctorch_binary_operator op, double a, ctorch_tensor b,
+                                                  ctorch_tensor *out, char **error);
 // CTORCH_ADD, SUB, MUL, DIV in place.
 CTORCH_CHECKED ctorch_status ctorch_binary_in_place(ctorch_binary_operator op, ctorch_tensor a, ctorch_tensor b,
                                                     char **error);
