@@ -76,7 +76,8 @@ extension Trainer {
   ) throws {
     interval.add(report)
     try observer.trainer(self, didStep: report)
-    guard report.step == plan.totalSteps || report.step % options.loggingSteps == 0 else { return }
+    let isFirst = options.recordsFirstStep && report.step == 1
+    guard isFirst || report.step == plan.totalSteps || report.step % options.loggingSteps == 0 else { return }
     interval.ranks = try shares(of: interval)
     try observer.trainer(self, didFinish: interval)
     interval = IntervalReport()

@@ -41,6 +41,8 @@ public struct TrainingOptions: Sendable {
   public var sharesPrefix = true
   /// Steps between two records.
   public var loggingSteps = 10
+  /// Whether the first step has a record of its own.
+  public var recordsFirstStep = false
   /// Steps between two evaluations; nil for one before and one after training.
   public var evaluationSteps: Int?
   /// Steps between two checkpoints; nil for none.

@@ -27,6 +27,8 @@ struct Bench: ParsableCommand {
   @OptionGroup(title: "Pairs") var pairs: PairArguments
   @Flag(help: "Print one JSON object instead of a table.")
   var json = false
+  @OptionGroup var config: ConfigArguments
+  @OptionGroup var processes: ProcessArguments
   @OptionGroup(title: "Machine") var device: DeviceArguments
   @OptionGroup(title: "Several processes") var distribution: DistributionArguments
   @OptionGroup(title: "Scaling") var scaling: ScalingArguments

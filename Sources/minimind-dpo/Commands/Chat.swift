@@ -12,12 +12,14 @@ struct Chat: ParsableCommand {
   @OptionGroup(title: "Model") var model: ModelArguments
   @Option(help: ArgumentHelp("A system message in front of the conversation.", valueName: "text"))
   var system: String?
+  @OptionGroup var config: ConfigArguments
   @OptionGroup(title: "Generation") var generation: GenerationArguments
   @OptionGroup(title: "Machine") var device: DeviceArguments
+  @OptionGroup(title: "MiniMind's weight files") var shape: ShapeArguments
 
   func run() throws {
     try device.prepare()
-    let speaker = try Speaker(model.loadModel(), tokenizerFolder: model.tokenizerFolder)
+    let speaker = try Speaker(model.loadModel(shape), tokenizerFolder: model.tokenizerFolder)
     let opening = system.map { [Message.make("system", $0)] } ?? []
     var messages = opening
     let isTerminal = isatty(STDIN_FILENO) == 1

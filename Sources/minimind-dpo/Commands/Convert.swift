@@ -26,6 +26,7 @@ struct Convert: ParsableCommand {
   var dtype: DType?
   @Flag(help: "Replace what is there.")
   var overwrite = false
+  @OptionGroup var config: ConfigArguments
 
   func run() throws {
     let source = URL(fileURLWithPath: model)

@@ -17,6 +17,7 @@ struct Demo: ParsableCommand {
   var outputDir = "demo-output"
   @Option(help: ArgumentHelp("The demo's files; without, the Demo folder of the checkout.", valueName: "folder"))
   var assets: String?
+  @OptionGroup var config: ConfigArguments
 
   func run() throws {
     let folder = try assetsFolder
@@ -29,9 +30,9 @@ struct Demo: ParsableCommand {
     for (request, answer) in zip(prompts.requests, before) { Output.line(Self.dialogue(request, answer)) }
 
     let code = try Launch.job(
-      ["--nproc-per-node", "2", "train"] + CommandLineArguments.options(ofFile: path("demo.yaml")) + [
-        "--model", folder.path, "--train-data", path("train.jsonl"), "--eval-data", path("eval.jsonl"),
-        "--output-dir", outputDir, "--overwrite-output-dir",
+      [
+        "--nproc-per-node", "2", "train", "--config", path("demo.yaml"), "--model", folder.path, "--train-data",
+        path("train.jsonl"), "--eval-data", path("eval.jsonl"), "--output-dir", outputDir, "--overwrite-output-dir",
         // A model this small gains nothing from a second thread, and on a busy machine would wait for it.
         "--threads", "1",
       ])

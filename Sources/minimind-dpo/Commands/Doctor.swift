@@ -23,6 +23,7 @@ struct Doctor: ParsableCommand {
   var nprocPerNode: Int?
   @Flag(help: "Print one JSON object instead of lines.")
   var json = false
+  @OptionGroup var config: ConfigArguments
 
   func validate() throws {
     guard (1...1024).contains(nprocPerNode ?? 1) else {

@@ -39,7 +39,10 @@ struct Evaluate: ParsableCommand {
   var labelSmoothing = 0.0
   @Flag(help: "Print one JSON object instead of a table.")
   var json = false
+  @OptionGroup var config: ConfigArguments
+  @OptionGroup var processes: ProcessArguments
   @OptionGroup(title: "Machine") var device: DeviceArguments
+  @OptionGroup(title: "MiniMind's weight files") var shape: ShapeArguments
   @OptionGroup(title: "Several processes") var distribution: DistributionArguments
 
   func validate() throws {
@@ -62,9 +65,9 @@ struct Evaluate: ParsableCommand {
   private func measure(_ job: Job) throws -> PreferenceMetrics {
     let folder = try model.tokenizerFolder
     // Before the data: models that cannot be read or do not fit should not cost the time of tokenizing.
-    let policy = try model.loadModel()
+    let policy = try model.loadModel(shape)
     let reference =
-      try refModel.map { try CausalLM.pretrained(URL(fileURLWithPath: $0), shape: model.shape.known) } ?? policy
+      try refModel.map { try CausalLM.pretrained(URL(fileURLWithPath: $0), shape: shape.known) } ?? policy
     try VocabularyCheck.requireSame(policy: policy, reference: reference)
     job.activity.set(.preparingData)
     let prepared = try PreparedPairs(

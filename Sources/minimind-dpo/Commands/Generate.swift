@@ -21,8 +21,10 @@ struct Generate: ParsableCommand {
   var prompts: String?
   @Flag(help: "Continue --prompt as plain text, without the chat template.")
   var plain = false
+  @OptionGroup var config: ConfigArguments
   @OptionGroup(title: "Generation") var generation: GenerationArguments
   @OptionGroup(title: "Machine") var device: DeviceArguments
+  @OptionGroup(title: "MiniMind's weight files") var shape: ShapeArguments
 
   func validate() throws {
     guard (prompt == nil) != (prompts == nil) else { throw ValidationError("Name either --prompt or --prompts.") }
@@ -31,7 +33,7 @@ struct Generate: ParsableCommand {
   func run() throws {
     try device.prepare()
     let requests = try prompts.map(PromptFile.init(contentsOf:))
-    let speaker = try Speaker(model.loadModel(), tokenizerFolder: model.tokenizerFolder)
+    let speaker = try Speaker(model.loadModel(shape), tokenizerFolder: model.tokenizerFolder)
     if let prompt {
       let write = { (piece: String) in Output.write(piece) }
       if plain {

@@ -25,6 +25,7 @@ struct Initialize: ParsableCommand {
   var dtype: DType?
   @Flag(help: "Replace what is there.")
   var overwrite = false
+  @OptionGroup var config: ConfigArguments
 
   func validate() throws {
     guard (shape == nil) != (modelConfig == nil) else {

@@ -33,6 +33,7 @@ struct InspectData: ParsableCommand {
   var dump: String?
   @Flag(help: "Print the statistics as one JSON object.")
   var json = false
+  @OptionGroup var config: ConfigArguments
 
   func validate() throws {
     guard (positionalFile == nil) != (file == nil) else { throw ValidationError("Name one preference file.") }

@@ -8,7 +8,7 @@ struct Launch: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Starts a command in several processes, on this machine or several, with torchrun's options.")
 
-  // Options may be shortened, and those of the worker are not ours: LaunchOptions reads them all.
+  // `LaunchOptions` reads them instead of the parser: options may be shortened, and those of the worker are its own.
   @Argument(parsing: .captureForPassthrough, help: "torchrun's options, then a command with its own.")
   var arguments: [String] = []
 
@@ -39,6 +39,14 @@ struct Launch: ParsableCommand {
       return 0
     }
     let program = try WorkerProgram(options, commands: commands, environment: environment)
+    if !options.startsAnyProgram {
+      // What is wrong with the command line is said here, once, and no worker is started to print its help.
+      var command = try MiniMindDPO.parsed(options.worker)
+      if type(of: command)._commandName != options.worker.first {
+        try command.run()
+        return 0
+      }
+    }
     return Agent(
       options, program: program, environment: environment, stores: TorchStores(), output: output, error: error
     ).run()

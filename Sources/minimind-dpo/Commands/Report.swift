@@ -11,6 +11,7 @@ struct Report: ParsableCommand {
   var runs: [String]
   @Option(help: ArgumentHelp("The page to write.", valueName: "file"))
   var output = "report.html"
+  @OptionGroup var config: ConfigArguments
 
   func validate() throws {
     guard !runs.isEmpty else { throw ValidationError("Name the output folder of at least one run.") }

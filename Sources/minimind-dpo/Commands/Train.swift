@@ -23,23 +23,14 @@ struct Train: ParsableCommand {
       --output-dir.
       """)
 
-  @OptionGroup(title: "Model") var model: ModelArguments
-  @Option(help: ArgumentHelp("The reference model; without, the model as it is before training.", valueName: "path"))
-  var refModel: String?
-
-  @Option(
-    name: [.long, .customLong("data-path")],
-    help: ArgumentHelp("Preference pairs: JSONL, a JSON array, or either with .gz.", valueName: "file"))
-  var trainData: String
-  @Option(help: ArgumentHelp("Held-out pairs, measured before, after and every --eval-steps.", valueName: "file"))
-  var evalData: String?
-  @OptionGroup(title: "Pairs") var pairs: PairArguments
-
+  @OptionGroup(title: "Main options") var main: MainArguments
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
+  @OptionGroup(title: "Pairs") var pairs: PairArguments
   @OptionGroup(title: "Output") var output: OutputArguments
   @OptionGroup(title: "Machine") var device: DeviceArguments
   @OptionGroup(title: "Several processes") var distribution: DistributionArguments
-  @OptionGroup(title: "As MiniMind's train_dpo.py has them") var miniMind: MiniMindArguments
+  @OptionGroup(title: "MiniMind's weight files") var shape: ShapeArguments
+  @OptionGroup(title: "Options of MiniMind's train_dpo.py") var miniMind: MiniMindArguments
 
   mutating func run() throws {
     let placement = try device.place(
@@ -48,48 +39,26 @@ struct Train: ParsableCommand {
   }
 }
 
-/// What a run leaves, and how often.
-struct OutputArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("Folder for all that the run leaves.", valueName: "folder"))
+/// What a run reads, where its result goes, and with how many processes it works.
+struct MainArguments: ParsableArguments {
+  @OptionGroup var model: ModelArguments
+
+  @Option(
+    name: [.long, .customLong("data-path")],
+    help: ArgumentHelp("Preference pairs: JSONL or a JSON array, also with .gz.", valueName: "file"))
+  var trainData: String
+
+  @Option(help: ArgumentHelp("Folder for everything the run writes.", valueName: "folder"))
   var outputDir: String
 
-  @Flag(help: "Replace a run that the folder holds already.")
-  var overwriteOutputDir = false
+  @OptionGroup var config: ConfigArguments
+  @OptionGroup var processes: ProcessArguments
 
   @Option(
-    help: ArgumentHelp(
-      "Continue a run: auto for its newest whole checkpoint, or a checkpoint's folder.", valueName: "auto|folder"))
-  var resumeFromCheckpoint: String?
+    help: ArgumentHelp("Held-out pairs, measured before and after training (see --eval-strategy).", valueName: "file"))
+  var evalData: String?
 
   @Option(
-    name: [.long, .customLong("log-interval")], help: ArgumentHelp("Steps between two records.", valueName: "steps"))
-  var loggingSteps = 10
-
-  @Option(help: ArgumentHelp("Steps between two evaluations; without, one before and one after.", valueName: "steps"))
-  var evalSteps: Int?
-
-  @Option(
-    name: [.long, .customLong("save-interval")],
-    help: ArgumentHelp(
-      "Steps between two checkpoints; without, none but at the end of an interrupted run.", valueName: "steps"))
-  var saveSteps: Int?
-
-  @Option(help: ArgumentHelp("Checkpoints to keep; older ones are removed.", valueName: "count"))
-  var saveTotalLimit: Int?
-
-  @Option(
-    help: "Type of the weights in the saved model; bfloat16 and float16 lose part of what small learning rates teach.")
-  var saveDtype = DType.float32
-
-  func validate() throws {
-    for (name, value) in [
-      ("logging-steps", loggingSteps), ("eval-steps", evalSteps), ("save-steps", saveSteps),
-      ("save-total-limit", saveTotalLimit),
-    ] {
-      if let value, value < 1 { throw ValidationError("--\(name) must be at least 1.") }
-    }
-    if overwriteOutputDir, resumeFromCheckpoint != nil {
-      throw ValidationError("--overwrite-output-dir and --resume-from-checkpoint contradict each other.")
-    }
-  }
+    help: ArgumentHelp("The reference model. (default: the model as it is before training)", valueName: "path"))
+  var refModel: String?
 }

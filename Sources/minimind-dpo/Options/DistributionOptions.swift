@@ -1,5 +1,22 @@
 import ArgumentParser
 
+/// `--nproc-per-node` for commands that share their work among processes. The launcher takes it before the command is parsed.
+struct ProcessArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      """
+      Processes on this machine: a number, or gpu for one on each GPU. Short for launch --nproc-per-node …; the other \
+      options of launch, such as --nnodes, are taken too.
+      """, valueName: "n|gpu|cpu|auto"))
+  var nprocPerNode: String?
+
+  func validate() throws {
+    guard nprocPerNode == nil else {
+      throw ValidationError("--nproc-per-node starts the processes, so it cannot be in a --config file; type it.")
+    }
+  }
+}
+
 /// How several processes work together.
 struct DistributionArguments: ParsableArguments {
   @Option(help: "What carries data between processes: auto (gloo on CPUs, nccl on GPUs), gloo or nccl.")

@@ -17,8 +17,6 @@ struct ModelArguments: ParsableArguments {
   )
   var tokenizer: String?
 
-  @OptionGroup var shape: ShapeArguments
-
   var modelLocation: URL { URL(fileURLWithPath: model) }
 
   /// The folder of the tokenizer: the one named, the model's, or what lies beside a weight file in a MiniMind checkout.
@@ -50,7 +48,9 @@ struct ModelArguments: ParsableArguments {
     return FileManager.default.fileExists(atPath: model, isDirectory: &isFolder) && isFolder.boolValue
   }
 
-  func loadModel() throws -> CausalLM { try CausalLM.pretrained(modelLocation, shape: shape.known) }
+  func loadModel(_ shape: ShapeArguments) throws -> CausalLM {
+    try CausalLM.pretrained(modelLocation, shape: shape.known)
+  }
 }
 
 /// What a bare weight file does not tell of its model; the rest is read off the tensors, and checked where it is named.

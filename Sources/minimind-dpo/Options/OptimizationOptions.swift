@@ -5,7 +5,8 @@ import Training
 
 /// The hyper-parameters of a run, under the names of TRL's `DPOConfig` and `transformers`' `TrainingArguments`.
 struct OptimizationArguments: ParsableArguments {
-  @OptionGroup var batch: BatchArguments
+  @Option(help: ArgumentHelp("Largest learning rate.", valueName: "rate"))
+  var learningRate = 1e-6
 
   @Option(name: [.long, .customLong("epochs")], help: ArgumentHelp("Passes over the pairs.", valueName: "count"))
   var numTrainEpochs = 1.0
@@ -13,8 +14,19 @@ struct OptimizationArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Optimizer steps in all; wins over the epochs.", valueName: "steps"))
   var maxSteps: Int?
 
-  @Option(help: ArgumentHelp("Largest learning rate.", valueName: "rate"))
-  var learningRate = 1e-6
+  @OptionGroup var batch: BatchArguments
+
+  @Option(help: ArgumentHelp("Strength of the pull towards the reference model.", valueName: "β"))
+  var beta = 0.1
+
+  @Option(help: "The loss: sigmoid (DPO; with --label-smoothing conservative DPO).")
+  var lossType = LossType.sigmoid
+
+  @Option(help: ArgumentHelp("Probability that a preference is the wrong way round, 0 to 0.5.", valueName: "ε"))
+  var labelSmoothing = 0.0
+
+  @Option(help: "The reference's log-probabilities: online, cache (computed once), or auto (cache for several epochs).")
+  var refLogps = ReferenceMode.auto
 
   @Option(help: "How the rate goes over the run.")
   var lrSchedulerType = LearningRateSchedule.Shape.linear
@@ -31,6 +43,11 @@ struct OptimizationArguments: ParsableArguments {
   @Option(help: ArgumentHelp("AdamW's decay of all weights per step, times the rate.", valueName: "λ"))
   var weightDecay = 0.0
 
+  @Option(
+    name: [.long, .customLong("grad-clip")],
+    help: ArgumentHelp("Gradients are scaled down to this norm; 0 leaves them.", valueName: "norm"))
+  var maxGradNorm = 1.0
+
   @Option(name: .customLong("adam-beta1"), help: ArgumentHelp("AdamW's decay of the first moment.", valueName: "β₁"))
   var adamBeta1 = 0.9
 
@@ -40,38 +57,21 @@ struct OptimizationArguments: ParsableArguments {
   @Option(help: ArgumentHelp("AdamW's term against division by 0.", valueName: "ε"))
   var adamEpsilon = 1e-8
 
-  @Option(
-    name: [.long, .customLong("grad-clip")],
-    help: ArgumentHelp("Gradients are scaled down to this norm; 0 leaves them.", valueName: "norm"))
-  var maxGradNorm = 1.0
+  @Flag(name: .customLong("no-shuffle"), help: "Take the pairs in the order of the file, every epoch.")
+  var noShuffle = false
 
-  @Option(help: ArgumentHelp("Strength of the pull towards the reference model.", valueName: "β"))
-  var beta = 0.1
-
-  @Option(help: "The loss: sigmoid (DPO; with --label-smoothing conservative DPO).")
-  var lossType = LossType.sigmoid
-
-  @Option(help: ArgumentHelp("Probability that a preference is the wrong way round, 0 to 0.5.", valueName: "ε"))
-  var labelSmoothing = 0.0
-
-  @Option(help: "The reference's log-probabilities: online, cache (computed once), or auto (cache for several epochs).")
-  var refLogps = ReferenceMode.auto
+  @Option(help: ArgumentHelp("Seed of the order of the pairs and of every other choice.", valueName: "number"))
+  var seed: UInt64 = 42
 
   @Option(
     help: ArgumentHelp(
       "1 divides the optimizer's state among the processes (ZeRO stage 1), with the same results.", valueName: "0|1"))
   var zeroStage = 0
 
-  @Flag(name: .customLong("no-shuffle"), help: "Take the pairs in the order of the file, every epoch.")
-  var noShuffle = false
-
   @Flag(
     name: .customLong("no-prefix-sharing"),
     help: "Run each side of a pair on its own, common prefix included: the same numbers, slower. For comparisons.")
   var noPrefixSharing = false
-
-  @Option(help: ArgumentHelp("Seed of the order of the pairs and of every other choice.", valueName: "number"))
-  var seed: UInt64 = 42
 
   func validate() throws {
     func require(_ condition: Bool, _ message: String) throws {

@@ -93,17 +93,3 @@ final class Job {
     }
   }
 }
-
-/// What the environment says of this process, which decides who speaks on the console.
-enum ThisProcess {
-  /// Alone where the variables make no sense; whoever needs them finds out why.
-  static let environment: WorkerEnvironment? = try? WorkerEnvironment(ProcessInfo.processInfo.environment)
-
-  /// Rank 0 speaks for all; of the others only warnings and errors are heard, with their rank before them.
-  static func logHandler() -> ConsoleLogHandler {
-    let wished = ProcessInfo.processInfo.environment["MINIMIND_DPO_LOG"].flatMap(Logger.Level.init(rawValue:))
-    guard let environment, environment.rank > 0 else { return ConsoleLogHandler(level: wished ?? .info) }
-    return ConsoleLogHandler(
-      level: wished ?? .warning, rank: environment.rank, worldSize: environment.worldSize)
-  }
-}

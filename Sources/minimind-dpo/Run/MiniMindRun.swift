@@ -24,13 +24,13 @@ final class MiniMindRun {
   func remarks(on policy: CausalLM) -> [String] {
     let output = command.output
     var lines = [
-      "MiniMind's options: the model from \(command.model.model), the pairs from \(command.trainData), the tokenizer from "
-        + "\(command.model.tokenizer ?? "the model's folder"); the result goes to \(file(of: policy)) in "
+      "MiniMind's options: the model from \(command.main.model.model), the pairs from \(command.main.trainData), the tokenizer from "
+        + "\(command.main.model.tokenizer ?? "the model's folder"); the result goes to \(file(of: policy)) in "
         + "\(output.saveDtype.rawValue), at the end\(output.saveSteps.map { " and every \($0) steps" } ?? ""), everything "
-        + "else to \(output.outputDir)"
+        + "else to \(command.main.outputDir)"
     ]
     if command.miniMind.fromResume == 1, output.resumeFromCheckpoint == nil {
-      lines.append("--from_resume 1: there is no checkpoint in \(output.outputDir) yet; the run starts anew")
+      lines.append("--from_resume 1: there is no checkpoint in \(command.main.outputDir) yet; the run starts anew")
       let checkout = MiniMindCheckout()
       let theirs = checkout.path("../checkpoints") + "/\(name)_\(policy.configuration.hiddenSize)_resume.pth"
       if checkout.exists(theirs) {

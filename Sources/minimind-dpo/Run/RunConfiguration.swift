@@ -28,18 +28,19 @@ enum RunConfiguration {
   /// nil for what was not given; flags appear only where they are set.
   static func options(of command: Train) -> [(String, (any CustomStringConvertible)?)] {
     func flag(_ value: Bool) -> Bool? { value ? true : nil }
-    let (model, pairs, optimization, output) = (command.model, command.pairs, command.optimization, command.output)
+    let (model, pairs, optimization, output) = (command.main.model, command.pairs, command.optimization, command.output)
     let miniMind = command.miniMind
     return [
-      ("model", model.model), ("tokenizer", model.tokenizer), ("ref-model", command.refModel),
-      ("hidden-size", model.shape.hiddenSize), ("num-hidden-layers", model.shape.numHiddenLayers),
-      ("num-attention-heads", model.shape.numAttentionHeads),
-      ("inference-rope-scaling", flag(model.shape.inferenceRopeScaling)),
-      ("train-data", command.trainData), ("eval-data", command.evalData),
+      ("model", model.model), ("tokenizer", model.tokenizer), ("ref-model", command.main.refModel),
+      ("hidden-size", command.shape.hiddenSize), ("num-hidden-layers", command.shape.numHiddenLayers),
+      ("num-attention-heads", command.shape.numAttentionHeads),
+      ("inference-rope-scaling", flag(command.shape.inferenceRopeScaling)),
+      ("train-data", command.main.trainData), ("eval-data", command.main.evalData),
       ("max-length", pairs.maxLength), ("truncation-mode", pairs.truncationMode.rawValue),
       ("empty-think", pairs.emptyThink.rawValue), ("completion-mask", pairs.completionMask.rawValue),
       ("skip-bad-lines", flag(pairs.skipBadLines)), ("token-cache", pairs.tokenCache),
       ("per-device-train-batch-size", optimization.batch.perDeviceTrainBatchSize),
+      ("per-device-eval-batch-size", output.perDeviceEvalBatchSize),
       ("gradient-accumulation-steps", optimization.batch.gradientAccumulationSteps),
       ("micro-batch-tokens", optimization.batch.microBatchTokens),
       ("gradient-checkpointing", flag(optimization.batch.gradientCheckpointing)),
@@ -52,8 +53,10 @@ enum RunConfiguration {
       ("beta", optimization.beta), ("loss-type", optimization.lossType.rawValue),
       ("label-smoothing", optimization.labelSmoothing), ("ref-logps", optimization.refLogps.rawValue),
       ("no-shuffle", flag(optimization.noShuffle)), ("no-prefix-sharing", flag(optimization.noPrefixSharing)),
-      ("seed", optimization.seed), ("output-dir", output.outputDir), ("logging-steps", output.loggingSteps),
-      ("eval-steps", output.evalSteps), ("save-steps", output.saveSteps),
+      ("seed", optimization.seed), ("output-dir", command.main.outputDir), ("logging-steps", output.loggingSteps),
+      ("logging-first-step", flag(output.loggingFirstStep)),
+      ("eval-strategy", output.evalStrategy?.rawValue), ("eval-steps", output.evalSteps),
+      ("save-strategy", output.saveStrategy?.rawValue), ("save-steps", output.saveSteps),
       ("save-total-limit", output.saveTotalLimit), ("save-dtype", output.saveDtype.rawValue),
       ("device", command.device.device.rawValue), ("precision", command.device.precision.rawValue),
       ("bf16", flag(command.device.bf16)), ("fp16", flag(command.device.fp16)), ("tf32", flag(command.device.tf32)),

@@ -30,6 +30,7 @@ final class RunRecorder: TrainingObserver {
   private let logger = Logger(label: "train")
   private let evaluationPairs: [TokenizedPair]
   private let evaluationReference: ReferenceModel
+  private let evaluationBatchSize: Int?
   private let stop: StopRequest
   private let saveCheckpoint: (Trainer, IntervalReport) throws -> Void
   private let started = ContinuousClock.now
@@ -42,14 +43,16 @@ final class RunRecorder: TrainingObserver {
   /// - Parameters:
   ///   - folder: nil on all processes of a job but the first
   ///   - resumedStep: the step behind which the run continues; 0 for a new one
+  ///   - evaluationBatchSize: pairs of a micro-batch of an evaluation; nil for as many as in training
   ///   - stop: looked at while the reference or held-out pairs are measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
     folder: RunFolder?, resumedStep: Int, evaluationPairs: [TokenizedPair], evaluationReference: ReferenceModel,
-    stop: StopRequest, saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
+    evaluationBatchSize: Int?, stop: StopRequest, saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
   ) throws {
     self.evaluationPairs = evaluationPairs
     self.evaluationReference = evaluationReference
+    self.evaluationBatchSize = evaluationBatchSize
     self.stop = stop
     self.saveCheckpoint = saveCheckpoint
     firstStep = resumedStep
@@ -152,8 +155,10 @@ final class RunRecorder: TrainingObserver {
   func evaluate(_ trainer: Trainer) throws {
     guard !evaluationPairs.isEmpty else { return }
     let total = evaluationPairs.count
+    var options = trainer.options
+    options.perDeviceBatchSize = evaluationBatchSize ?? options.perDeviceBatchSize
     let sums = try Trainer.evaluate(
-      trainer.policy, reference: evaluationReference, pairs: evaluationPairs, options: trainer.options,
+      trainer.policy, reference: evaluationReference, pairs: evaluationPairs, options: options,
       ranks: trainer.ranks
     ) {
       show(Progress(task: "eval", done: $0 * (trainer.ranks?.size ?? 1), total: total, unit: "pair"))

@@ -42,15 +42,15 @@ struct TrainingRun {
     let started = try startDate(of: folder, job)
     try job.communicator?.requireAgreement(on: configuration, about: "configuration")
 
-    let tokenizerFolder = try command.model.tokenizerFolder
+    let tokenizerFolder = try command.main.model.tokenizerFolder
     // Before the data: a model that cannot be read should not cost the time of tokenizing.
-    let policy = try command.model.loadModel()
+    let policy = try command.main.model.loadModel(command.shape)
     let reference = try referenceModel(of: policy)
     try VocabularyCheck.requireSame(policy: policy, reference: reference)
     job.activity.set(.preparingData)
     let data = try prepare(
-      command.trainData, as: "training data", tokenizer: tokenizerFolder, model: policy, started: started)
-    let held = try command.evalData.map {
+      command.main.trainData, as: "training data", tokenizer: tokenizerFolder, model: policy, started: started)
+    let held = try command.main.evalData.map {
       try prepare($0, as: "evaluation data", tokenizer: tokenizerFolder, model: policy, started: started)
     }
     for pairs in [data, held].compactMap(\.self) { try check(pairs, against: policy.configuration) }
@@ -65,7 +65,7 @@ struct TrainingRun {
     policy.recomputesLayers = command.optimization.batch.gradientCheckpointing
     for model in [policy, reference] { try model.place(on: placement.device, multiplyingIn: placement.type) }
     let trainer = try Trainer(
-      policy: policy, reference: reference, pairs: usable, options: trainingOptions,
+      policy: policy, reference: reference, pairs: usable, options: trainingOptions(pairs: usable.count),
       ranks: job.ranks(zeroStage: command.optimization.zeroStage), activity: job.activity)
     let identity = self.identity(usable, trainer: trainer)
     let resumed = try resume(trainer, in: folder, identity: identity, job)
@@ -80,7 +80,8 @@ struct TrainingRun {
 
     let recorder = try RunRecorder(
       folder: folder, resumedStep: trainer.completedSteps, evaluationPairs: heldUsable,
-      evaluationReference: ReferenceModel(reference, keepsResults: true), stop: stop
+      evaluationReference: ReferenceModel(reference, keepsResults: true),
+      evaluationBatchSize: command.output.perDeviceEvalBatchSize, stop: stop
     ) { trainer, interval in
       try save(trainer, interval: interval, identity: identity, tokenizer: tokenizerFolder, in: folder)
       if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }
@@ -120,7 +121,7 @@ struct TrainingRun {
 
   // MARK: - Before the first step
 
-  private var location: URL { URL(fileURLWithPath: command.output.outputDir, isDirectory: true) }
+  private var location: URL { URL(fileURLWithPath: command.main.outputDir, isDirectory: true) }
 
   /// Whether earlier workers of this very job have begun the run in the folder: those that are started anew go on with it.
   private var continuesJob: Bool {
@@ -133,13 +134,18 @@ struct TrainingRun {
     return command.output.overwriteOutputDir ? .overwrite : .refuse
   }
 
-  private var trainingOptions: TrainingOptions {
+  private func trainingOptions(pairs: Int) -> TrainingOptions {
     var options = command.optimization.options()
+    let plan = BatchPlan(
+      pairCount: pairs, globalBatchSize: options.globalBatchSize(worldSize: environment.worldSize),
+      epochs: options.epochs, seed: options.seed)
+
     options.recordsPasses = !command.device.noCudaGraphs
     options.loggingSteps = command.output.loggingSteps
-    options.evaluationSteps = command.output.evalSteps
-    options.saveSteps = command.output.saveSteps
-    options.startsAtReference = command.refModel == nil
+    options.recordsFirstStep = command.output.loggingFirstStep
+    options.evaluationSteps = command.output.evaluations?.steps(perEpoch: plan.stepsPerEpoch)
+    options.saveSteps = command.output.saves?.steps(perEpoch: plan.stepsPerEpoch)
+    options.startsAtReference = command.main.refModel == nil
     return options
   }
 
@@ -183,8 +189,8 @@ struct TrainingRun {
 
   /// The model named, or a copy of the policy as it is now.
   private func referenceModel(of policy: CausalLM) throws -> CausalLM {
-    if let path = command.refModel {
-      return try CausalLM.pretrained(URL(fileURLWithPath: path), shape: command.model.shape.known)
+    if let path = command.main.refModel {
+      return try CausalLM.pretrained(URL(fileURLWithPath: path), shape: command.shape.known)
     }
     return try policy.copy()
   }
@@ -311,12 +317,12 @@ struct TrainingRun {
     summary.startsAtReference = trainer.options.startsAtReference
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")), evaluationPairs: evaluationPairs)
-    summary.outputs = [.folder(command.output.outputDir)]
+    summary.outputs = [.folder(command.main.outputDir)]
     if let miniMind = MiniMindRun(command) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
     summary.files = [
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
     ]
-    if command.refModel == nil, command.output.saveDtype != .float32 {
+    if command.main.refModel == nil, command.output.saveDtype != .float32 {
       let (changed, lost) = try trainer.policy.changesLost(from: reference, savedAs: command.output.saveDtype)
       summary.notes.append(
         "Of \(HumanText.grouped(changed)) weights that training changed, \(HumanText.grouped(lost)) "

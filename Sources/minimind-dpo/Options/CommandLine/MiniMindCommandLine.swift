@@ -1,7 +1,7 @@
 import Foundation
 
-/// Makes the command line of MiniMind's `train_dpo.py` one of `train`: its defaults and its files are put in front as this
-/// program's own options, so that whatever was given behind them wins.
+/// Makes the command line of MiniMind's `train_dpo.py` one of `train`: its defaults and its files become options of this
+/// program. What the user gave wins.
 ///
 /// A run is MiniMind's when it names MiniMind's files (`--from_weight`, `--save_dir`, `--save_weight`), or neither a model
 /// nor a folder for the result.
@@ -9,14 +9,20 @@ struct MiniMindCommandLine {
   private let given: GivenOptions
   private let checkout: MiniMindCheckout
 
-  /// The arguments behind `train`, in dashes, completed where the run is MiniMind's.
+  /// The arguments of `train`, completed where the run is MiniMind's.
+  ///
+  /// - Parameters:
+  ///   - given: the options in the names of `train`
+  ///   - checkout: the folder that MiniMind's paths start from
+  ///   - parse: parses arguments of `train`, and throws what is wrong with them
   static func completed(
-    _ arguments: [String], checkout: MiniMindCheckout = MiniMindCheckout()
+    _ given: GivenOptions, checkout: MiniMindCheckout = MiniMindCheckout(), parse: ([String]) throws -> Void
   ) throws -> [String] {
-    let given = GivenOptions(arguments)
     let isMiniMinds =
-      given.has("--from-weight", "--save-dir", "--save-weight") || !given.has("--model", "--output-dir")
-    guard isMiniMinds, !given.has("--help", "-h", "--help-hidden", "--version") else { return arguments }
+      given.has("from-weight", "save-dir", "save-weight") || !given.has("model", "output-dir")
+    guard isMiniMinds else { return given.arguments }
+    // Whatever is wrong with the options is said before a file is looked for.
+    try parse(["--model=?", "--train-data=?", "--output-dir=?"] + given.arguments)
     return try MiniMindCommandLine(given: given, checkout: checkout).completed()
   }
 
@@ -31,28 +37,28 @@ struct MiniMindCommandLine {
   ]
 
   private func completed() throws -> [String] {
-    if given.value("--use-moe") == "1" {
+    if given.value("use-moe") == "1" {
       throw Failure(
         .usage,
         "--use_moe 1: mixtures of experts cannot be trained yet by this version; train a dense model (--use_moe 0).")
     }
-    let folder = checkout.path(given.value("--save-dir") ?? "../out")
-    let hidden = given.value("--hidden-size") ?? "768"
-    let name = given.value("--save-weight") ?? "dpo"
-    let source = given.value("--from-weight") ?? "full_sft"
+    let folder = checkout.path(given.value("save-dir") ?? "../out")
+    let hidden = given.value("hidden-size") ?? "768"
+    let name = given.value("save-weight") ?? "dpo"
+    let source = given.value("from-weight") ?? "full_sft"
 
     var front = Self.defaults
     // The file decides its shape. Options of the shape that were given are checked against it; MiniMind's defaults are not.
-    if !given.has("--model") { front += ["--model", try weights(source, hidden: hidden, in: folder)] }
+    if !given.has("model") { front += ["--model", try weights(source, hidden: hidden, in: folder)] }
     if let tokenizer = checkout.tokenizer(besides: folder) { front += ["--tokenizer", tokenizer] }
     let run = folder + "/\(name)_\(hidden)_run"
     front += ["--output-dir", run] + intervals + resumption(ofRunIn: run)
 
     var behind = ["--save-dir", folder, "--save-weight", name]
-    if !given.has("--model") { behind += ["--from-weight", source] }
-    behind += ["--train-data", checkout.path(given.value("--train-data", "--data-path") ?? "../dataset/dpo.jsonl")]
+    if !given.has("model") { behind += ["--from-weight", source] }
+    behind += ["--train-data", checkout.path(given.value("train-data") ?? "../dataset/dpo.jsonl")]
     var rest = given
-    for name in ["--log-interval", "--save-interval"] { rest.remove(name) }
+    rest.options.removeAll { ["log-interval", "save-interval"].contains($0.spelling) }
     return front + rest.arguments + behind
   }
 
@@ -82,20 +88,20 @@ struct MiniMindCommandLine {
 
   /// MiniMind counts batches between two lines of its log and between two files; this program counts optimizer steps.
   private var intervals: [String] {
-    let accumulated = given.value("--gradient-accumulation-steps", "--accumulation-steps").flatMap { Int($0) } ?? 1
+    let accumulated = given.value("gradient-accumulation-steps").flatMap { Int($0) } ?? 1
     func steps(_ name: String) -> String {
-      let value = given.value(name) ?? "100"
+      let value = given.value(spelled: name) ?? "100"
       guard let batches = Int(value), batches > 0, accumulated > 0 else { return value }
       return "\(max(1, batches / accumulated))"
     }
-    return ["--logging-steps", steps("--log-interval"), "--save-steps", steps("--save-interval")]
+    return ["--logging-steps", steps("log-interval"), "--save-steps", steps("save-interval")]
   }
 
-  /// As MiniMind has it, a run starts anew in the place of the one before, unless it is to go on and can.
+  /// As with MiniMind, a run replaces the one before it, unless it is to be resumed and can be.
   private func resumption(ofRunIn usual: String) -> [String] {
-    if given.has("--resume-from-checkpoint", "--overwrite-output-dir") { return [] }
-    let run = given.value("--output-dir") ?? usual
-    if given.value("--from-resume") == "1", checkout.holdsCheckpoint(run) {
+    if given.has("resume-from-checkpoint", "overwrite-output-dir") { return [] }
+    let run = given.value("output-dir") ?? usual
+    if given.value("from-resume") == "1", checkout.holdsCheckpoint(run) {
       return ["--resume-from-checkpoint", "auto"]
     }
     // A folder that was named may hold anything: what is in it is not replaced without being asked for.

@@ -1,4 +1,3 @@
-import ArgumentParser
 import Collectives
 import Files
 import Foundation
@@ -28,7 +27,8 @@ struct Failure: Error {
 
   let code: Code
   let message: String
-  private var parserError: (any Error)?
+  /// Whether the error is of a kind that this type does not know.
+  private(set) var isUnclassified = false
 
   init(_ code: Code, _ message: String) {
     self.code = code
@@ -73,7 +73,7 @@ struct Failure: Error {
     case is TensorBoardError, is ReportError: self.init(.cannotWrite, "\(error)")
     default:
       self.init(.internal, "\(error)")
-      parserError = error
+      isUnclassified = true
     }
   }
 
@@ -86,10 +86,9 @@ struct Failure: Error {
     }
   }
 
-  /// Prints the message and ends the process. What ArgumentParser threw (also for --help) it presents itself.
+  /// Prints the message and ends the process.
   func exit() -> Never {
     Console.standardError.clearStatus()
-    if let parserError, MiniMindDPO.exitCode(for: parserError) != .failure { MiniMindDPO.exit(withError: parserError) }
     say()
     Foundation.exit(code.rawValue)
   }
