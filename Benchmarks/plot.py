@@ -34,7 +34,7 @@ def save(figure, name: str) -> None:
 
 
 def peers() -> None:
-    """Pairs per second and memory, beside TRL's."""
+    """Pairs per second and memory, compared with TRL."""
     kinds = [kind for kind in ("online", "cached") if is_measured(f"trl-{kind}.json")]
     figure, (speed, memory) = plt.subplots(1, 2, figsize=(8, 3))
     for axis, title, ours, theirs, scale in [
@@ -55,7 +55,7 @@ def peers() -> None:
 
 
 def scaling() -> None:
-    """Weak efficiency of two processes, by the pairs that each has of a step."""
+    """Weak-scaling efficiency of two processes, by pairs per process and step."""
     figure, axis = plt.subplots(figsize=(4, 3))
     for place, batch in enumerate((4, 8)):
         row = read(f"scaling-batch-{batch}.json")["scaling"][-1]

@@ -1,4 +1,4 @@
-"""Seconds from the command to the first step: of `train` on pairs whose tokens are kept from an earlier start, and without those.
+"""Seconds from the command to the first step: of `train`, with tokens cached by an earlier start and without.
 
     python3 startup.py --program .build/release/minimind-dpo --data dpo.jsonl --tokenizer minimind/model
 

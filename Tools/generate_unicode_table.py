@@ -2,11 +2,11 @@
 """Writes UnicodeTable.swift and CompositionTable.swift in Sources/Tokenization/Unicode: the character properties that
 pre-tokenizers ask for, and what NFC has to know.
 
-What counts is not the newest Unicode standard but what Hugging Face `tokenizers` believes, since token ids must equal
-its ids. So the general categories and `\\w` are read off its regular expression engine, the numbers of `Digits`, the
-punctuation of `Punctuation` and the words of `single_word` off these parts themselves, by running them over all
-1,112,064 Unicode scalars. For NFC, Python's `unicodedata` says what there could be to know, and the library's own
-normalizers which of it they know: their Unicode is older still.
+What counts is not the newest Unicode standard but the one that Hugging Face `tokenizers` uses, since token ids must equal
+its ids. So the general categories and `\\w` are read from its regular expression engine, and the numbers of `Digits`, the
+punctuation of `Punctuation` and the words of `single_word` from these parts themselves, by running them over all
+1,112,064 Unicode scalars. For NFC, Python's `unicodedata` lists the candidates, and the library's own
+normalizers show which of them they know: their Unicode is older still.
 
 Usage: python3 Tools/generate_unicode_table.py
 Made with tokenizers 0.23 (Oniguruma with Unicode 16) and Python 3.11 (Unicode 14).

@@ -1,7 +1,7 @@
 import Foundation
 import Torch
 
-/// Several measurements of the same.
+/// Several measurements of one quantity.
 struct Timing {
   /// In seconds.
   let median: Double
@@ -15,14 +15,14 @@ struct Timing {
   }
 }
 
-/// Two ways of doing the same, taken in turns.
+/// Two ways of doing the same thing, in turns.
 struct Comparison {
   let name: String
   let shape: String
   let before: () throws -> Void
   let after: () throws -> Void
 
-  /// The medians of several rounds, in seconds of processor time: what else runs on the machine counts less there.
+  /// The medians of several rounds, in seconds of processor time, which other load on the machine affects less.
   func measure(rounds: Int) throws -> (before: Timing, after: Timing) {
     var (first, second): ([Double], [Double]) = ([], [])
     try before()
@@ -42,7 +42,7 @@ struct Comparison {
     return (processorSeconds() - start) / Double(repetitions)
   }
 
-  /// What this process has used, in its own code and in the system's on its behalf.
+  /// Processor time of this process, user and system.
   private static func processorSeconds() -> Double {
     var usage = rusage()
     #if canImport(Glibc)

@@ -1,6 +1,6 @@
 import Torch
 
-/// The fused operators against plain ones at MiniMind-3's shapes, forward and backward, with gradients that have memory.
+/// The fused operators against plain ones at MiniMind-3's shapes, forward and backward, with gradients that are allocated already.
 struct Comparisons {
   let tokens: Int
   private let generator: Generator
@@ -23,7 +23,7 @@ struct Comparisons {
     return tensor
   }
 
-  /// A variable whose gradient has memory, as a parameter in training.
+  /// A variable whose gradient is allocated already, like a parameter in training.
   private func parameter(_ shape: Int...) throws -> Tensor {
     let tensor = try Tensor.empty(shape)
     try tensor.fillNormal(deviation: 0.02, from: generator)
@@ -32,7 +32,7 @@ struct Comparisons {
     return tensor
   }
 
-  /// A variable whose gradient is made anew, as the result of an operator before.
+  /// A variable whose gradient is allocated each time, like the result of another operator.
   private func activation(_ shape: Int...) throws -> Tensor {
     let tensor = try Tensor.empty(shape)
     try tensor.fillNormal(deviation: 0.1, from: generator)

@@ -32,7 +32,7 @@ enum KernelBench {
     row("the model, layers run again and not", "\(pairs) pairs", again.before, again.after)
   }
 
-  /// These cannot take turns: the heap stays once it is there.
+  /// These cannot take turns: once installed, the heap stays.
   private static func pages(tokens: Int, rounds: Int) throws -> (own: Timing, kept: Timing) {
     let (input, weight) = (try Tensor.ones([tokens, 768]), try Tensor.ones([4864, 768]))
     func measure() throws -> Timing {

@@ -5,7 +5,7 @@ import Preferences
 import Torch
 import Training
 
-/// A whole model's forward and backward pass against the products it cannot do without.
+/// A whole model's forward and backward pass against the matrix products that it needs.
 struct ModelComparison {
   private let model: CausalLM
   private let batch: DeviceBatch
@@ -42,14 +42,14 @@ struct ModelComparison {
   /// Forward and backward.
   func pass() throws { try model.sequenceLogProbabilities(batch).sum().backward() }
 
-  /// The same with layers that run again in the backward pass.
+  /// The same with gradient checkpointing.
   func passRecomputing() throws {
     model.recomputesLayers = true
     defer { model.recomputesLayers = false }
     try pass()
   }
 
-  /// A function that does as many operations as the pass needs, all in one product's shape.
+  /// A function that does as many FLOPs as the pass needs, all in products of one shape.
   func products() throws -> () throws -> Void {
     let configuration = model.configuration
     let input = try Tensor.ones([rows, configuration.hiddenSize])

@@ -1,7 +1,7 @@
 """Part: the GPU computes what the CPU does, and bf16 learns as fp32 does.
 
-Three looks at it: the tests that compare kernels and gradients by device; the same few steps of training on both, by loss and norm of the
-gradient; and a longer run's curve of losses in both precisions.
+Three comparisons: the tests that compare kernels and gradients between devices; loss and gradient norm of a few training steps on both; and
+the losses of a longer run in both precisions.
 """
 
 import statistics
@@ -12,9 +12,9 @@ from processes import Failed, Stopped
 from tests import run_tests
 from workload import DEMO
 
-# Against the CPU in float32; what a norm of the gradient may be off by, relatively.
+# Against the CPU in float32; largest relative error of a gradient norm.
 LIMITS = {"fp32": 1e-4, "bf16": 1e-2}
-# Of a step's loss, which begins at log 2 = 0.693.
+# Of a step's loss, which starts at log 2 = 0.693.
 MEAN_DIFFERENCE = 0.01
 LEARNING_RATE = 1e-6
 
@@ -31,7 +31,7 @@ def agreement(on: Measurement, budget: Budget, figures: dict) -> None:
 
 
 def device_tests(on: Measurement, budget: Budget, figures: dict) -> None:
-    """The tests whose names speak of devices, before all others."""
+    """The tests whose names contain "Device", before all others."""
     if on.tests:
         figures["device_tests"] = found = run_tests(on, budget, 60, "Device")
         on.check("tests of devices: failed", found["failed"], "0", found["passed"] > 0 and found["code"] == 0)
@@ -62,7 +62,7 @@ def steps(on: Measurement, budget: Budget, figures: dict) -> None:
 
 
 def curves(on: Measurement, budget: Budget, figures: dict) -> None:
-    """The same run in both precisions: of the 64 M model, and of the demo's, which is trained and learns in earnest."""
+    """The same run in both precisions: of the 64 M model, and of the demo's, which is trained and really learns."""
     figures["curves"] = {}
     size = on.size
     for name, model, pairs, batch, rate in [

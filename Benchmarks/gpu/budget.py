@@ -4,7 +4,7 @@ import time
 
 
 class Budget:
-    """So many seconds from now on."""
+    """A number of seconds from now on."""
 
     def __init__(self, seconds: float) -> None:
         self.end = time.monotonic() + seconds
@@ -14,5 +14,5 @@ class Budget:
         return max(0.0, self.end - time.monotonic())
 
     def part(self, seconds: float) -> "Budget":
-        """At most so many seconds of what is left."""
+        """At most this many of the remaining seconds."""
         return Budget(min(seconds, self.left))

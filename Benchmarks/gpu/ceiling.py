@@ -2,7 +2,7 @@
 
     python3 ceiling.py [--device cuda]
 
-The rates are medians, of random numbers, in operations per second: 2 for each multiplication with addition.
+The rates are medians over random numbers, in FLOP/s: a multiply-add counts as 2.
 """
 
 import argparse

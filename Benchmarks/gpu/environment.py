@@ -1,4 +1,4 @@
-"""Part: what machine this is, what software, and its ceilings."""
+"""Part: the machine, its software, and its peak rates."""
 
 import json
 import os

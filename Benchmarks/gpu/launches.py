@@ -1,7 +1,7 @@
-"""Part: kernels that a step launches and the time in which the GPU has none, of ours and of plain PyTorch.
+"""Part: kernels per step, and the time in which the GPU is idle, for our program and plain PyTorch.
 
-Ours is what `bench --json` counts itself (recorded passes and their kernels, the GPU's idle time by its own clock), and what NVIDIA's nsys sees, where
-that is installed; PyTorch's profiler sees only its own process, and tells plain PyTorch's.
+For our program: what `bench --json` reports (recorded passes and their kernels, the GPU's idle time by its own clock), and what NVIDIA's nsys reports where
+it is installed. For plain PyTorch: PyTorch's profiler, which sees only its own process.
 """
 
 import shutil
@@ -42,7 +42,7 @@ def launches(on: Measurement, budget: Budget, figures: dict) -> None:
 
 
 def by_nsys(nsys: str, on: Measurement, batch: int, budget: Budget) -> dict:
-    """The kernels of two runs of `bench`, one longer than the other: the difference is the steps', without start and warm-up."""
+    """The kernels of two runs of `bench`, one longer than the other: the difference belongs to the steps, without start and warm-up."""
     few, many = 4, 12
     counts = {}
     for steps in (few, many):
@@ -74,7 +74,7 @@ def read_nsys(database: Path) -> dict:
             [[calls]] = connection.execute(
                 "select count(*) from CUPTI_ACTIVITY_KIND_RUNTIME join StringIds on nameId = id "
                 "where value like '%LaunchKernel%' or value like '%GraphLaunch%'")
-    # Of all kernels in their order the middle fifth: the run has started by then, and has not come to what it measures after its steps.
+    # The middle fifth of all kernels, in order: after the start, and before what the run measures after its steps.
     kernels.sort()
     middle = kernels[len(kernels) * 2 // 5: len(kernels) * 3 // 5]
     return {"kernels": len(kernels), "launches": calls, "idle_fraction": idle(middle)}

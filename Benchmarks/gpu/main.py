@@ -3,9 +3,9 @@
     Benchmarks/gpu/run [BUNDLE] [--data dpo.jsonl --tokenizer FOLDER] [--only PART …]
     Benchmarks/gpu/run --program .build/release/minimind-dpo --dry-run-cpu
 
-Parts come in the order of what one would miss most. Each has a limit; one that no longer fits is skipped and said so. Each leaves a JSON
+The most important parts come first. Each has a time limit; a part that no longer fits is skipped and reported. Each writes a JSON
 file in $OUT (default: gpu-results), and at the end there are summary.json and summary.md, which also goes to standard output.
-Without --data, pairs are looked for in the folder `shared` in or beside the checkout, and else the demo's and made-up ones serve.
+Without --data, pairs are looked for in the folder `shared` in or beside the checkout, else the demo's and made-up pairs are used.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from workload import DRY, FULL, data_of, find_shared, prepare
 @dataclass(frozen=True)
 class Part:
     run: Callable[[Measurement, Budget, dict], None]
-    # Seconds without which it is not worth beginning, and the most that it gets.
+    # Seconds that it needs at least, and the most that it gets.
     least: float
     limit: float
 
@@ -75,7 +75,7 @@ def executable(folder: str, names: list[str]) -> Path | None:
 
 
 def measure(on: Measurement, parts: list[Part], budget: Budget, out: Path) -> dict:
-    """Runs the parts, and keeps what each found as soon as it is there."""
+    """Runs the parts, and writes the results of each as soon as it is done."""
     results: dict[str, dict] = {}
     for part in parts:
         results[part.name] = entry = {"status": "skipped", "message": "", "figures": {}}
@@ -94,7 +94,7 @@ def measure(on: Measurement, parts: list[Part], budget: Budget, out: Path) -> di
                 budget.end = 0
             except Failed as error:
                 entry |= {"status": "failed", "message": str(error)}
-            except Exception as error:  # A mistake of one part must not lose the others' results.
+            except Exception as error:  # An error in one part must not lose the others' results.
                 entry |= {"status": "failed", "message": f"{type(error).__name__}: {error}"}
         entry["seconds"] = round(time.monotonic() - begin, 1)
         print(f"  {entry['status']} after {entry['seconds']:.0f} s. {entry['message'].strip()[:600]}", file=sys.stderr)
@@ -105,7 +105,7 @@ def measure(on: Measurement, parts: list[Part], budget: Budget, out: Path) -> di
 def main() -> int:
     chosen = options()
     budget = Budget(min(chosen.budget or (115 if chosen.dry_run_cpu else 510), 520))
-    # A request to end reaches the part that runs, whose command is ended first.
+    # A request to stop reaches the part that is running; its command is ended first.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     out = Path(os.environ.get("OUT") or "gpu-results")
     out.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def main() -> int:
     threads = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="minimind-dpo-gpu-") as folder:
         shared = find_shared()
-        # The bundle's scripts then take this interpreter's PyTorch, and the tests the data that lies here.
+        # So the bundle's scripts use this interpreter's PyTorch, and the tests use this data.
         environment = {"PYTHON": sys.executable} | ({"MINIMIND_SHARED": str(shared)} if shared else {})
         program = Program(path, Path(folder), device, environment)
         try:

@@ -1,4 +1,4 @@
-"""What all parts of the script work with, and what they find out."""
+"""What all parts of the script share, and what they find out."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ class Measurement:
     ceiling: dict = field(default_factory=dict)
     # GPUs of this machine.
     devices: int = 0
-    # Whether what was promised was found: rows of (what, value, wanted, is met).
+    # Targets and whether they were met: rows of (what, value, wanted, is met).
     checks: list[tuple[str, str, str, bool]] = field(default_factory=list)
 
     peer_names = tuple(NAMES)

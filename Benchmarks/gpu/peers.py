@@ -18,7 +18,7 @@ NAMES = {
     "plain": "plain PyTorch, padded to the longest",
 }
 TRL = "trl==1.16.0"
-# What `padded_ddp.py` and `trl_dpo.py` cannot do without.
+# What `padded_ddp.py` and `trl_dpo.py` need.
 NEEDED = {"padded": ("torch",), "plain": ("torch",), "trl": ("torch", "transformers", "trl", "datasets")}
 
 
@@ -38,13 +38,13 @@ class Peers:
     def __init__(self, folder: Path, device: str, precision: str, environment: dict[str, str], threads: int) -> None:
         self.folder, self.device, self.precision, self.environment, self.threads = folder, device, precision, environment, threads
         self.python = sys.executable
-        # Each record makes TRL wait for the device; on a GPU it is spared most of them.
+        # Each record makes TRL wait for the device; on a GPU most are left out.
         self.trl_logging = 4 if device == "cuda" else 1
         # Why a peer cannot run, for those that cannot.
         self.missing: dict[str, str] = {}
 
     def prepare(self, budget: Budget, limit: float, wheels: str | None) -> None:
-        """Finds what the peers import, and gets TRL into an environment of its own where it is missing and pip can."""
+        """Finds what the peers import, and installs TRL into an environment of its own where it is missing, if pip can."""
         if lacks := self.lacking("trl"):
             if "torch" in lacks:
                 self.missing = dict.fromkeys(NAMES, "this Python has no PyTorch")
@@ -59,7 +59,7 @@ class Peers:
                 self.missing[name] = f"{', '.join(lacks)} missing"
 
     def lacking(self, name: str) -> list[str]:
-        """The packages of a peer that this Python does not find."""
+        """The packages of a peer that this Python does not have."""
         question = f"import importlib.util as u; print(*[n for n in {NEEDED[name]} if u.find_spec(n) is None])"
         return run([self.python, "-c", question], Budget(20), 20).check().stdout.split()
 
@@ -72,7 +72,7 @@ class Peers:
         [own, _] = json.loads(run([str(python), "-c", where], budget, 10).check().stdout)
         seen = json.loads(run([sys.executable, "-c", where], budget, 10).check().stdout)
         (Path(own) / "seen.pth").write_text("".join(f"{path}\n" for path in dict.fromkeys(seen)))
-        # PyTorch is the one that is there: another would be a large download, and not what ours runs on.
+        # PyTorch is the installed one: another would be a large download, and not what our program runs on.
         torch = run([sys.executable, "-c", "import importlib.metadata as m; print(m.version('torch'))"], budget, 10).check()
         constraints = self.folder / "constraints.txt"
         constraints.write_text(f"torch=={torch.stdout.strip()}\n")
@@ -96,7 +96,7 @@ class Peers:
         self, name: str, work: Workload, budget: Budget, limit: float, batches: dict[int, int] | None = None,
         more: list[str] | None = None, launch: list[str] | None = None, environment: dict[str, str] | None = None,
     ) -> dict[int, Rate]:
-        """What the peer did with each batch size: with all, or with those that it came to before its time was up."""
+        """What the peer did with each batch size, as far as it got before its time was up."""
         batches = batches or work.size.batches
         command = [self.python, *(launch or []), *self.command(name, work, batches, work.size.warm_up), *(more or [])]
         environment = self.environment if environment is None else environment

@@ -1,4 +1,4 @@
-"""Commands with a time limit: none of them, and nothing that they started, outlives it."""
+"""Commands with a time limit: neither they nor anything they started outlives it."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from budget import Budget
 
 @dataclass
 class Output:
-    """What a command left."""
+    """The outcome of a command."""
 
     command: list[str]
     code: int
@@ -47,7 +47,7 @@ class Stopped(Exception):
 
 
 def run(command: list[str], budget: Budget, limit: float, environment: dict[str, str] | None = None) -> Output:
-    """Runs a command for at most so many seconds of what is left, and returns what it printed, also when it was stopped."""
+    """Runs a command for at most a number of the remaining seconds, and returns what it printed, also when it was stopped."""
     if budget.left < 1:
         raise Stopped(f"no time left for {Path(command[0]).name} {' '.join(command[1:3])}")
     begin = time.monotonic()
@@ -70,7 +70,7 @@ def run(command: list[str], budget: Budget, limit: float, environment: dict[str,
 
 
 def end(process: subprocess.Popen) -> None:
-    """Ends a process and its group, which is its own: kindly, then not."""
+    """Ends a process and its own group: with SIGTERM, then with SIGKILL."""
     for sign, patience in ((signal.SIGTERM, 3.0), (signal.SIGKILL, 3.0)):
         if process.poll() is not None:
             return

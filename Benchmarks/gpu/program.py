@@ -30,7 +30,7 @@ class Program:
         return re.search(rf"^  {name}\b", self.help(), re.MULTILINE) is not None
 
     def options(self, command: str, **values: object) -> list[str]:
-        """Those options that the command knows; the others are left out, and it is said which."""
+        """The options that the command knows; the others are left out and reported."""
         known = []
         for name, value in values.items():
             option = "--" + name.replace("_", "-")
@@ -45,7 +45,7 @@ class Program:
         max_length: int, learning_rate: float, launch: list[str] | None = None, environment: dict[str, str] | None = None,
         more: list[str] | None = None,
     ) -> list[dict]:
-        """A run over the pairs in their order with the reference online; its records, one a step."""
+        """A run over the pairs in order with an online reference; its records, one per step."""
         output = self.folder / "run"
         arguments = [
             "train", "--model", str(model), "--train-data", str(pairs), "--output-dir", str(output), "--overwrite-output-dir",
@@ -61,7 +61,7 @@ class Program:
         self, pairs: list[str], budget: Budget, limit: float, *, shape: str, precision: str, batch: int, steps: int, max_length: int,
         warm_up: int,
     ) -> dict:
-        """What `bench --json` prints, the reference online."""
+        """What `bench --json` prints, with an online reference."""
         arguments = [
             "bench", "--json", "--shape", shape, "--batch-size", str(batch), "--steps", str(steps), "--max-length",
             str(max_length), "--ref-logps", "online", *pairs,

@@ -5,7 +5,7 @@ from measurement import Measurement
 from processes import Failed, Stopped
 
 STEPS = 6
-# Relative, of losses and norms of gradients in float32: sums in another order.
+# Relative, of float32 losses and gradient norms: sums in another order.
 LIMIT = 1e-4
 
 
@@ -21,7 +21,7 @@ def ranks(on: Measurement, budget: Budget, figures: dict) -> None:
 def compare(
     on: Measurement, budget: Budget, figures: dict, name: str, count: int, backend: str, environment: dict[str, str],
 ) -> None:
-    """So many processes beside one: the same steps, with batches of the same size together."""
+    """Several processes compared with one: the same steps, with the same global batch."""
     batch = 2 * count
 
     def train(processes: int) -> list[tuple[float, float]]:

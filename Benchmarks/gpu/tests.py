@@ -17,8 +17,8 @@ def tests(on: Measurement, budget: Budget, figures: dict) -> None:
 
 
 def run_tests(on: Measurement, budget: Budget, limit: float, selection: str | None) -> dict:
-    """Runs the bundle's tests, all or, one by one, those whose names hold a text; counts also those that passed before the time was up."""
-    # What one test records or measures on a device another should not disturb.
+    """Runs the bundle's tests: all, or, one by one, those whose names contain a text. Also counts those that passed before the time was up."""
+    # Tests that record or measure on a device must not disturb each other.
     options = ["--no-parallel", "--filter", selection] if selection else []
     output = run([str(on.tests), *options], budget, limit, on.program.environment)
     lines = (output.stdout + output.stderr).splitlines()
@@ -29,7 +29,7 @@ def run_tests(on: Measurement, budget: Budget, limit: float, selection: str | No
     passed = sum(what == "passed" for _, what in said)
     verdict = next((match for line in reversed(lines) if (match := re.search(r"Test run with (\d+) tests? .*", line))), None)
     if verdict:
-        # The processes that tests start can write over lines of the tests; the last line counts them all.
+        # Processes that tests start can overwrite lines of the tests; the last line counts them all.
         passed = int(verdict[1]) - len(failed) - sum(kind == "Test" for kind, _ in skipped)
     elif not output.is_stopped and not said:
         raise Failed(f"{output.name} ended with exit code {output.code} and ran no tests:\n" + "\n".join(lines[-15:]))

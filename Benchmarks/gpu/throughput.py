@@ -1,7 +1,7 @@
-"""Part: pairs per second beside the peers, in turns, on the same pairs, batches and precision; and how much of the device that uses.
+"""Part: pairs per second compared with the peers, in turns, on the same pairs, batches and precision; and the MFU.
 
-A round is ours and then each peer, all batch sizes each; ratios are taken in a round, so that whatever else the machine does meets all alike. There
-are as many rounds as the time allows.
+A round is our program and then each peer, with all batch sizes; ratios are taken within a round, so that other load on the machine affects all alike.
+There are as many rounds as time allows.
 """
 
 import statistics
@@ -56,7 +56,7 @@ def measure_round(on: Measurement, budget: Budget, results: dict, messages: list
 
 
 def compare_losses(on: Measurement, budget: Budget, figures: dict) -> None:
-    """That all do the same work: a run of ours over the pairs in the order in which the peers took them."""
+    """Shows that all do the same work: a run of our program over the pairs in the peers' order."""
     batch, steps = list(on.size.batches.items())[len(on.size.batches) // 2]
     first = figures["rounds"][0]
     if on.work.bench_options[0] != "--train-data" or not any(batch in first.get(name, {}) for name in on.peer_names):
@@ -77,7 +77,7 @@ def compare_losses(on: Measurement, budget: Budget, figures: dict) -> None:
         theirs = first.get(name, {}).get(batch, {}).get("losses")
         if not theirs:
             continue
-        # TRL tells means of a few steps.
+        # TRL logs means of a few steps.
         group = on.peers.trl_logging if name == "trl" else 1
         means = [statistics.mean(ours[at: at + group]) for at in range(0, len(theirs) * group, group)]
         differences = [abs(a - b) for a, b in zip(means, theirs)]
@@ -85,7 +85,7 @@ def compare_losses(on: Measurement, budget: Budget, figures: dict) -> None:
 
 
 def summarize(on: Measurement, figures: dict) -> None:
-    """Medians over the rounds, by batch size, and what was promised."""
+    """Medians over the rounds, by batch size, and the targets."""
     table = figures["table"] = []
     for batch in on.size.batches:
         ours = [r["ours"][batch] for r in figures["rounds"] if batch in r["ours"]]
@@ -120,7 +120,7 @@ def summarize(on: Measurement, figures: dict) -> None:
 
 
 def utilization(on: Measurement, ours: list[dict]) -> dict:
-    """Useful operations per second over rates of matrix products: the program's own measured one, and PyTorch's."""
+    """MFU over two peaks: the one that the program measured, and PyTorch's."""
     operations = statistics.median(row["gflops"] for row in ours) * 1e9
     figures = {"utilization": statistics.median(row["utilization"] for row in ours)}
     for name in ("feed_forward", "large"):

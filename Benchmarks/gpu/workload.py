@@ -18,7 +18,7 @@ class Size:
 
     shape: str
     max_length: int
-    # Pairs of a step, and the number of steps that are measured.
+    # Pairs per step → number of steps that are measured.
     batches: dict[int, int]
     warm_up: int
     rounds: int
@@ -41,9 +41,9 @@ class Workload:
     tokenizer: Path
     # Pairs to train on, as the program reads them; those that teach nothing are left out.
     pairs: Path
-    # The same as token ids, a line each.
+    # The same as token ids, one pair per line.
     ids: Path
-    # What tells `bench` to take these pairs.
+    # Options that make `bench` use these pairs.
     bench_options: list[str] = field(default_factory=list)
 
     @property
@@ -66,8 +66,8 @@ def data_of(shared: Path) -> tuple[Path, Path]:
 def prepare(program: Program, size: Size, data: tuple[Path, Path] | None, is_dry: bool, budget: Budget) -> Workload:
     """Makes the model and the files of pairs.
 
-    Without data of the user's, the demo's pairs serve for learning curves; they are too short to measure speed with, so that
-    `bench` and the peers get made-up pairs of 640 tokens then, but for a dry run.
+    Without the user's data, the demo's pairs give the learning curves. They are too short to measure speed with, so
+    `bench` and the peers then get made-up pairs of 640 tokens, except in a dry run.
     """
     folder = program.folder
     file, tokenizer = data or (DEMO / "train.jsonl", DEMO)

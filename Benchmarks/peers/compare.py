@@ -2,10 +2,10 @@
 
     python3 compare.py --program .build/release/minimind-dpo --data dpo.jsonl --tokenizer minimind/model
 
-needs the packages of Tools/reference/requirements.txt. Ours and the peer alternate, and the ratio is taken in each round, so that
-whatever else the machine does meets both. Timed are the steps (data, reference, forward, backward, clipping, optimizer), not start-up; memory is the
-largest resident set of the whole process, as the kernel counted it. With --cached, both compute the reference's log-probabilities before
-the steps that are timed.
+needs the packages of Tools/reference/requirements.txt. Our program and the peer alternate, and the ratio is taken within each round, so that
+other load on the machine affects both. The steps are timed (data, reference, forward, backward, clipping, optimizer), not start-up; memory is the
+largest resident set of the whole process, as counted by the kernel. With --cached, both compute the reference's log-probabilities before
+the timed steps.
 """
 
 import argparse
@@ -21,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def run(command: list[str], threads: int) -> tuple[str, int]:
-    """Standard output, and the largest resident set in bytes, which only a wait for this one child tells."""
+    """Standard output, and the largest resident set in bytes, which only waiting for this one child reports."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as messages:
         process = subprocess.Popen(command, stdout=output, stderr=messages, env=environment)

@@ -1,7 +1,7 @@
-"""The model as its config.json describes it, in plain PyTorch, for machines that have no transformers.
+"""The model that config.json describes, in plain PyTorch, for machines without transformers.
 
 Operator for operator what transformers does with Qwen3 and Llama, which are the architectures of MiniMind's models: the norms in float32, the
-rotation by halves, LibTorch's fused attention, SwiGLU. It has less of Python around it, so that as a peer it is rather faster.
+rotation by halves, LibTorch's fused attention, SwiGLU. It has less Python around it, so as a peer it is slightly faster.
 """
 
 import json
@@ -48,7 +48,7 @@ class Attention(nn.Module):
         q, k = self.q_norm(heads(self.q_proj(x))).transpose(1, 2), self.k_norm(heads(self.k_proj(x))).transpose(1, 2)
         v = heads(self.v_proj(x)).transpose(1, 2)
         q, k = rotated(q, cosine, sine), rotated(k, cosine, sine)
-        # Of the fused kernels the one for half precision on a GPU takes keys that serve several heads; for the others they are repeated.
+        # Of the fused kernels only the one for half precision on a GPU supports grouped queries; for the others keys are repeated.
         is_grouped = q.is_cuda and torch.is_autocast_enabled("cuda")
         if not is_grouped:
             groups = q.shape[1] // k.shape[1]

@@ -6,13 +6,13 @@
 
 `pairs.jsonl` is what `minimind-dpo data --dump` writes. Prints one JSON object for each batch size: pairs, seconds, losses and, on a GPU,
 the peak of memory that tensors took. `--padding max` fills every side up to --max-length, which is what MiniMind's loader does;
-`--padding longest` up to the longest side of the batch, which is the first thing to do about it: "plain PyTorch" in the tables.
+`--padding longest` up to the longest side of the batch, the obvious improvement: "plain PyTorch" in the tables.
 
 The model is transformers' own with LibTorch's fused attention, or that of eager_model.py where transformers is not installed; "model" says
-which. Padding stands on the right, where causal attention does not see it, so no mask
-is given and the fastest kernel can be taken. Policy and reference run over all padded tokens, in autocast for bf16 with float32
-weights; the loss, AdamW and clipping are PyTorch's as they come. Tokenizing and padding are done before the clock starts, and nothing
-waits for the device between two steps: both make it faster than what it stands for. β, schedule and clipping are minimind-dpo's
+which. Padding is on the right, where causal attention does not see it, so no mask
+is given and the fastest kernel can be used. Policy and reference run over all padded tokens, in autocast for bf16 with float32
+weights; the loss, AdamW and clipping are PyTorch's, with defaults. Tokenizing and padding are done before the clock starts, and nothing
+waits for the device between two steps: both make it faster than what it represents. β, schedule and clipping are minimind-dpo's
 defaults, so that the losses can be compared.
 """
 
@@ -46,7 +46,7 @@ def log_probabilities(model: torch.nn.Module, ids: torch.Tensor, targets: torch.
 
 
 class Run:
-    """A policy, its reference, and steps of DPO over the pairs in their order."""
+    """A policy, its reference, and steps of DPO over the pairs in order."""
 
     def __init__(self, rows: list[dict], batch: int, device: torch.device, options: argparse.Namespace) -> None:
         self.rows, self.batch, self.device, self.options = rows, batch, device, options

@@ -13,7 +13,7 @@ def read(file: str) -> list[dict]:
 
 
 def with_warm_up(rows: list[dict], batch: int, steps: int | None, warm_up: int) -> list[dict]:
-    """The first so many steps' pairs (all without a number), and before them the pairs of the last of these steps, to warm up with.
+    """The pairs of the first steps (all without a number), preceded by the pairs of the last of these steps, to warm up with.
 
     `minimind-dpo bench` warms up in the same way, so that all measure the same pairs.
     """
@@ -30,7 +30,7 @@ def padded(rows: list[list[int]], width: int | None = None) -> torch.Tensor:
 
 
 def now(device: torch.device) -> float:
-    """Seconds on the clock, once the device has done all that it was given."""
+    """Seconds on the clock, once the device has finished all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
@@ -43,5 +43,5 @@ def forget_peak(device: torch.device) -> None:
 
 
 def memory(device: torch.device) -> dict:
-    """The most memory of the device that tensors took; nothing on a CPU, where the kernel counts."""
+    """Peak memory of tensors on the device; nothing on a CPU, where the kernel counts."""
     return {"peak_memory_bytes": torch.cuda.max_memory_allocated(device)} if device.type == "cuda" else {}

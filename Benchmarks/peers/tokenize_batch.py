@@ -2,9 +2,9 @@
 
     python3 tokenize_batch.py --program .build/release/tokenizer-bench --data dpo.jsonl --tokenizer minimind/model
 
-needs the packages of Tools/reference/requirements.txt. Both get the same texts, which the chat template made, in one call for the whole
-batch, and may use all cores (`TOKENIZERS_PARALLELISM=true`, as it is by default). Two passes of a new process are timed: the first
-without anything in the tokenizers' caches, as every start of a program has it, and one more. The ratio is taken in each round.
+needs the packages of Tools/reference/requirements.txt. Both get the same texts, rendered by the chat template, in one call for the whole
+batch, and may use all cores (`TOKENIZERS_PARALLELISM=true`, the default). Two passes of a new process are timed: the first
+with empty caches, as at every start of a program, and one more. The ratio is taken within each round.
 """
 
 import argparse

@@ -3,10 +3,9 @@
     python3 trl_dpo.py --model FOLDER --pairs pairs.jsonl --batch 4 --threads 2 [--cached]
     python3 trl_dpo.py --model FOLDER --pairs pairs.jsonl --batch 4 16 --steps 48 24 --device cuda --precision bf16 --warm-up 3
 
-`pairs.jsonl` is what `minimind-dpo data --dump` writes. Everything that DPOTrainer does is its own but reading ids instead of texts, so
-that both trainers learn from exactly the same tokens. Gradient checkpointing, which its configuration turns on by default, is off: it
-would only make TRL slower. On a GPU, weights stay float32 and bf16 is its mixed precision, AdamW is the fused one that it takes by
-default, and the clock waits for the device. Steps that warm up are steps of the run but are not timed; their losses count among `losses`.
+`pairs.jsonl` is what `minimind-dpo data --dump` writes. DPOTrainer is unchanged except that it reads ids instead of texts, so
+both trainers learn from exactly the same tokens. Gradient checkpointing, which its configuration turns on by default, is off: it
+would only make TRL slower. On a GPU, weights stay float32 and bf16 is its mixed precision, AdamW is the fused one, its default, and the clock waits for the device. Warm-up steps belong to the run but are not timed; `losses` includes theirs.
 """
 
 import argparse
@@ -26,7 +25,7 @@ from pairs import forget_peak, memory, now, padded, read, with_warm_up
 
 
 class Collator:
-    """Both sides of every pair, padded to the longest, as DPOTrainer's own collator does it."""
+    """Both sides of every pair, padded to the longest, as DPOTrainer's own collator does."""
 
     def __call__(self, examples):
         sides = [(e[f"{side}_ids"], e[f"{side}_mask"]) for side in ("chosen", "rejected") for e in examples]
@@ -48,7 +47,7 @@ class IdTrainer(DPOTrainer):
 
 
 class Clock(TrainerCallback):
-    """Wall-clock time from the beginning of the first step that is measured to the last one's end."""
+    """Wall time from the beginning of the first measured step to the end of the last."""
 
     def __init__(self, device: torch.device, warm_up: int, steps: int) -> None:
         self.device, self.warm_up, self.steps = device, warm_up, steps
@@ -59,7 +58,7 @@ class Clock(TrainerCallback):
             self.begin = now(self.device)
 
     def on_step_end(self, _, state, *__, **___):
-        # Only at the end: to wait after each step would slow down what is measured.
+        # Only at the end: waiting after each step would slow down what is measured.
         if state.global_step == self.steps:
             self.end = now(self.device)
 

@@ -16,7 +16,7 @@ import sys
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "Sources/CKernels/cuda"
 ENTRY = "kernels.cuh"
-# Those of Sources/CKernels/kernel_compiler.cpp; the last makes the compiler tell registers.
+# Those of Sources/CKernels/kernel_compiler.cpp; the last makes the compiler report registers.
 OPTIONS = ["-std=c++17"]
 REPORT = "--ptxas-options=-v"
 
@@ -39,7 +39,7 @@ class Compiler:
             self.nvrtc = ctypes.CDLL(library)
         except OSError as error:
             sys.exit(f"{error}: name the folder of libnvrtc with --nvrtc")
-        # It opens this one by its name alone, which only finds what is loaded where no search path leads to its folder.
+        # NVRTC opens this one by name, which finds a loaded library even if no search path leads to its folder.
         for builtins in pathlib.Path(library).parent.glob("libnvrtc-builtins.so*"):
             ctypes.CDLL(str(builtins), mode=ctypes.RTLD_GLOBAL)
         self.nvrtc.nvrtcGetErrorString.restype = ctypes.c_char_p

@@ -1,7 +1,7 @@
-"""What an unpacked PyTorch was built with, read off its requirements.
+"""What an unpacked PyTorch was built with, read from its requirements.
 
     python3 toolkit.py FOLDER                prints the series of its CUDA toolkit, such as 13.0
-    python3 toolkit.py FOLDER nvidia-nccl    prints the requirement whose name begins so, such as nvidia-nccl-cu13==2.28.9
+    python3 toolkit.py FOLDER nvidia-nccl    prints the requirement whose name starts like this, such as nvidia-nccl-cu13==2.28.9
 """
 
 import re

@@ -5,7 +5,7 @@
 
 Reads the hyper-parameters from Demo/demo.yaml, trains, and prints before and after: held-out reward accuracy and margin, how often the
 policy gives the chosen answer the higher log-probability, the style and correctness of greedy answers to the held-out prompts, and the
-answers to Demo/prompts.jsonl. Exits with 1 where the outcome falls short of what the demo promises.
+answers to Demo/prompts.jsonl. Exits with 1 if the outcome falls short of the demo's targets.
 """
 
 import argparse

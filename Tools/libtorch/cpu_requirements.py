@@ -1,13 +1,13 @@
 """Prints what pip must install beside a CUDA build of PyTorch so that its libtorch_cpu loads on a machine without a GPU.
 
 libtorch_cpu of a CUDA build is linked against two small libraries of NVIDIA's: the CUDA runtime (libcudart) and the
-profiling interface (libcupti). Everything else, gigabytes of it, is needed by libtorch_cuda alone, which this program
-does not load then. The pins are those of torch's own METADATA, which spells them in one of two ways:
+profiling interface (libcupti). Everything else, gigabytes of it, is needed only by libtorch_cuda, which this program
+then does not load. The pins are those of torch's own METADATA, which spells them in one of two ways:
 
     nvidia-cuda-runtime-cu12==12.8.90; platform_system == "Linux"                    a requirement for each library
     cuda-toolkit[cublas,cudart,cupti,...]==13.0.2; platform_system == "Linux"        extras of one meta package
 
-Environment markers are handed on: pip evaluates them.
+Environment markers are passed on: pip evaluates them.
 
     python3 cpu_requirements.py SITE_PACKAGES      the folder that holds torch/ and torch-*.dist-info/
 """
