@@ -1,6 +1,7 @@
 import Torch
 
-/// The fused operators against plain ones at MiniMind-3's shapes, forward and backward, with gradients that are allocated already.
+/// The fused operators against plain ones at MiniMind-3's shapes, forward and backward, with gradients that are allocated
+/// already.
 struct Comparisons {
   let tokens: Int
   private let generator: Generator

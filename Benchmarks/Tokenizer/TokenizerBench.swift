@@ -6,8 +6,8 @@ import Tokenization
 ///
 ///     swift run -c release tokenizer-bench FOLDER TEXTS IDS
 ///
-/// FOLDER holds the tokenizer, TEXTS a JSON string per line; IDS is written, an array per line. Prints the seconds of two
-/// passes: the first finds no words in the tokenizer's cache, the second all of them.
+/// FOLDER holds the tokenizer, TEXTS a JSON string per line; IDS is written, an array per line. Prints the
+/// seconds of two passes: the first finds no words in the tokenizer's cache, the second all of them.
 @main
 enum TokenizerBench {
   static func main() throws {

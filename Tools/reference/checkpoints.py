@@ -1,7 +1,7 @@
 """Goldens of the Checkpoints tests: small files written by torch and safetensors, and what is in them.
 
     python3 Tools/reference/checkpoints.py                   writes Tests/CheckpointsTests/Goldens
-    python3 Tools/reference/checkpoints.py describe FILE...  prints what torch or safetensors read from files, a line of JSON each
+    python3 Tools/reference/checkpoints.py describe FILE...  prints what torch or safetensors read from files, one line of JSON each
 
 The tests compare what Swift reads with the descriptions in expected.json; and, where MINIMIND_REFERENCE_PYTHON names an
 interpreter, what this script reads from files that Swift has written with what went into them.

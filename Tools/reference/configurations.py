@@ -1,4 +1,4 @@
-"""What `transformers` takes for the keys that a config.json leaves out, and how it reads rotary embeddings.
+"""The defaults of `transformers` for keys that a config.json leaves out, and how it reads rotary embeddings.
 
     python3 Tools/reference/configurations.py
 

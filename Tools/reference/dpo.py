@@ -11,7 +11,7 @@ Writes Tests/DPOTests/Goldens/losses.json:
               loss                their mean
               gradient_chosen,    ∂loss/∂(log π of the side), that is, with respect to the sum over its tokens; every
               gradient_rejected   token of a side has this same gradient
-              gradient_*_tokens   instead, where the tokens of a side weigh differently (ld_alpha)
+              gradient_*_tokens   instead, where the tokens of a side have different weights (ld_alpha)
               trl                 whether TRL's code gave the same loss and gradients; false where it has no such loss
 
 The numbers are float64 by autograd over the formulas below; TRL computes in float32.
@@ -73,7 +73,7 @@ def draw_pairs(generator: torch.Generator) -> list[dict]:
 
 
 class Batch:
-    """The pairs as padded tensors; `tokens` are the leaves that gradients are taken of."""
+    """The pairs as padded tensors; `tokens` are the leaves of the gradients."""
 
     def __init__(self, pairs: list[dict], dtype: torch.dtype):
         def rows(suffix: str = "", prefix: str = ""):
@@ -180,7 +180,7 @@ def formula(batch: Batch, case: dict) -> torch.Tensor:
 
 
 def trl_loss(batch: Batch, case: dict) -> torch.Tensor | None:
-    """The batch's mean loss by TRL's code, with a stand-in for the model that answers the given log-probabilities."""
+    """The batch's mean loss by TRL's code, with a stand-in for the model that returns the given log-probabilities."""
     kind, smoothing = case["loss_type"], case.get("label_smoothing", 0.0)
     if kind == "sigmoid" and smoothing:
         return None

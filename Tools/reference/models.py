@@ -9,7 +9,7 @@ lists of MiniMind-3 and MiniMind2. golden.safetensors holds, for every model:
     logits               [2, 40, V] float32
     next_token_logprobs  [2, 39] float32, log p(input_ids[:, t + 1] | input_ids[:, :t + 1])
 
-and for `qwen3` and `llama` besides:
+and for `qwen3` and `llama` also:
 
     loss                 [1], the mean of -next_token_logprobs
     gradient_norm/NAME   [1], the 2-norm of the loss's gradient with respect to the parameter NAME
@@ -248,7 +248,7 @@ def llama() -> None:
 
 
 def llama_untied() -> None:
-    """A head of its own; head_dim absent from the file; rope_theta as transformers 4 spells it."""
+    """An untied head; head_dim absent from the file; rope_theta as transformers 4 spells it."""
     config = LlamaConfig(**SHARED, hidden_size=32, intermediate_size=64, rms_norm_eps=1e-5,
                          rope_parameters=rope(1e4), tie_word_embeddings=False)
     model, ids = build(config, 61), tokens(62)

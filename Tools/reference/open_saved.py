@@ -1,10 +1,10 @@
-"""Opens what the project has saved as its users would, and writes the logits that come out.
+"""Opens saved models as users would, and writes the logits that they compute.
 
     python3 Tools/reference/open_saved.py FOLDER…
 
 Each folder holds a config.json and either model.safetensors, and is then opened by `AutoModelForCausalLM`, or weights.pth,
-opened by `torch.load` as it is by default (weights_only=True) and put strictly into the model that config.json describes.
-Into the folder goes logits.safetensors: `logits` [T, V] of the ids in its ids.json, computed in float32. MiniMindTests
+opened by `torch.load` with its defaults (weights_only=True) and loaded strictly into the model that config.json describes.
+Writes logits.safetensors into the folder: `logits` [T, V] of the ids in its ids.json, computed in float32. MiniMindTests
 calls this where the environment variable MINIMIND_REFERENCE_PYTHON names an interpreter.
 """
 

@@ -1,4 +1,4 @@
-"""What the reference scripts share: determinism, tiny models with telling weights, small files."""
+"""What the reference scripts share: determinism, tiny models whose weights expose mistakes, small files."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def deterministic(seed: int) -> torch.Generator:
 
 @torch.no_grad()
 def draw_weights(model: torch.nn.Module, generator: torch.Generator, embedding_std: float = 0.1) -> None:
-    """Draws every parameter anew, so that a mistake shows: norm weights are not 1, activations keep their scale, and
+    """Redraws every parameter, so that a mistake shows: norm weights are not 1, activations keep their scale, and
     small embeddings let the epsilon of the first RMSNorm matter."""
     for name, parameter in model.named_parameters():
         if "norm" in name:

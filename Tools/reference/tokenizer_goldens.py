@@ -33,7 +33,7 @@ O200K = (
     r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*" + CONTRACTIONS + "?|"
     r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|" + TAIL
 )
-# Patterns that the general engine runs: of published tokenizers, and one for each thing it can do.
+# Patterns for the general engine: those of published tokenizers, and one for each feature.
 PATTERNS = [
     r"\p{N}{1,3}",
     r"[一-龥぀-ゟ゠-ヿ]+",
@@ -105,7 +105,7 @@ def written(name, tokenizer, joined):
     model = content["model"]
     model["merges"] = [" ".join(m) if joined else m for m in (m.split(" ") if isinstance(m, str) else m for m in model["merges"])]
     if name == "llama3":
-        # Words that no merge makes: only `ignore_merges` finds them.
+        # Words that no merge produces: only `ignore_merges` finds them.
         model["ignore_merges"] = True
         for word in ("Ġalignment", "Ġpreference", "è¯Ńè¨Ģ", "12", "Ġhonestly"):
             model["vocab"].setdefault(word, len(model["vocab"]))
@@ -113,7 +113,7 @@ def written(name, tokenizer, joined):
 
 
 def decoded(tokenizer, rng, count):
-    """Random ids, many of which are no UTF-8, and ids that are no tokens."""
+    """Random ids, many of which are not valid UTF-8, and ids that are not tokens."""
     size = tokenizer.get_vocab_size()
     rows = []
     for _ in range(count):

@@ -10,7 +10,7 @@ writes Tests/TorchTests/Goldens/operators.json:
     clip         torch.nn.utils.clip_grad_norm_ on the same shapes, above and below the norm
     generators   what torch.Generator().manual_seed(seed) gives for normal_ and uniform_
 
-The arguments of each operator stand here and, under the same name, in Tests/TorchTests/OperatorTable.swift.
+The arguments of each operator are here and, under the same name, in Tests/TorchTests/OperatorTable.swift.
 """
 
 import math
@@ -181,7 +181,7 @@ def case(function, inputs):
         weight = torch.randn(output.shape, generator=generator).to(output.dtype)
         function(*inputs).backward(weight)
         result["weight"] = plain(weight)
-        # PyTorch leaves the gradient of a variable that does not matter undefined.
+        # PyTorch leaves the gradient of a variable undefined if the output does not depend on it.
         result["gradients"] = [
             plain(x.grad) if any(x is v for v in variables) and x.grad is not None else None for x in inputs
         ]
@@ -227,7 +227,7 @@ def clip():
 
 def generators():
     cases = []
-    for seed, count in ((0, 5), (42, 33), (2**40 + 7, 17)):  # 16 and more are drawn by another algorithm than fewer
+    for seed, count in ((0, 5), (42, 33), (2**40 + 7, 17)):  # 16 and more are drawn by a different algorithm
         source = torch.Generator().manual_seed(seed)
         cases.append({
             "seed": seed,
