@@ -13,7 +13,7 @@ epoch). Its loss is the mean over these pairs of
     −(1 − ε) log σ(βΔ) − ε log σ(−βΔ),   Δ = (log π_c − log π_r) − (log ref_c − log ref_r),
 
 each log-probability a sum over the side's target tokens (mask 1 on the token that is predicted). The reference is the
-model as it was before the first step. Then: the norm of the whole gradient, clipping, AdamW, schedule. In the
+model as it was before the first step, unless another is given. Then: the norm of the whole gradient, clipping, AdamW, schedule. In the
 trajectory, `grad_norm` is before clipping and `learning_rate` the one that the step used; the metrics are means over
 the step's pairs. While policy and reference are equal (steps 1 and 2 of trajectory.json, since the warm-up starts at
 rate 0) the reward accuracy is a tie and says nothing.
@@ -143,8 +143,8 @@ def scheduler_for(options: dict, optimizer):
         optimizer, num_warmup_steps=options["warmup_steps"], num_training_steps=options["steps"])
 
 
-def train(initial, pairs: list[dict], options: dict) -> dict:
-    policy, reference = copy.deepcopy(initial).train(), copy.deepcopy(initial).eval()
+def train(initial, pairs: list[dict], options: dict, reference=None) -> dict:
+    policy, reference = copy.deepcopy(initial).train(), copy.deepcopy(reference or initial).eval()
     optimizer = torch.optim.AdamW(
         policy.parameters(), lr=options["learning_rate"], betas=(options["adam_beta1"], options["adam_beta2"]),
         eps=options["adam_epsilon"], weight_decay=options["weight_decay"], foreach=False)
