@@ -6,7 +6,7 @@ extension MappedFile {
     T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: T.self))
   }
 
-  /// Refuses the files that people most often take for a checkpoint by mistake, with the way out.
+  /// Refuses the files that are most often mistaken for a checkpoint, and says how to get the real one.
   func refuseImpostors() throws(FileError) {
     guard !bytes.starts(with: Array("version https://git-lfs".utf8)) else {
       throw FileError(

@@ -21,7 +21,7 @@ public struct ShardIndex: Sendable {
       try file.refuseImpostors()
       json = try JSON(parsing: UnsafeRawBufferPointer(file.bytes))
     } catch let error as JSONError {
-      throw FileError.damaged(url.path, "the index is no valid JSON: \(error)")
+      throw FileError.damaged(url.path, "the index is not valid JSON: \(error)")
     }
     guard let map = json["weight_map"]?.object, !map.isEmpty else {
       throw FileError.damaged(url.path, "the index has no \"weight_map\" that names tensors")
@@ -29,9 +29,9 @@ public struct ShardIndex: Sendable {
     let folder = url.deletingLastPathComponent()
     var files: OrderedDictionary<String, URL> = [:]
     for (name, value) in map {
-      // A shard lies beside its index; anything else would let a downloaded file reach out of its folder.
+      // A shard is in the folder of its index; anything else would let a downloaded file reach outside its folder.
       guard let shard = value.string, !shard.isEmpty, !shard.contains("/"), !shard.contains("\0"), shard != ".." else {
-        throw FileError.damaged(url.path, "the index gives no plain file name for tensor \"\(name)\"")
+        throw FileError.damaged(url.path, "the index does not give a plain file name for tensor \"\(name)\"")
       }
       files[name] = folder.appendingPathComponent(shard)
     }
@@ -39,7 +39,7 @@ public struct ShardIndex: Sendable {
     guard missing.isEmpty else {
       throw FileError(
         .missing, file: url.path,
-        "names files that are not there: " + missing.map(\.lastPathComponent).joined(separator: ", "),
+        "names files that do not exist: " + missing.map(\.lastPathComponent).joined(separator: ", "),
         remedy: "fetch the missing files into the same folder")
     }
     self.files = files
@@ -51,7 +51,7 @@ public struct ShardIndex: Sendable {
     let absent = files.filter { !holds($0.key, $0.value) }.keys
     guard absent.isEmpty else {
       throw FileError.damaged(
-        path, "names tensors that the files it gives for them do not hold: " + absent.joined(separator: ", "),
+        path, "names tensors that are not in the files it gives for them: " + absent.joined(separator: ", "),
         remedy: "fetch index and files again, from the same release")
     }
   }

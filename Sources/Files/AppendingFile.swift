@@ -1,14 +1,14 @@
 import Foundation
 
-/// A file that records are appended to, each in a single write: a reader that follows the file never sees half a record,
-/// and a process that is killed loses none.
+/// A file to which records are appended, each in a single write: a reader that follows the file never sees half a record,
+/// and a killed process loses no record.
 public final class AppendingFile {
-  /// The path that errors name.
+  /// The path that error messages name.
   public let path: String
   private let descriptor: Int32
 
-  /// Opens a file, or makes it.
-  /// - Parameter emptying: whether what is there is dropped
+  /// Opens a file, creating it if necessary.
+  /// - Parameter emptying: whether existing contents are dropped
   /// - Throws: `FileError` of the reason `cannotWrite`.
   public init(_ file: URL, emptying: Bool = false) throws(FileError) {
     path = file.path
@@ -20,8 +20,8 @@ public final class AppendingFile {
     if descriptor >= 0 { close(descriptor) }
   }
 
-  /// Appends a record, whole or not at all: half a record would run into the next one, while without it the file stays
-  /// good until there is room on the disk again.
+  /// Appends a record, whole or not at all. Half a record would run into the next one; without it the file stays valid
+  /// until there is room on the disk again.
   /// - Throws: `FileError` of the reason `cannotWrite`.
   public func append(_ record: [UInt8]) throws(FileError) {
     let written = writeOnce(record)

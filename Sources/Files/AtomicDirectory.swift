@@ -2,9 +2,9 @@ import Foundation
 
 /// A folder that appears under its name complete or not at all.
 ///
-/// It is filled under a hidden name beside it; `commit()` brings every file to the disk, adds a manifest of sizes and
-/// checksums, and renames it. A writer that dies leaves only the hidden folder, which is never taken for a checkpoint and
-/// which the next writer removes.
+/// It is filled under a hidden name in the same parent folder. `commit()` syncs every file to disk, adds a manifest of sizes
+/// and checksums, and renames the folder. A writer that dies leaves only the hidden folder; it is never mistaken for a
+/// checkpoint, and the next writer removes it.
 ///
 /// ```swift
 /// try AtomicDirectory.write(to: output.appendingPathComponent("checkpoint-100")) { folder in
@@ -13,18 +13,18 @@ import Foundation
 /// ```
 public final class AtomicDirectory {
   /// Where to put the files until `commit()`.
-  public let url: URL
+  package let url: URL
   /// The folder's name once it is complete.
-  public let destination: URL
+  let destination: URL
   private let replacing: Bool
   private let lock: Int32
   private var isFinished = false
 
-  /// Makes the hidden folder, and removes what dead writers have left beside it.
-  /// - Parameter replacing: whether `commit()` may put it in the place of a folder that has the name already; else such a
-  ///   folder is an error right here.
+  /// Creates the hidden folder, and removes what dead writers left in the parent folder.
+  /// - Parameter replacing: whether `commit()` may replace an existing folder of that name; otherwise an existing folder is
+  ///   an error at once.
   /// - Throws: `FileError` of the reason `cannotWrite`.
-  public init(_ destination: URL, replacing: Bool = false) throws {
+  package init(_ destination: URL, replacing: Bool = false) throws {
     self.destination = destination
     self.replacing = replacing
     guard replacing || !Self.exists(destination) else {
@@ -67,11 +67,11 @@ public final class AtomicDirectory {
     }
   }
 
-  /// Completes the folder and gives it its name. Files may not be added any more.
+  /// Completes the folder and gives it its final name. No more files may be added.
   /// - Returns: the manifest of what was written.
-  /// - Throws: `FileError` of the reason `cannotWrite`; the folder is then not there.
+  /// - Throws: `FileError` of the reason `cannotWrite`; the folder then does not exist.
   @discardableResult
-  public func commit() throws -> Manifest {
+  package func commit() throws -> Manifest {
     precondition(!isFinished, "a folder is committed or abandoned once")
     let names = try FileManager.default.subpathsOfDirectory(atPath: url.path)
     var files: [String] = []
@@ -98,8 +98,8 @@ public final class AtomicDirectory {
     return manifest
   }
 
-  /// Removes what was written so far; nothing happens after `commit()`.
-  public func abandon() {
+  /// Removes what was written so far; does nothing after `commit()`.
+  private func abandon() {
     guard !isFinished else { return }
     isFinished = true
     try? FileManager.default.removeItem(at: url)
@@ -107,12 +107,12 @@ public final class AtomicDirectory {
 
   private func putInPlace() throws {
     if replacing, Self.exists(destination) {
-      // Both folders change names in one step, and the old one, now under the hidden name, goes.
+      // Both folders swap names in one step; then the old one, now under the hidden name, is removed.
       if exchange(url.path, destination.path) {
         try? FileManager.default.removeItem(at: url)
         return
       }
-      // Where the file system cannot do that there is a moment without a folder.
+      // On file systems that cannot do that, there is a moment without a folder.
       let old = Staging.path(for: destination)
       guard rename(destination.path, old) == 0 else {
         throw FileError.cannotWrite(destination.path, errno: errno)
@@ -143,22 +143,14 @@ public final class AtomicDirectory {
 }
 
 extension AtomicDirectory {
-  /// Removes the files and folders that dead writers left under hidden names in a folder; those of living ones stay.
+  /// Removes files and folders that dead writers left under hidden names; those of live writers stay.
   /// - Returns: what was removed.
   @discardableResult
   public static func removeLeftovers(in folder: URL) -> [URL] { Staging.removeLeftovers(in: folder) }
 
-  /// Whether a folder was written to its end: it has its final name, and a manifest with whose sizes its files agree.
-  public static func isComplete(_ folder: URL) -> Bool {
-    guard !Staging.isStaged(folder.lastPathComponent), let manifest = try? Manifest(readingFrom: folder) else {
-      return false
-    }
-    return manifest.damages(in: folder, readingContents: false).isEmpty
-  }
-
-  /// Reads a folder against its manifest, every byte of it.
+  /// Compares every byte of a folder with its manifest.
   /// - Returns: the manifest.
-  /// - Throws: `FileError`: missing (no finished checkpoint), or damaged, naming every damaged file and how.
+  /// - Throws: `FileError`: missing (not a finished checkpoint), or damaged, naming every damaged file and what is wrong with it.
   @discardableResult
   public static func verify(_ folder: URL) throws -> Manifest {
     let manifest = try Manifest(readingFrom: folder)
@@ -171,10 +163,10 @@ extension AtomicDirectory {
   }
 }
 
-/// Lets two paths change places in one step; false where the system or the file system cannot.
+/// Swaps two paths in one step; false where the system or the file system cannot.
 private func exchange(_ first: String, _ second: String) -> Bool {
   typealias Function = @convention(c) (Int32, UnsafePointer<CChar>, Int32, UnsafePointer<CChar>, UInt32) -> Int32
-  // The C library has this function, and its headers do not show it to Swift.
+  // The C library has this function, but its headers do not expose it to Swift.
   guard let symbol = dlsym(nil, "renameat2") else { return false }
   let renameat2 = unsafeBitCast(symbol, to: Function.self)
   let inOneStep: UInt32 = 2  // RENAME_EXCHANGE

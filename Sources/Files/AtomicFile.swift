@@ -1,7 +1,7 @@
 import Foundation
 
-/// A file that appears under its name complete or not at all: it is written under a hidden name beside it, brought to
-/// the disk, and renamed. Until then whatever had the name before stays.
+/// A file that appears under its name complete or not at all: it is written under a hidden name in the same folder,
+/// synced to disk, and renamed. Until then an existing file of that name stays.
 package final class AtomicFile {
   /// Where the contents go until `commit()`.
   package let writer: FileWriter
@@ -26,8 +26,8 @@ package final class AtomicFile {
     if !isFinished { unlink(staged) }
   }
 
-  /// Gives the file its name.
-  /// - Throws: `FileError` of the reason `cannotWrite`; whatever had the name before is then still there.
+  /// Gives the file its final name.
+  /// - Throws: `FileError` of the reason `cannotWrite`; an existing file of that name is then unchanged.
   package func commit() throws(FileError) {
     try writer.synchronize()
     guard rename(staged, destination.path) == 0 else {
@@ -38,8 +38,8 @@ package final class AtomicFile {
   }
 }
 
-/// Writes a file so that under its name there is, at any moment and after any crash, either what was there before or all
-/// of these bytes.
+/// Writes a file so that at any moment, and after any crash, its name holds either the previous contents or all of these
+/// bytes.
 /// - Throws: `FileError` of the reason `cannotWrite`.
 public func writeAtomically(_ bytes: some Sequence<UInt8>, to destination: URL) throws(FileError) {
   let file = try AtomicFile(destination)

@@ -3,9 +3,9 @@ import Foundation
 /// Why a file or folder could not be read or written: which one, what was found there, what was expected and what to do
 /// about it.
 public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// What went wrong, as far as a program must tell cases apart.
+  /// What went wrong, as far as the program distinguishes cases.
   public enum Reason: Hashable, Sendable {
-    /// A file or folder that must be there is not there.
+    /// A required file or folder does not exist.
     case missing
     /// It is there, but the system does not let this program read it (permissions, a device error).
     case unreadable
@@ -15,7 +15,7 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     case unsupported
     /// It is well formed, but holds nothing of the name that was asked for.
     case lacksEntry
-    /// Writing failed; nothing incomplete was left under the name that was to be written.
+    /// Writing failed; nothing incomplete was left under the name.
     case cannotWrite(WriteFailure)
   }
 
@@ -25,26 +25,26 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
     case noSpace
     /// The folder or the file system does not permit writing.
     case readOnly
-    /// The folder that was to hold it does not exist, or is no folder.
+    /// Its parent folder does not exist, or is not a folder.
     case missingParent
-    /// Something of this name is there already and was not to be replaced.
+    /// The name exists already and was not to be replaced.
     case alreadyExists
-    /// What was to be written cannot be expressed in the format.
+    /// The contents cannot be expressed in the format.
     case invalidContents
     /// Any other failure, with the system's error number.
     case system(Int32)
   }
 
-  /// What went wrong, as far as a program must tell cases apart.
+  /// What went wrong, as far as the program distinguishes cases.
   public let reason: Reason
   /// The path of the file or folder concerned.
   public let file: String
-  /// What was found, and what was expected instead.
+  /// What was found and what was expected instead.
   public let problem: String
-  /// What to do about it; empty where nothing sensible can be said.
+  /// What to do about it; empty where there is no useful advice.
   public let remedy: String
 
-  /// Makes an error; `problem` says what was found and what was expected, `remedy` what to do.
+  /// An error; `problem` says what was found and what was expected, `remedy` what to do.
   public init(_ reason: Reason, file: String, _ problem: String, remedy: String = "") {
     self.reason = reason
     self.file = file
@@ -59,14 +59,6 @@ public struct FileError: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 extension FileError {
-  /// Whether the cause lies in what a file holds (exit code 65), not in its absence or in the output.
-  public var isBadData: Bool {
-    switch reason {
-    case .damaged, .unsupported, .lacksEntry: true
-    case .missing, .unreadable, .cannotWrite: false
-    }
-  }
-
   /// Whether an input is missing or may not be read (exit code 66).
   public var isMissingInput: Bool { reason == .missing || reason == .unreadable }
 
@@ -101,7 +93,7 @@ extension FileError {
     case ENOSPC, EDQUOT:
       FileError(
         .cannotWrite(.noSpace), file: file, "no space is left on the disk, or the quota is used up",
-        remedy: "free some space or write elsewhere; nothing incomplete was left under this name")
+        remedy: "free some space or write elsewhere; no incomplete file was left under this name")
     case EROFS, EACCES, EPERM:
       FileError(
         .cannotWrite(.readOnly), file: file, "writing is not permitted (\(systemMessage(code)))",

@@ -1,9 +1,9 @@
 import Foundation
 
-/// An exclusive lock among the processes that use one file system, held from its making to `release()`.
+/// An exclusive lock among processes that share a file system, held until `release()`.
 ///
-/// It is a `flock` on a file of its own. The system drops it when its holder dies, however it dies; the file is removed
-/// by whoever gives the lock back.
+/// It is a `flock` on a file of its own. The system drops the lock when its holder dies, for whatever reason; `release()`
+/// removes the file.
 public final class FileLock {
   private let path: String
   private let descriptor: Int32
@@ -17,17 +17,17 @@ public final class FileLock {
   public enum Outcome {
     /// This process holds it.
     case taken(FileLock)
-    /// What the lock is for was done while waiting.
+    /// Another process finished the work while this one waited.
     case pointless
-    /// The file system knows no locks, or the file cannot be made there.
+    /// The file system does not support locks, or the lock file cannot be created.
     case impossible
   }
 
-  /// Takes the lock, waiting as long as it takes.
+  /// Takes the lock, and waits for it without a time limit.
   /// - Parameters:
-  ///   - waiting: called after a second, and every half minute from then on, with the seconds waited so far and who
-  ///     holds the lock, as far as is known.
-  ///   - isDone: looked at now and then; when it says so there is nothing left to wait for.
+  ///   - waiting: called after one second and then every 30 seconds, with the seconds waited so far and the holder of
+  ///     the lock, as far as it is known
+  ///   - isDone: polled while waiting; true when there is nothing left to wait for
   public static func take(
     _ path: String, waiting: (_ seconds: Int, _ holder: String) -> Void, until isDone: () -> Bool
   ) -> Outcome {
@@ -52,7 +52,7 @@ public final class FileLock {
         }
         usleep(20_000)
       }
-      // The one before may have removed the file while this process waited for a lock on it.
+      // The previous holder may have removed the file while this process waited for a lock on it.
       if isSame(descriptor, path) {
         write(descriptor)
         return .taken(FileLock(path: path, descriptor: descriptor))
@@ -61,7 +61,7 @@ public final class FileLock {
     }
   }
 
-  /// Gives the lock back, and removes its file.
+  /// Releases the lock and removes its file.
   public func release() {
     unlink(path)
     close(descriptor)
@@ -74,7 +74,7 @@ public final class FileLock {
       && mine.st_dev == there.st_dev
   }
 
-  /// Leaves word of who holds the lock; a disk that is full matters no more than that.
+  /// Records who holds the lock. A failure, for instance on a full disk, only makes the message of a waiting process vaguer.
   private static func write(_ descriptor: Int32) {
     let text = "process \(getpid()) on \(ProcessInfo.processInfo.hostName)"
     ftruncate(descriptor, 0)

@@ -2,7 +2,7 @@ import Foundation
 
 /// A file that is written from its start to its end.
 package final class FileWriter {
-  /// The path that errors name.
+  /// The path that error messages name.
   let name: String
   package let descriptor: Int32
   /// How many bytes have been written.
@@ -11,8 +11,8 @@ package final class FileWriter {
   /// Opens a file for writing.
   /// - Parameters:
   ///   - path: the file to open
-  ///   - name: the path that errors name, where a file is written under another name than its own
-  ///   - creating: whether it must not be there yet
+  ///   - name: the path that error messages name, where the file is written under a temporary name
+  ///   - creating: whether the file must not exist yet
   package init(_ path: String, name: String? = nil, creating: Bool) throws(FileError) {
     self.name = name ?? path
     descriptor = open(path, O_WRONLY | O_CLOEXEC | (creating ? O_CREAT | O_EXCL : 0), 0o666)
@@ -48,19 +48,19 @@ package final class FileWriter {
   }
 }
 
-/// The system's `write`, which the methods of that name hide.
+/// The system's `write`, which is hidden by the methods of the same name.
 private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
   write(descriptor, bytes, count)
 }
 
-/// Waits until a file's bytes, or a folder's entries, are on the disk: a file that was created, renamed or removed may
-/// else come back as it was after a power failure.
-/// - Parameter name: the path that errors name, where it is another one.
+/// Waits until a file's bytes, or a folder's entries, are on disk. Without this, creating, renaming or removing a file may
+/// be undone by a power failure.
+/// - Parameter name: the path that error messages name, if it is a different one
 func synchronize(_ path: String, name: String? = nil) throws(FileError) {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { throw FileError.cannotWrite(name ?? path, errno: errno) }
   defer { close(descriptor) }
-  // Some network file systems know no such thing for folders and say so with EINVAL.
+  // Some network file systems do not support this for folders and answer EINVAL.
   guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else {
     throw FileError.cannotWrite(name ?? path, errno: errno)
   }

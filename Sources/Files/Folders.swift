@@ -1,7 +1,7 @@
 import Foundation
 
-/// Makes a folder with those above it; one that is there already is left as it is.
-/// - Throws: `FileError` of the reason `cannotWrite`, which names the folder that could not be made.
+/// Creates a folder with its parents; an existing folder is left unchanged.
+/// - Throws: `FileError` of the reason `cannotWrite`, naming the folder that could not be created.
 public func makeFolder(_ folder: URL) throws(FileError) {
   if mkdir(folder.path, 0o777) == 0 { return }
   switch errno {

@@ -2,9 +2,9 @@ import Foundation
 import OrderedCollections
 import OrderedJSON
 
-/// What a checkpoint folder holds: the size and the SHA-256 of each file, in a file `manifest.json` beside them.
+/// The contents of a checkpoint folder: the size and the SHA-256 of each file, stored in its `manifest.json`.
 ///
-/// A folder with a manifest was written to its end; whether it is still what was written, `damages(in:)` says.
+/// A folder with a manifest was written completely; `damages(in:)` tells whether it is still what was written.
 public struct Manifest: Hashable, Sendable {
   /// What is known of one file.
   public struct File: Hashable, Sendable {
@@ -18,11 +18,11 @@ public struct Manifest: Hashable, Sendable {
   public struct Damage: Hashable, Sendable, CustomStringConvertible {
     /// What is wrong with it.
     public enum Kind: Hashable, Sendable {
-      /// It is not there, or is no regular file.
+      /// It does not exist, or is not a regular file.
       case missing
       /// It has another size than `expected`, both in bytes.
       case size(found: Int, expected: Int)
-      /// Its size is right and its contents are not what was written.
+      /// Its size is right, but its contents are not what was written.
       case contents
       /// It cannot be read; the text says why.
       case unreadable(String)
@@ -38,7 +38,7 @@ public struct Manifest: Hashable, Sendable {
       switch kind {
       case .missing: "\(file) is missing"
       case .size(let found, let expected): "\(file) has \(found) bytes instead of \(expected)"
-      case .contents: "\(file) has other contents than were written"
+      case .contents: "\(file) has different contents than were written"
       case .unreadable(let reason): "\(file) cannot be read: \(reason)"
       }
     }
@@ -52,24 +52,24 @@ public struct Manifest: Hashable, Sendable {
   public let files: OrderedDictionary<String, File>
 
   /// Reads the manifest of a folder.
-  /// - Throws: `FileError`: missing (the folder is no finished checkpoint) or damaged.
+  /// - Throws: `FileError`: missing (the folder is not a finished checkpoint) or damaged.
   public init(readingFrom folder: URL) throws {
     let url = folder.appendingPathComponent(Self.fileName)
     guard FileManager.default.fileExists(atPath: url.path) else {
       throw FileError(
-        .missing, file: folder.path, "is no finished checkpoint: it holds no \(Self.fileName)",
-        remedy: "name a checkpoint folder that was written to its end")
+        .missing, file: folder.path, "is not a finished checkpoint: it has no \(Self.fileName)",
+        remedy: "name a checkpoint folder that was written completely")
     }
     let file = try MappedFile(url)
     let json: JSON
     do {
       json = try JSON(parsing: UnsafeRawBufferPointer(file.bytes))
     } catch {
-      throw FileError.damaged(url.path, "is no valid JSON: \(error)", remedy: "use another checkpoint")
+      throw FileError.damaged(url.path, "is not valid JSON: \(error)", remedy: "use another checkpoint")
     }
     guard json["version"]?.int == Self.version, let members = json["files"]?.object else {
       throw FileError.damaged(
-        url.path, "is no manifest of version \(Self.version)", remedy: "use another checkpoint")
+        url.path, "is not a manifest of version \(Self.version)", remedy: "use another checkpoint")
     }
     var files: OrderedDictionary<String, File> = [:]
     for (name, value) in members {
@@ -84,7 +84,7 @@ public struct Manifest: Hashable, Sendable {
     self.files = files
   }
 
-  /// The manifest of the files that lie in a folder now.
+  /// The manifest of files as they are now.
   init(describing names: [String], in folder: URL) throws {
     var files: OrderedDictionary<String, File> = [:]
     for name in names.sorted() {
@@ -100,17 +100,16 @@ public struct Manifest: Hashable, Sendable {
     return JSON.object(["version": .integer(Self.version), "files": .object(members)]).serialized(.pretty) + "\n"
   }
 
-  /// Compares a folder with this manifest. Files that it does not name are of no interest.
-  /// - Parameter readingContents: false compares sizes only, which takes no time.
-  /// - Returns: the files that are not as they were written; none in a sound folder.
-  public func damages(in folder: URL, readingContents: Bool = true) -> [Damage] {
+  /// Compares a folder with this manifest. Files that the manifest does not name are ignored.
+  /// - Returns: the files that differ from what was written; empty for an intact folder
+  public func damages(in folder: URL) -> [Damage] {
     files.compactMap { name, expected in
       do {
         let file = try MappedFile(folder.appendingPathComponent(name))
         if file.bytes.count != expected.size {
           return Damage(file: name, kind: .size(found: file.bytes.count, expected: expected.size))
         }
-        if readingContents, Self.sha256(of: file) != expected.sha256 { return Damage(file: name, kind: .contents) }
+        if Self.sha256(of: file) != expected.sha256 { return Damage(file: name, kind: .contents) }
         return nil
       } catch let error as FileError where error.reason == .missing {
         return Damage(file: name, kind: .missing)

@@ -2,11 +2,12 @@ import Foundation
 
 /// A file mapped into memory, whole, for as long as this object lives.
 ///
-/// The mapping is private and copy-on-write: a tensor that lies on it may be changed in place, and the file stays as it
-/// is. Sharing it between threads is safe as long as nobody writes to it. What no mapping can survive is a file that
-/// another program shortens while it is in use; files written by this module are replaced by renaming, never shortened.
-package final class MappedFile: @unchecked Sendable {  // immutable but for writes through tensors, which are not Sendable
-  /// The path that errors name.
+/// The mapping is private and copy-on-write: a tensor on it may be changed in place without changing the file. Sharing it
+/// between threads is safe as long as no thread writes to it. A mapping does not survive another program truncating the
+/// file; files written by this module are replaced by renaming and never truncated.
+// Immutable except for writes through tensors, which are not Sendable.
+package final class MappedFile: @unchecked Sendable {
+  /// The path that error messages name.
   package let path: String
   /// All bytes of the file; no base address for an empty one.
   package let bytes: UnsafeMutableRawBufferPointer

@@ -1,6 +1,6 @@
 import CSHA256
 
-/// SHA-256 (FIPS 180-4), taken over bytes as they come.
+/// SHA-256 (FIPS 180-4) of bytes that arrive in pieces.
 ///
 /// ```swift
 /// var hash = SHA256()
@@ -8,7 +8,7 @@ import CSHA256
 /// print(hash.digest)
 /// ```
 public struct SHA256: Sendable {
-  /// The 32 bytes that a hash ends with.
+  /// The 32 bytes of a finished hash.
   public struct Digest: Hashable, Sendable, CustomStringConvertible {
     /// The bytes in their order.
     public let bytes: [UInt8]
@@ -37,7 +37,7 @@ public struct SHA256: Sendable {
     return hash.digest
   }
 
-  /// Takes more bytes in.
+  /// Adds bytes.
   public mutating func update(_ bytes: UnsafeRawBufferPointer) {
     count &+= UInt64(bytes.count)
     var rest = bytes
@@ -66,7 +66,7 @@ public struct SHA256: Sendable {
     return Digest(bytes: ended.state.flatMap { withUnsafeBytes(of: $0.bigEndian, Array.init) })
   }
 
-  /// Takes whole blocks in.
+  /// Adds whole blocks.
   private mutating func compress(_ blocks: [UInt8]) {
     csha256_compress(&state, blocks, blocks.count / Self.blockSize)
   }

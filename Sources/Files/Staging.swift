@@ -1,10 +1,10 @@
 import Foundation
 
-/// The hidden names under which files and folders are written before they get their own: `.NAME.partial-` and 16
+/// The hidden names under which files and folders are written before they get their final name: `.NAME.partial-` and 16
 /// hexadecimal digits, in the same folder.
 ///
-/// Its writer holds a lock (`flock`) on what lies there until it is renamed or removed. The system drops the lock when the
-/// writer dies, however it dies; so whatever has such a name and no lock is the leftover of a dead writer.
+/// The writer holds a lock (`flock`) on the file or folder until it is renamed or removed. The system drops the lock when
+/// the writer dies, for whatever reason; so an unlocked file or folder with such a name was left by a dead writer.
 enum Staging {
   private static let infix = ".partial-"
 
@@ -16,17 +16,17 @@ enum Staging {
     return destination.deletingLastPathComponent().appendingPathComponent(name).path
   }
 
-  /// Whether a file or folder of this name is one that is still being written, or was when its writer died.
+  /// Whether a name is that of a file or folder that is being written, or was when its writer died.
   static func isStaged(_ name: String) -> Bool {
     guard name.hasPrefix("."), let range = name.range(of: infix, options: .backwards) else { return false }
     let digits = name[range.upperBound...]
     return digits.count == 16 && digits.allSatisfy { $0.isHexDigit && $0.isASCII }
   }
 
-  /// Takes the writer's lock on something that was just made.
-  /// - Returns: false when it was taken for a leftover and removed between its making and its locking.
+  /// Takes the writer's lock on a file or folder that was just created.
+  /// - Returns: false if it was mistaken for a leftover and removed between creation and locking
   static func lock(_ descriptor: Int32, path: String) -> Bool {
-    // A file system without locks leaves the file unlocked; `isAbandoned` then cannot lock it either.
+    // On a file system without locks the file stays unlocked; `removeLeftovers` then cannot lock it either.
     _ = flock(descriptor, LOCK_EX | LOCK_NB)
     var mine = stat()
     var there = stat()

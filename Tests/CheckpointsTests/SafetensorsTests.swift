@@ -40,18 +40,6 @@ struct SafetensorsTests {
     #expect(try scratch.names == ["model.safetensors"])
   }
 
-  @Test("Given metadata are added to the format, and may replace it")
-  func writtenMetadata() throws {
-    let scratch = try Scratch()
-    let url = scratch.file("a.safetensors")
-    let none: OrderedDictionary<String, StoredTensor> = [:]
-    try Safetensors.write(none, metadata: ["step": "3"], to: url)
-    #expect(try SafetensorsFile(contentsOf: url).metadata == ["format": "pt", "step": "3"])
-    try Safetensors.write(none, metadata: ["format": "np"], to: url)
-    #expect(try SafetensorsFile(contentsOf: url).metadata == ["format": "np"])
-    #expect(try SafetensorsFile(contentsOf: url).names.isEmpty)
-  }
-
   @Test("A tensor keeps the mapping alive, and changing it changes neither the file nor the next one")
   func mapping() throws {
     let scratch = try Scratch()
@@ -79,9 +67,8 @@ struct SafetensorsTests {
     let folder = try SafetensorsFolder(Golden.url("sharded"))
     let tensors = try folder.names.map { (key: $0, value: try #require(folder[$0])) }
     #expect(try describe(tensors) == (try Golden.description(of: "sharded")))
-    #expect(try folder.tensor("model.norm.weight").array(Float.self) == [1, 1])
+    #expect(try folder["model.norm.weight"]?.tensor().array(Float.self) == [1, 1])
     #expect(folder["absent"] == nil)
-    #expect(throws: FileError.self) { try folder.tensor("absent") }
   }
 
   @Test("A single file comes before an index")

@@ -115,3 +115,61 @@ func tensors(in value: TorchValue) -> [StoredTensor] {
 func failure(_ body: () throws -> Void) throws -> FileError {
   try #require(throws: FileError.self) { try body() }
 }
+
+/// What the tests look at in values of Python.
+extension TorchValue {
+  /// The value of an integer key of a dictionary, or the element of a list or tuple at that place; nil where there is none.
+  subscript(index: Int) -> TorchValue? {
+    switch self {
+    case .dictionary(let members): members[.integer(index)]
+    case .list(let elements), .tuple(let elements): elements.indices.contains(index) ? elements[index] : nil
+    default: nil
+    }
+  }
+
+  /// Whether this is `None`.
+  var isNone: Bool { if case .none = self { true } else { false } }
+
+  /// The value of a `bool`; nil for anything else.
+  var boolean: Bool? { if case .boolean(let value) = self { value } else { nil } }
+
+  /// The value of an `int`; nil for anything else.
+  var integer: Int? { if case .integer(let value) = self { value } else { nil } }
+
+  /// The value of a `float` or an `int`; nil for anything else.
+  var number: Double? {
+    switch self {
+    case .float(let value): value
+    case .integer(let value): Double(value)
+    default: nil
+    }
+  }
+
+  /// The text of a `str`; nil for anything else.
+  var string: String? { if case .string(let value) = self { value } else { nil } }
+
+  /// The elements of a `list` or `tuple`; nil for anything else.
+  var elements: [TorchValue]? {
+    switch self {
+    case .list(let elements), .tuple(let elements): elements
+    default: nil
+    }
+  }
+
+  /// The named tensors of a dictionary all of whose keys are strings and all of whose values are tensors; nil for
+  /// anything else.
+  var stateDict: OrderedDictionary<String, StoredTensor>? {
+    guard let members = dictionary else { return nil }
+    var tensors: OrderedDictionary<String, StoredTensor> = [:]
+    for (key, value) in members {
+      guard case .string(let name) = key, case .tensor(let tensor) = value else { return nil }
+      tensors[name] = tensor
+    }
+    return tensors
+  }
+}
+
+extension FileError {
+  /// Whether the cause is what a file contains: not its absence, and not the output.
+  var isBadData: Bool { !isMissingInput && !isWriteFailure }
+}

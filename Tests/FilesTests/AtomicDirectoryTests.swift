@@ -2,7 +2,7 @@ import Files
 import Foundation
 import Testing
 
-@Suite("Checkpoint folders: complete or absent, never half")
+@Suite("Atomic folders")
 struct AtomicDirectoryTests {
   @Test("A folder appears with its files and a manifest of their sizes and checksums")
   func writing() throws {
@@ -14,7 +14,6 @@ struct AtomicDirectoryTests {
         at: folder.appendingPathComponent("rank-0"), withIntermediateDirectories: false)
       try writeAtomically([], to: folder.appendingPathComponent("rank-0/empty"))
       #expect(!FileManager.default.fileExists(atPath: checkpoint.path))
-      #expect(!AtomicDirectory.isComplete(folder))
     }
     // The digests of "abc" (FIPS 180-2, appendix B.1) and of nothing.
     #expect(
@@ -24,7 +23,6 @@ struct AtomicDirectoryTests {
       ])
     #expect(manifest.files.mapValues(\.size) == ["a.txt": 3, "rank-0/empty": 0])
     #expect(try scratch.names == ["checkpoint-1"])
-    #expect(AtomicDirectory.isComplete(checkpoint))
     #expect(try AtomicDirectory.verify(checkpoint) == manifest)
   }
 
@@ -45,19 +43,16 @@ struct AtomicDirectoryTests {
       manifest.damages(in: checkpoint).map { [$0.file: $0.kind] } == [
         ["changed": .contents], ["gone": .missing], ["short": .size(found: 4, expected: 10)],
       ])
-    #expect(manifest.damages(in: checkpoint, readingContents: false).map(\.file) == ["gone", "short"])
-    #expect(!AtomicDirectory.isComplete(checkpoint))
     let error = try failure { try AtomicDirectory.verify(checkpoint) }
     #expect(error.reason == .damaged)
     #expect(error.description.contains("gone is missing"))
     #expect(error.description.contains("short has 4 bytes instead of 10"))
   }
 
-  @Test("A folder without a manifest, or with a broken one, is no checkpoint")
+  @Test("A folder without a manifest, or with a broken one, is not a checkpoint")
   func manifests() throws {
     let scratch = try Scratch()
     #expect(try failure { try AtomicDirectory.verify(scratch.url) }.reason == .missing)
-    #expect(!AtomicDirectory.isComplete(scratch.url))
     for text in [
       "", "{", "{}", #"{"version": 2, "files": {}}"#, #"{"version": 1, "files": {"a": {"size": 1}}}"#,
       #"{"version": 1, "files": {"../a": {"size": 1, "sha256": ""}}}"#,
@@ -65,7 +60,6 @@ struct AtomicDirectoryTests {
     ] {
       try scratch.write(Array(text.utf8), to: Manifest.fileName)
       #expect(try failure { try AtomicDirectory.verify(scratch.url) }.reason == .damaged)
-      #expect(!AtomicDirectory.isComplete(scratch.url))
     }
   }
 
@@ -89,7 +83,7 @@ struct AtomicDirectoryTests {
     #expect(try scratch.names == ["checkpoint-1"])
   }
 
-  @Test("A folder that is there already is replaced only on demand, and then whole")
+  @Test("An existing folder is replaced only on request, and then completely")
   func replacing() throws {
     let scratch = try Scratch()
     let checkpoint = scratch.file("checkpoint-1")
@@ -105,7 +99,7 @@ struct AtomicDirectoryTests {
     #expect(try scratch.names == ["checkpoint-1"])
   }
 
-  @Test("The leftover of a killed writer is never taken for a checkpoint, and the next writer removes it")
+  @Test("What a killed writer left is removed by the next writer, and nothing else is")
   func leftovers() throws {
     let scratch = try Scratch()
     // What a writer leaves that was killed between its manifest and its renaming: everything but the name.
@@ -115,7 +109,6 @@ struct AtomicDirectoryTests {
     let dead = scratch.file(".checkpoint-1.partial-0123456789abcdef")
     try FileManager.default.moveItem(at: scratch.file("checkpoint-1"), to: dead)
     try scratch.write([1], to: ".model.safetensors.partial-00000000000000ff")
-    #expect(!AtomicDirectory.isComplete(dead))
 
     // One that lives, and what has only a similar name.
     let living = try AtomicDirectory(scratch.file("checkpoint-2"))
@@ -129,7 +122,7 @@ struct AtomicDirectoryTests {
         living.url.lastPathComponent, ".notes.partial-x", "a.partial-0123456789abcdef", "checkpoint-3",
       ])
     try living.commit()
-    #expect(AtomicDirectory.isComplete(scratch.file("checkpoint-2")))
+    try AtomicDirectory.verify(scratch.file("checkpoint-2"))
     #expect(AtomicDirectory.removeLeftovers(in: scratch.url).isEmpty)
   }
 
@@ -143,7 +136,7 @@ struct AtomicDirectoryTests {
     #expect(try scratch.names == ["model.safetensors"])
   }
 
-  @Test("No space, no permission, no folder: each is told apart and names the path")
+  @Test("No space, no permission, no folder: each has its own reason and names the path")
   func cannotWrite() throws {
     // Every write to this device fails for want of space.
     let full = try FileWriter("/dev/full", creating: false)
@@ -174,7 +167,7 @@ struct AtomicDirectoryTests {
   }
 
   @Test(
-    "A folder without permission to write is told apart",
+    "A folder without permission to write has its own reason",
     .enabled(if: geteuid() != 0, "the superuser may write everywhere"))
   func readOnly() throws {
     let scratch = try Scratch()
@@ -185,7 +178,7 @@ struct AtomicDirectoryTests {
     #expect(try failure { try AtomicDirectory.write(to: checkpoint) { _ in } }.reason == .cannotWrite(.readOnly))
   }
 
-  @Test("Only regular files belong into a checkpoint")
+  @Test("Only regular files may be in a checkpoint")
   func links() throws {
     let scratch = try Scratch()
     let error = try failure {

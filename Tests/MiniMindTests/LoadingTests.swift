@@ -8,7 +8,7 @@ import Torch
 
 @Suite("Strict loading")
 struct LoadingTests {
-  @Test("Everything that does not fit is listed with its full name, and the model stays as it was")
+  @Test("Every mismatch is listed with its full name, and the model stays unchanged")
   func misfits() throws {
     let scratch = try Scratch()
     let model = try smallModel(seed: 1)
@@ -50,7 +50,7 @@ struct LoadingTests {
       ])
   }
 
-  @Test("An untied model needs a head of its own")
+  @Test("An untied model needs its own head")
   func untiedHead() throws {
     let scratch = try Scratch()
     let model = try smallModel(["tie_word_embeddings": false])
@@ -115,7 +115,7 @@ struct LoadingTests {
     #expect(error.tensors.map(\.name) == ["model.embed_tokens.weight"])
   }
 
-  @Test("Tables that follow from the configuration are passed over, and prefixes of wrappers taken off")
+  @Test("Tables that follow from the configuration are ignored, and prefixes of wrappers removed")
   func harmless() throws {
     let scratch = try Scratch()
     let model = try smallModel(seed: 1)
@@ -154,7 +154,7 @@ struct LoadingTests {
     #expect(try largestDifference(model.weights.storage, smallModel(seed: 2).weights.storage) == 0)
   }
 
-  @Test("What is not there or holds no weights is named")
+  @Test("A location that does not exist or has no weights is named")
   func nothing() throws {
     let scratch = try Scratch()
     func failure(_ location: URL) throws -> FileError {
@@ -165,9 +165,9 @@ struct LoadingTests {
     #expect(try failure(absent).file == absent.path)
     #expect(try failure(scratch.url).reason == .missing)
     try TorchArchive.write(.dictionary(["step": .integer(3)]), to: scratch.file("a.pth"))
-    #expect(try failure(scratch.file("a.pth")).problem == "holds no dictionary of named tensors")
+    #expect(try failure(scratch.file("a.pth")).problem == "has no dictionary of named tensors")
     try Data("no model".utf8).write(to: scratch.file("b.pth"))
-    #expect(try failure(scratch.file("b.pth")).isBadData)
+    #expect(try failure(scratch.file("b.pth")).reason == .damaged)
   }
 
   private func load(_ model: CausalLM, _ tensors: NamedTensors, in scratch: Scratch) throws {

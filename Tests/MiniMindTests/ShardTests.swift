@@ -17,7 +17,7 @@ struct ShardTests {
     model = try smallModel(seed: 5)
   }
 
-  /// Deals the tensors out to shards in turn, and writes the index.
+  /// Distributes the tensors over shards in turn, and writes the index.
   private func writeShards(_ count: Int, naming: (String) -> String = { $0 }) throws {
     try Data(model.configuration.source.serialized().utf8).write(to: scratch.file("config.json"))
     let tensors = try model.tensors(dtype: .float32).elements
@@ -48,13 +48,13 @@ struct ShardTests {
     #expect(try CausalLM.pretrained(scratch.url).hasSameWeights(as: model))
   }
 
-  @Test("Prefixes of wrappers are taken off the names in shards too")
+  @Test("Prefixes of wrappers are removed from names in shards too")
   func wrapped() throws {
     try writeShards(2) { "module." + $0 }
     #expect(try CausalLM.pretrained(scratch.url).hasSameWeights(as: model))
   }
 
-  @Test("Whole files go before shards, and safetensors before torch.save, as in `transformers`")
+  @Test("Whole files win over shards, and safetensors over torch.save, as in `transformers`")
   func order() throws {
     try writeShards(2)
     let whole = try smallModel(seed: 6)
@@ -65,7 +65,7 @@ struct ShardTests {
     #expect(try CausalLM.pretrained(scratch.url).hasSameWeights(as: safe))
   }
 
-  @Test("Shards that are not there, are damaged, or lack a tensor are named")
+  @Test("Missing shards, damaged shards, and shards without a tensor of the index are named")
   func broken() throws {
     try writeShards(2)
     let second = scratch.file("pytorch_model-2-of-2.bin")

@@ -237,10 +237,10 @@ struct RunCheckpointTests {
 
     var words: String {
       switch self {
-      case .flippedByte: "model.safetensors has other contents than were written"
+      case .flippedByte: "model.safetensors has different contents than were written"
       case .truncatedFile: "model.safetensors has "
       case .missingFile: "model.safetensors is missing"
-      case .missingManifest: "is no finished checkpoint: it holds no manifest.json"
+      case .missingManifest: "is not a finished checkpoint: it has no manifest.json"
       }
     }
   }

@@ -1,0 +1,41 @@
+/// The opcodes that `torch.save` writes, with Python's names.
+enum PickleOpcode: UInt8 {
+  case protocolVersion = 0x80  // PROTO
+  case frame = 0x95  // FRAME
+  case noneValue = 0x4E  // NONE
+  case newTrue = 0x88  // NEWTRUE
+  case newFalse = 0x89  // NEWFALSE
+  case byte = 0x4B  // BININT1
+  case twoBytes = 0x4D  // BININT2
+  case fourBytes = 0x4A  // BININT
+  case long1 = 0x8A  // LONG1
+  case float = 0x47  // BINFLOAT, big-endian
+  case unicode1 = 0x8C  // SHORT_BINUNICODE
+  case unicode4 = 0x58  // BINUNICODE
+  case unicode8 = 0x8D  // BINUNICODE8
+  case bytes1 = 0x43  // SHORT_BINBYTES
+  case bytes4 = 0x42  // BINBYTES
+  case bytes8 = 0x8E  // BINBYTES8
+  case mark = 0x28  // MARK
+  case emptyTuple = 0x29  // EMPTY_TUPLE
+  case tuple1 = 0x85  // TUPLE1
+  case tuple2 = 0x86  // TUPLE2
+  case tuple3 = 0x87  // TUPLE3
+  case tuple = 0x74  // TUPLE
+  case emptyList = 0x5D  // EMPTY_LIST
+  case append = 0x61  // APPEND
+  case appends = 0x65  // APPENDS
+  case emptyDictionary = 0x7D  // EMPTY_DICT
+  case setItem = 0x73  // SETITEM
+  case setItems = 0x75  // SETITEMS
+  case put1 = 0x71  // BINPUT
+  case put4 = 0x72  // LONG_BINPUT
+  case memoize = 0x94  // MEMOIZE
+  case get1 = 0x68  // BINGET
+  case get4 = 0x6A  // LONG_BINGET
+  case global = 0x63  // GLOBAL
+  case stackGlobal = 0x93  // STACK_GLOBAL
+  case reduce = 0x52  // REDUCE
+  case build = 0x62  // BUILD
+  case persistentID = 0x51  // BINPERSID
+}

@@ -1,0 +1,83 @@
+import OrderedJSON
+
+extension ModelConfiguration {
+  /// The configuration of a bare weight file: what its tensors show, and MiniMind's constants for the rest.
+  ///
+  /// QK-norm distinguishes MiniMind-3 from MiniMind2. Their number of heads, 8, and the base of the rotation, 10⁶, cannot be
+  /// inferred from tensors.
+  ///
+  /// - Parameters:
+  ///   - headCount: number of query heads if it is not 8
+  ///   - scalesRotation: MiniMind's `inference_rope_scaling`
+  /// - Throws: `ModelConfigurationError` when the tensors are not those of a dense MiniMind, Qwen3 or Llama model.
+  public init(inferredFrom state: StateDictionary, headCount: Int? = nil, scalesRotation: Bool = false) throws {
+    func shape(_ name: String) throws -> [Int] {
+      guard let shape = state.shape(of: name), shape.count == 2 else {
+        throw ModelConfigurationError(
+          file: state.source,
+          reason: "has no matrix \(name); expected the weights of a dense MiniMind, Qwen3 or Llama model")
+      }
+      return shape
+    }
+    if let expert = state.names.first(where: { $0.contains(".mlp.experts.") || $0.contains(".mlp.gate.weight") }) {
+      throw ModelConfigurationError(
+        file: state.source,
+        reason: "holds \(expert): mixture-of-experts models are not supported by this version; use a dense model")
+    }
+    let first = "model.layers.0."
+    let embedding = try shape("model.embed_tokens.weight")
+    let query = try shape(first + "self_attn.q_proj.weight")
+    let key = try shape(first + "self_attn.k_proj.weight")
+    let up = try shape(first + "mlp.up_proj.weight")
+    let normSize = state.shape(of: first + "self_attn.q_norm.weight")?.first
+    let heads = headCount ?? normSize.map { query[0] / $0 } ?? 8
+    let layers = 1 + (state.names.compactMap(Self.layerNumber).max() ?? 0)
+    guard heads > 0, query[0] % heads == 0, key[0] % (query[0] / heads) == 0 else {
+      throw ModelConfigurationError(
+        file: state.source,
+        reason: "q_proj of shape \(query) and k_proj of shape \(key) do not divide into \(heads) heads")
+    }
+    let isMiniMind3 = normSize != nil
+    let head = state.shape(of: "lm_head.weight")
+    let isTied = try head == nil || state.sharesHead()
+    let scaling: JSON =
+      scalesRotation
+      ? [
+        "type": "yarn", "factor": 16, "original_max_position_embeddings": 2048, "beta_fast": 32, "beta_slow": 1,
+        "attention_factor": 1.0,
+      ] : .null
+    try self.init(
+      [
+        "model_type": .string(isMiniMind3 ? "qwen3" : "llama"),
+        "vocab_size": .integer(embedding[0]),
+        "hidden_size": .integer(embedding[1]),
+        "intermediate_size": .integer(up[0]),
+        "num_hidden_layers": .integer(layers),
+        "num_attention_heads": .integer(heads),
+        "num_key_value_heads": .integer(key[0] / (query[0] / heads)),
+        "head_dim": .integer(query[0] / heads),
+        "rms_norm_eps": .number(isMiniMind3 ? 1e-6 : 1e-5),
+        "rope_theta": .number(1_000_000),
+        "rope_scaling": scaling,
+        "max_position_embeddings": 32768,
+        "tie_word_embeddings": .bool(isTied),
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+      ], file: state.source)
+  }
+
+  private static func layerNumber(_ name: String) -> Int? {
+    let prefix = "model.layers."
+    guard name.hasPrefix(prefix) else { return nil }
+    return Int(name.dropFirst(prefix.count).prefix { $0 != "." })
+  }
+}
+
+extension StateDictionary {
+  fileprivate func sharesHead() throws -> Bool {
+    guard let head = try tensor("lm_head.weight"), let embedding = try tensor("model.embed_tokens.weight"),
+      head.shape == embedding.shape
+    else { return false }
+    return try head.equal(embedding).all().item() != 0
+  }
+}

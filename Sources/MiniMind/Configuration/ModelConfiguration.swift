@@ -1,0 +1,83 @@
+import Foundation
+import OrderedJSON
+
+/// The shape of a decoder-only language model: what `config.json` of a Hugging Face or MiniMind folder says.
+///
+/// Qwen3 and Llama are the same network here; they differ in whether queries and keys are normalized.
+public struct ModelConfiguration: Sendable, Equatable {
+  /// The families that `model_type` names.
+  public enum Family: String, Sendable {
+    /// `Qwen3ForCausalLM`, the shape of MiniMind-3.
+    case qwen3
+    /// `LlamaForCausalLM`, the shape of MiniMind2.
+    case llama
+    /// MiniMind's own classes; only the weights show whether there is QK-norm.
+    case minimind
+  }
+
+  /// The family that `model_type` names.
+  public var family: Family
+  /// Rows of the embedding table.
+  public var vocabularySize: Int
+  /// Width of the residual stream.
+  public var hiddenSize: Int
+  /// Width inside the feed-forward network.
+  public var intermediateSize: Int
+  /// Number of decoder layers.
+  public var layerCount: Int
+  /// Number of query heads.
+  public var headCount: Int
+  /// Number of key and value heads; divides `headCount`.
+  public var keyValueHeadCount: Int
+  /// Width of a head, even.
+  public var headSize: Int
+  /// ε of every RMSNorm.
+  public var normEpsilon: Double
+  /// Rotary position embedding: base and scaling.
+  public var rope: RotaryConfiguration
+  /// The longest sequence that the model was made for, in tokens.
+  public var maximumPositions: Int
+  /// Whether the output head is the embedding table.
+  public var tiesEmbeddings: Bool
+  /// Whether queries and keys pass an RMSNorm over each head before rotation.
+  public var hasQueryKeyNorm: Bool
+  /// The ids that end a turn, from `eos_token_id`.
+  public var endTokenIDs: [Int]
+  /// The whole `config.json` as it was read; it is written back when the model is saved.
+  public var source: JSON
+
+  /// Parameters outside the embedding table and the head.
+  public var bodyParameterCount: Int {
+    let attention = hiddenSize * headSize * (2 * headCount + 2 * keyValueHeadCount)
+    let norms = 2 * hiddenSize + (hasQueryKeyNorm ? 2 * headSize : 0)
+    return layerCount * (attention + 3 * hiddenSize * intermediateSize + norms) + hiddenSize
+  }
+
+  /// All parameters; a tied table counts once.
+  public var parameterCount: Int {
+    bodyParameterCount + vocabularySize * hiddenSize * (tiesEmbeddings ? 1 : 2)
+  }
+}
+
+/// Why a `config.json` cannot be used.
+public struct ModelConfigurationError: Error, CustomStringConvertible {
+  /// The file or folder.
+  public let file: String
+  /// What is wrong and what was expected.
+  public let reason: String
+
+  /// The file and the reason.
+  public var description: String { "\(file): \(reason)" }
+}
+
+extension ModelConfiguration {
+  /// MiniMind-3's feed-forward width: hidden · π, rounded up to a multiple of 64.
+  public static func miniMind3IntermediateSize(hidden: Int) -> Int {
+    Int((Double(hidden) * .pi / 64).rounded(.up)) * 64
+  }
+
+  /// MiniMind2's feed-forward width: ⌊hidden · 8/3⌋, rounded up to a multiple of 64.
+  public static func miniMind2IntermediateSize(hidden: Int) -> Int {
+    (Int(Double(hidden) * 8 / 3) + 63) / 64 * 64
+  }
+}

@@ -1,0 +1,66 @@
+import Torch
+
+/// A linear layer without bias: `[tokens, input] → [tokens, output]`.
+public final class Linear: Module {
+  /// `[output, input]`
+  public let weight: Parameter
+
+  /// - Throws: `TorchError` when memory runs out.
+  public init(input: Int, output: Int) throws(TorchError) {
+    weight = try Parameter([output, input])
+  }
+
+  /// The weight.
+  public var members: [Member] { [.parameter("weight", weight)] }
+
+  /// The compute dtype.
+  var type: DType { weight.weight.type }
+
+  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor { try projections(x, weights: [weight.weight]) }
+}
+
+/// A table with one vector for each token id.
+public final class Embedding: Module {
+  /// `[entries, size]`
+  public let weight: Parameter
+
+  /// - Throws: `TorchError` when memory runs out.
+  public init(entries: Int, size: Int) throws(TorchError) {
+    weight = try Parameter([entries, size])
+  }
+
+  /// The weight.
+  public var members: [Member] { [.parameter("weight", weight)] }
+
+  func callAsFunction(_ ids: Tensor) throws(TorchError) -> Tensor { try embeddingRows(ids, weight: weight.value) }
+}
+
+/// Root-mean-square normalization of rows, with a learned scale (Zhang & Sennrich, 2019, arXiv:1910.07467).
+public final class RMSNorm: Module {
+  /// `[size]`
+  public let weight: Parameter
+  /// Added to the mean square.
+  let epsilon: Double
+
+  /// - Throws: `TorchError` when memory runs out.
+  public init(size: Int, epsilon: Double) throws(TorchError) {
+    weight = try Parameter([size])
+    self.epsilon = epsilon
+  }
+
+  /// The weight.
+  public var members: [Member] { [.parameter("weight", weight)] }
+
+  /// x, normalized; in another type if one is given.
+  func callAsFunction(_ x: Tensor, type: DType? = nil) throws(TorchError) -> Tensor {
+    try rowRMSNorm(x, weight: weight.value, epsilon: epsilon, type: type)
+  }
+
+  /// x + delta and the normalized sum; x and normalized x if there is no delta.
+  func callAsFunction(
+    _ x: Tensor, adding delta: Tensor?, type: DType
+  ) throws(TorchError) -> (sum: Tensor, normed: Tensor) {
+    guard let delta else { return (x, try self(x, type: type)) }
+    return try addThenRMSNorm(x, delta, weight: weight.value, epsilon: epsilon, type: type)
+  }
+}
