@@ -18,6 +18,7 @@ public final class Communicator {
   private let timeout: Duration
   private let heartbeat: Heartbeat
   private let logger: Logger
+  private let waits: WaitReports
 
   /// Meets the other processes.
   ///
@@ -25,32 +26,47 @@ public final class Communicator {
   ///   - device: what this process computes on, for people; different on one machine where devices are
   ///   - timeout: how long a collective operation may take
   ///   - patience: how many seconds the others may take to come
+  ///   - turn: decides which process of a host says what all of them wait for
   ///   - state: asked, from another thread, what this process is doing
-  ///   - lost: called, on another thread, with the reason when the others are gone for good; ends the process
+  ///   - lost: called, on another thread, when the others are gone for good; ends the process
   /// - Throws: `CollectiveError`, `TorchError`
   public init(
     _ environment: WorkerEnvironment, device: String, program: String, timeout: Duration, patience: Int = 300,
-    logger: Logger, state: @escaping @Sendable () -> Heartbeat.State, lost: @escaping @Sendable (String) -> Void
+    logger: Logger, turn: ConsoleTurn, state: @escaping @Sendable () -> Heartbeat.State,
+    lost: @escaping @Sendable (Heartbeat.Loss) -> Void
   ) throws {
     self.environment = environment
     self.logger = logger
     self.timeout = timeout
-    let rendezvous = Rendezvous(environment: environment, logger: logger, patience: patience)
+    waits = WaitReports(logger, turn: turn)
+    let rendezvous = Rendezvous(environment: environment, waits: waits, logger: logger, patience: patience)
     let shared = try rendezvous.store()
     let address = environment.masterAddress.flatMap {
       NetworkRoute.localAddress(towards: $0, port: environment.masterPort ?? 0)
     }
     let own = Member.current(
-      rank: environment.rank, device: device, threads: Runtime.threadCount, program: program, address: address)
+      environment, device: device, threads: Runtime.threadCount, program: program, address: address)
     (roster, store) = try rendezvous.meet(own, in: shared)
     rendezvous.removePortFile()
-    route = try Self.route(of: own, in: roster)
-    logger.debug("collectives go over \(route)")
-    group = try ProcessGroup(
-      gloo: store.prefixed("gloo"), rank: own.rank, size: roster.worldSize, route: route, timeout: timeout)
+    // First, so that a rank that ends while the connections are made is noticed.
     heartbeat = Heartbeat(
-      store: try store.reconnected().prefixed("heartbeat"), roster: roster, rank: own.rank, logger: logger,
-      state: state, lost: lost)
+      store: try store.reconnected().prefixed("heartbeat"), roster: roster, rank: own.rank,
+      storeIsOnFirst: !environment.usesAgentStore, logger: logger, state: state, lost: lost)
+    do {
+      let route = try Self.route(of: own, in: roster)
+      self.route = route
+      logger.debug("collectives go over \(route)")
+      let gloo = try store.prefixed("gloo")
+      let worldSize = roster.worldSize
+      group = try waits.during {
+        "connections between the \(worldSize) ranks over \(route)"
+      } body: {
+        try ProcessGroup(gloo: gloo, rank: own.rank, size: worldSize, route: route, timeout: timeout)
+      }
+    } catch {
+      heartbeat.stop()
+      throw error
+    }
   }
 
   /// The network device: the one that the user names (`GLOO_SOCKET_IFNAME`), the loopback interface on one machine, else
@@ -94,12 +110,17 @@ public final class Communicator {
           """)
       }
     }
-    return try ProcessGroup(nccl: store.prefixed("nccl"), rank: rank, size: worldSize, timeout: timeout)
+    let size = worldSize
+    return try waits.during {
+      "connections between the GPUs of \(size) ranks (NCCL)"
+    } body: {
+      try ProcessGroup(nccl: store.prefixed("nccl"), rank: rank, size: size, timeout: timeout)
+    }
   }
 
   /// Waits until all ranks have come here and makes sure that they say the same.
   ///
-  /// There is no limit to the wait while the others are alive: one may still be tokenizing. Whoever must wait says for whom.
+  /// There is no limit to the wait while the others are alive: one may still be tokenizing.
   ///
   /// - Parameters:
   ///   - facts: what must be equal everywhere, by name
@@ -119,8 +140,12 @@ public final class Communicator {
           "\(name): \(first[name] ?? "not set") on rank 0, \(told[name] ?? "not set") on \(member.name)")
       }
     }
-    // Nobody leaves before all have read: rank 0 may host the store.
-    try group.barrier()
+    // No rank leaves before all have read: rank 0 may host the store.
+    try waits.during {
+      "all ranks to compare how they were started"
+    } body: {
+      try group.barrier()
+    }
     if !differences.isEmpty { throw CollectiveError.disagreement(differences) }
   }
 
@@ -137,20 +162,26 @@ public final class Communicator {
   }
 
   private func value(of member: Member, _ key: String, in place: Store) throws -> [UInt8] {
-    let clock = SuspendingClock()
-    let started = clock.now
-    var reported = started
-    while true {
-      if let bytes = try place.find(key) { return bytes }
-      if clock.now - reported > .seconds(10) {
-        reported = clock.now
-        let seconds = Int((clock.now - started) / .seconds(1))
-        logger.info(
-          "waiting for \(member.name) since \(seconds) s; it is \(heartbeat.activity(of: member.rank) ?? "silent")")
+    if let bytes = try place.find(key) { return bytes }
+    return try waits.during { [heartbeat] in
+      "\(member.name), which is \(heartbeat.activity(of: member.rank) ?? "silent")"
+    } body: {
+      while true {
+        if let bytes = try place.find(key) { return bytes }
+        usleep(20_000)
       }
-      usleep(20_000)
     }
   }
+
+  // MARK: - The end
+
+  /// Tells the others that this process ends with an error, so that they can print it.
+  ///
+  /// - Returns: whether this process is to print it: false where a lower rank prints the same in the same place
+  public func fail(_ message: String) -> Bool { heartbeat.fail(message) }
+
+  /// Whether this process speaks for all that share its console, those besides `gone`.
+  public func speaks(besides gone: [Member] = []) -> Bool { roster.speaks(rank, besides: Set(gone.map(\.rank))) }
 
   /// After a failure of communication: which ranks are gone, if that shows within some seconds.
   public func missingPeers() -> [Member] { heartbeat.missingPeers() }
@@ -159,9 +190,14 @@ public final class Communicator {
   ///
   /// - Throws: `TorchError` when another rank fails before
   public func leave() throws(TorchError) {
-    // Until all are there, somebody must notice when one of them falls silent.
+    // Until all are there, it must be noticed when one of them falls silent.
     heartbeat.leave()
-    try group.barrier()
+    try waits.during { [heartbeat] in
+      let names = heartbeat.staying().map { "\($0.name), which is \(heartbeat.activity(of: $0.rank) ?? "silent")" }
+      return names.isEmpty ? "the other ranks to leave" : names.joined(separator: "; ")
+    } body: { () throws(TorchError) in
+      try group.barrier()
+    }
     heartbeat.stop()
   }
 }

@@ -6,9 +6,10 @@ import Torch
 /// Signs of life: every second each process tells the store what it is doing, and looks at the others.
 ///
 /// A collective operation cannot tell a slow process from one that is gone: a dead host sends nothing, and a stopped
-/// process keeps its connections. So whoever falls silent is named, with what it was doing, and after a while given up;
-/// and when the store itself does not answer any more, its host is. A rank whose communication has failed tells so, since
-/// only the neighbours of a process hear of its end: the others stop with them instead of one after the other.
+/// process keeps its connections. So a rank that falls silent is named, with what it was doing, and after a while given
+/// up; and when the store itself does not answer any more, its host is. A rank that ends with an error leaves the error
+/// here, so that the others can print it. A rank whose communication has failed says so too, since only the neighbours of
+/// a process notice its end: the others stop with them instead of one after the other.
 public final class Heartbeat: Sendable {
   /// What a process is doing.
   public struct State: Codable, Sendable, Hashable {
@@ -24,7 +25,15 @@ public final class Heartbeat: Sendable {
     }
   }
 
-  private struct Beat: Codable {
+  /// Why this process cannot go on.
+  public struct Loss: Sendable, Hashable {
+    /// What happened, as a sentence without its end.
+    public let reason: String
+    /// Whether another process says the same in the same place.
+    public let isSaidElsewhere: Bool
+  }
+
+  struct Beat: Codable {
     var number: Int
     var state: State
     /// How long the state has been so, in seconds.
@@ -32,49 +41,60 @@ public final class Heartbeat: Sendable {
     var isLeaving = false
     /// Whether its communication has failed; nil means no.
     var hasFailed: Bool?
+    /// The error with which the process ends.
+    var error: String?
   }
 
-  private struct Peer {
+  struct Peer {
     var beat: Beat
     var changed: SuspendingClock.Instant
     var isNamed = false
-    var isCalledSlow = false
+    /// When it was last said that the others wait for it.
+    var calledSlow: SuspendingClock.Instant?
   }
 
-  private struct Status {
+  struct Status {
     var peers: [Int: Peer] = [:]
+    var own: (state: State, since: SuspendingClock.Instant)
+    var number = 0
     var answered = SuspendingClock().now
     var hasFailed = false
+    var error: String?
     var isLeaving = false
     var isStopped = false
   }
 
-  /// After so long a silent rank is named.
+  /// A rank is named after this long a silence.
   package static let patience = Duration.seconds(8)
-  /// After so long it is given up.
+  /// It is given up after this long a silence.
   package static let limit = Duration.seconds(20)
 
   private let store: Store
-  private let roster: Roster
-  private let rank: Int
-  private let logger: Logger
-  private let state: @Sendable () -> State
-  private let lost: @Sendable (String) -> Void
-  private let status = Mutex(Status())
+  let roster: Roster
+  let rank: Int
+  let logger: Logger
+  let state: @Sendable () -> State
+  let lost: @Sendable (Loss) -> Void
+  let status: Mutex<Status>
+  private let storeIsOnFirst: Bool
 
+  /// - Parameters:
+  ///   - storeIsOnFirst: whether rank 0 hosts the store; else its starter does
+  ///   - state: asked, from another thread, what this process is doing
+  ///   - lost: called, on another thread, when the others are gone for good
   package init(
-    store: Store, roster: Roster, rank: Int, logger: Logger, state: @escaping @Sendable () -> State,
-    lost: @escaping @Sendable (String) -> Void
+    store: Store, roster: Roster, rank: Int, storeIsOnFirst: Bool, logger: Logger,
+    state: @escaping @Sendable () -> State, lost: @escaping @Sendable (Loss) -> Void
   ) {
     (self.store, self.roster, self.rank, self.logger) = (store, roster, rank, logger)
-    (self.state, self.lost) = (state, lost)
+    (self.storeIsOnFirst, self.state, self.lost) = (storeIsOnFirst, state, lost)
     let now = SuspendingClock().now
-    status.withLock { status in
-      for member in roster.members where member.rank != rank {
-        let unheard = Beat(number: 0, state: State(phase: "starting", step: 0), seconds: 0)
-        status.peers[member.rank] = Peer(beat: unheard, changed: now)
-      }
+    var status = Status(own: (state(), now))
+    for member in roster.members where member.rank != rank {
+      let unheard = Beat(number: 0, state: State(phase: "starting", step: 0), seconds: 0)
+      status.peers[member.rank] = Peer(beat: unheard, changed: now)
     }
+    self.status = Mutex(status)
     // Threads of their own: a call to a store whose host has vanished may never return.
     Thread.detachNewThread { [self] in beat() }
     Thread.detachNewThread { [self] in watch() }
@@ -92,17 +112,54 @@ public final class Heartbeat: Sendable {
     status.withLock { $0.peers[rank]?.beat.state.description }
   }
 
+  /// The ranks that have not come to their end.
+  func staying() -> [Member] {
+    status.withLock { status in
+      roster.members.filter { $0.rank != rank && status.peers[$0.rank]?.beat.isLeaving != true }
+    }
+  }
+
+  // MARK: - Errors
+
+  /// Leaves the error with which this process ends, and waits a moment until the others have read it.
+  ///
+  /// - Returns: whether the error is still to be printed: a lower rank may print the same in the same place
+  package func fail(_ message: String) -> Bool {
+    status.withLock { $0.error = String(message.prefix(4000)) }
+    do {
+      try tell()
+      let others = roster.members.filter { $0.rank != rank }
+      let deadline = SuspendingClock().now + .seconds(storeIsOnFirst && rank == 0 ? 3 : 0.7)
+      // The store of rank 0 ends with it.
+      while SuspendingClock().now < deadline,
+        try !others.allSatisfy({ try store.exists("heard/\(rank)/\($0.rank)") })
+      {
+        usleep(50_000)
+      }
+      let console = roster.members[rank].console
+      for member in others where member.rank < rank && member.console == console {
+        guard let bytes = try store.find("\(member.rank)") else { continue }
+        if try JSONDecoder().decode(Beat.self, from: Data(bytes)).error == String(message.prefix(4000)) { return false }
+      }
+    } catch {
+      logger.debug("the others could not be told: \(error)")
+    }
+    return true
+  }
+
   /// After a failure of communication: the ranks that are silent now, looked at for as long as it takes to be sure.
   package func missingPeers() -> [Member] {
     status.withLock { $0.hasFailed = true }
     let started = SuspendingClock().now
     // A signal, such as the starter's SIGTERM, cuts a sleep short.
     while SuspendingClock().now < started + .milliseconds(4500) { usleep(100_000) }
-    // What a dead process said last may have been heard a moment after its end; a living one has said more since then.
+    // The last beat of a dead process may have been read a moment after its end; a living one has sent more since then.
     let heard = started + .milliseconds(1500)
     return status.withLock { status in
-      // Without answers nothing is known of the peers.
-      guard SuspendingClock().now - status.answered < .seconds(4) else { return [] }
+      // Without answers nothing is known of the peers, except that rank 0 is gone where the store was its.
+      guard SuspendingClock().now - status.answered < .seconds(4) else {
+        return storeIsOnFirst && rank != 0 ? [roster.members[0]] : []
+      }
       return roster.members.filter { member in
         member.rank != rank && (status.peers[member.rank].map { $0.changed < heard } ?? true)
       }
@@ -111,22 +168,27 @@ public final class Heartbeat: Sendable {
 
   // MARK: - Telling and asking
 
+  /// Writes what this process is doing.
+  private func tell() throws {
+    let current = state()
+    let now = SuspendingClock().now
+    let own = status.withLock { status -> Beat in
+      if status.own.state != current { status.own = (current, now) }
+      status.number += 1
+      return Beat(
+        number: status.number, state: current, seconds: (now - status.own.since) / .seconds(1),
+        isLeaving: status.isLeaving || status.isStopped, hasFailed: status.hasFailed ? true : nil, error: status.error)
+    }
+    try store.set("\(rank)", to: Array(JSONEncoder().encode(own)))
+  }
+
   private func beat() {
     let ranks = roster.members.map(\.rank)
     var present: Set<Int> = []
-    var number = 0
-    var last = state()
-    var since = SuspendingClock().now
     while true {
-      let (isStopped, isLeaving, hasFailed) = status.withLock { ($0.isStopped, $0.isLeaving, $0.hasFailed) }
-      let now = state()
-      if now != last { (last, since) = (now, SuspendingClock().now) }
-      number += 1
-      let own = Beat(
-        number: number, state: now, seconds: (SuspendingClock().now - since) / .seconds(1),
-        isLeaving: isLeaving || isStopped, hasFailed: hasFailed ? true : nil)
+      let isStopped = status.withLock(\.isStopped)
       do {
-        try store.set("\(rank)", to: Array(JSONEncoder().encode(own)))
+        try tell()
         if isStopped { return }
         for rank in ranks where try !present.contains(rank) && store.exists("\(rank)") { present.insert(rank) }
         let known = present.sorted()
@@ -134,112 +196,54 @@ public final class Heartbeat: Sendable {
           hear(rank, try JSONDecoder().decode(Beat.self, from: Data(bytes)))
         }
         status.withLock { $0.answered = SuspendingClock().now }
+        if let loss = try errorOfPeer() { return lost(loss) }
       } catch {
         // The first rank may have left, and its store with it, at a good end.
         if status.withLock({ $0.isLeaving || $0.isStopped }) { return }
         usleep(300_000)
         if status.withLock({ $0.isLeaving || $0.isStopped }) { return }
-        return lost("the store that connects the ranks is gone, and with it \(storeHost): \(error)")
+        logger.debug("\(error)")
+        return lost(
+          Loss(
+            reason: "the store that connects the ranks is gone: \(storeHost) has ended",
+            isSaidElsewhere: !roster.speaks(rank, besides: storeIsOnFirst ? [0] : [])))
       }
       usleep(1_000_000)
     }
   }
 
-  private var storeHost: String { "the launcher or rank 0 on \(roster.members[0].host)" }
+  /// Who hosts the store, for people.
+  var storeHost: String {
+    storeIsOnFirst ? roster.members[0].name : "the launcher of \(roster.members[0].host)"
+  }
 
   private func hear(_ rank: Int, _ beat: Beat) {
     status.withLock { status in
       if status.peers[rank]?.beat.number != beat.number {
         status.peers[rank] = Peer(
-          beat: beat, changed: SuspendingClock().now, isCalledSlow: status.peers[rank]?.isCalledSlow ?? false)
+          beat: beat, changed: SuspendingClock().now, calledSlow: status.peers[rank]?.calledSlow)
       }
     }
   }
 
-  // MARK: - Judging
-
-  private func watch() {
-    var last = SuspendingClock().now
-    while true {
-      usleep(500_000)
-      if status.withLock(\.isStopped) { return }
-      let now = SuspendingClock().now
-      // Stopped itself, and continued (a scheduler that suspends the whole job): nobody was silent, nobody listened.
-      if now - last > .seconds(5) { listenAnew(at: now) }
-      last = now
-      let silence = now - status.withLock(\.answered)
-      if silence > Self.limit {
-        return lost(
-          "no answer from the store that connects the ranks for \(whole(silence)) s: \(storeHost) is unreachable")
-      }
-      // Without answers nothing is known of the peers.
-      guard silence < Self.patience else { continue }
-      if let reason = judge(at: now) { return lost(reason) }
-      if let member = failedPeer() {
-        let gone = missingPeers().map(\.name)
-        return lost(
-          "\(member.name) lost the others"
-            + (gone.isEmpty ? "" : "; \(gone.joined(separator: ", ")) \(gone.count == 1 ? "is" : "are") gone"))
-      }
+  /// The error that another rank has left, unless this one ends with an error of its own.
+  private func errorOfPeer() throws -> Loss? {
+    let failed = status.withLock { status in
+      roster.members.filter { status.peers[$0.rank]?.beat.error != nil }
     }
-  }
-
-  private func listenAnew(at now: SuspendingClock.Instant) {
-    status.withLock { status in
-      status.answered = now
-      for rank in status.peers.keys { status.peers[rank]?.changed = now }
-    }
-  }
-
-  /// A rank that says that its communication has failed; nil where this one has found out for itself.
-  private func failedPeer() -> Member? {
-    // The rank that writes files finishes the one it is at.
-    if rank == 0, Self.writing.contains(state().phase) { return nil }
-    return status.withLock { status in
-      if status.hasFailed { return nil }
-      return roster.members.first { status.peers[$0.rank]?.beat.hasFailed == true }
-    }
-  }
-
-  /// Names whoever is silent or holds the others up.
-  ///
-  /// - Returns: why to give up, if one has been silent for too long
-  package func judge(at now: SuspendingClock.Instant) -> String? {
-    let own = state()
-    var messages: [String] = []
-    let reason = status.withLock { status -> String? in
-      for member in roster.members where member.rank != rank {
-        guard var peer = status.peers[member.rank], !peer.beat.isLeaving else { continue }
-        defer { status.peers[member.rank] = peer }
-        let silence = now - peer.changed
-        let doing = "when last heard of it was \(peer.beat.state)"
-        if silence > Self.limit {
-          return "\(member.name) has given no sign of life for \(whole(silence)) s; \(doing)"
-        }
-        if silence > Self.patience, !peer.isNamed {
-          peer.isNamed = true
-          messages.append(
-            "\(member.name) has given no sign of life for \(whole(silence)) s (stopped, or its host unreachable?); "
-              + "\(doing). It is given up after \(whole(Self.limit)) s.")
-        }
-        // Alive, but everybody waits for it.
-        if own.phase == Self.waiting, peer.beat.state.phase != Self.waiting, peer.beat.seconds > 60, !peer.isCalledSlow
-        {
-          peer.isCalledSlow = true
-          messages.append(
-            "waiting for \(member.name), which has been \(peer.beat.state) for \(Int(peer.beat.seconds)) s")
-        }
-      }
+    guard let first = failed.first, let error = status.withLock({ $0.peers[first.rank]?.beat.error }) else {
       return nil
     }
-    for message in messages { logger.warning("\(message)") }
-    return reason
+    for member in failed { try store.set("heard/\(member.rank)/\(rank)", to: [1]) }
+    // The starter should see the rank that failed end first, and stop this one. This one may also end by itself.
+    let deadline = SuspendingClock().now + .seconds(2)
+    while SuspendingClock().now < deadline { usleep(100_000) }
+    if status.withLock({ $0.error != nil }) { return nil }
+    let isOnSameConsole = roster.members[first.rank].console == roster.members[rank].console
+    return Loss(
+      reason: "\(first.name) ended with an error: \(error)",
+      isSaidElsewhere: isOnSameConsole || !roster.speaks(rank, besides: Set(failed.map(\.rank))))
   }
-
-  private static let waiting = "exchanging gradients"
-  private static let writing: Set = ["saving", "finishing"]
-
-  private func whole(_ duration: Duration) -> Int { Int(duration / .seconds(1)) }
 }
 
 extension Heartbeat.State: CustomStringConvertible {

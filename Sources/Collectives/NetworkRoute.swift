@@ -21,7 +21,7 @@ package enum NetworkRoute {
   /// An address of the host at which something listens, tried in all address families.
   ///
   /// - Parameters:
-  ///   - deadline: when to give up
+  ///   - seconds: how long to try
   ///   - attempt: told the outcome of every attempt
   /// - Throws: `CollectiveError.unknownHost`, `CollectiveError.unreachable`
   package static func listeningAddress(
@@ -36,13 +36,14 @@ package enum NetworkRoute {
         for address in try addresses(of: host, port: port, type: SOCK_STREAM) {
           let failure = knock(at: address)
           outcomes.append("\(address.numericHost): \(failure ?? "connected")")
-          attempt("\(host):\(port): \(outcomes[outcomes.count - 1])")
+          attempt(outcomes[outcomes.count - 1])
           if failure == nil { return address.numericHost }
         }
       } catch {
-        // A pod's name may appear only when the pod does.
-        if clock.now >= deadline { throw error }
-        attempt("\(error)")
+        // In Kubernetes the name may appear only together with the pod.
+        guard case .unknownHost(let name, let reason, _) = error else { throw error }
+        if clock.now >= deadline { throw .unknownHost(name, reason: reason, seconds: seconds) }
+        attempt("the name \(name) has no address: \(reason)")
       }
       guard clock.now < deadline else {
         throw .unreachable(host: host, port: port, attempts: outcomes, seconds: seconds)
@@ -77,7 +78,7 @@ package enum NetworkRoute {
     hints.ai_socktype = Int32(type.rawValue)
     var list: UnsafeMutablePointer<addrinfo>?
     let status = getaddrinfo(host, String(port), &hints, &list)
-    guard status == 0 else { throw .unknownHost(host, reason: String(cString: gai_strerror(status))) }
+    guard status == 0 else { throw .unknownHost(host, reason: String(cString: gai_strerror(status)), seconds: 0) }
     defer { freeaddrinfo(list) }
     var found: [SocketAddress] = []
     var entry = list

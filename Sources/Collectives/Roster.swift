@@ -1,4 +1,5 @@
 import Foundation
+import Launcher
 
 /// What a process tells the others of itself.
 public struct Member: Codable, Hashable, Sendable {
@@ -20,6 +21,8 @@ public struct Member: Codable, Hashable, Sendable {
   public var machine: String
   /// Its address on the way to the store; the others may need it to find theirs.
   public var address: String?
+  /// Equal on processes whose standard error is read in one place.
+  public var console: String
 
   /// As in `rank 1 (host-b, process 4711)`.
   public var name: String { "rank \(rank) (\(host), process \(process))" }
@@ -38,6 +41,14 @@ public struct Roster: Codable, Hashable, Sendable {
   /// Whether all processes are on one machine.
   public var isOnOneMachine: Bool { Set(members.map(\.machine)).count == 1 }
 
+  /// Whether a rank is the one that speaks, where all that share its console have the same to say: the lowest.
+  ///
+  /// - Parameter others: ranks that cannot speak, or are spoken about
+  package func speaks(_ rank: Int, besides others: Set<Int> = []) -> Bool {
+    let console = members[rank].console
+    return members.first { $0.console == console && !others.contains($0.rank) }?.rank == rank
+  }
+
   /// The number of machines.
   public var machineCount: Int { Set(members.map(\.machine)).count }
 }
@@ -47,15 +58,21 @@ extension Member {
   ///
   /// - Parameters:
   ///   - address: of this host on the way to the store
-  public static func current(rank: Int, device: String, threads: Int, program: String, address: String?) -> Member {
+  package static func current(
+    _ environment: WorkerEnvironment, device: String, threads: Int, program: String, address: String?
+  ) -> Member {
     func text(_ path: String) -> String {
       (try? String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)) ?? ""
     }
     // Two network namespaces of one machine are two machines here: neither reaches the other's loopback interface.
     let namespace = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/net")) ?? ""
+    let machine = text("/proc/sys/kernel/random/boot_id") + namespace
+    // mpirun and srun gather the output of all hosts.
+    let isGathered = [.openMPI, .pmi, .slurm].contains(environment.startedBy)
     return Member(
-      rank: rank, host: ProcessInfo.processInfo.hostName, process: getpid(), device: device, threads: threads,
-      program: program, nonce: UUID().uuidString, machine: text("/proc/sys/kernel/random/boot_id") + namespace,
-      address: address)
+      rank: environment.rank, host: ProcessInfo.processInfo.hostName, process: getpid(), device: device,
+      threads: threads,
+      program: program, nonce: UUID().uuidString, machine: machine, address: address,
+      console: (isGathered ? "" : machine) + environment.consoleIdentity)
   }
 }

@@ -7,14 +7,15 @@ import Torch
 struct CommunicatorTests {
   /// Runs a body as each rank of a job with a communicator.
   private func asJob<Value: Sendable>(
-    _ size: Int, log: Log = Log(), delays: [Int] = [], _ body: @escaping @Sendable (Communicator) throws -> Value
+    _ size: Int, log: Log = Log(), timeout: Duration = .seconds(60), delays: [Int] = [],
+    _ body: @escaping @Sendable (Communicator) throws -> Value
   ) async throws -> [Result<Value, any Error>] {
     let (store, port) = try hostedStore()
     defer { withExtendedLifetime(store) {} }
     return await asRanks(size) { rank in
       let communicator = try Communicator(
-        place(rank: rank, of: size, port: port), device: "cpu", program: "test", timeout: .seconds(2), patience: 30,
-        logger: log.logger, state: { Heartbeat.State(phase: "preparing data", step: 0) }, lost: { _ in })
+        place(rank: rank, of: size, port: port), device: "cpu", program: "test", timeout: timeout, patience: 30,
+        logger: log.logger, turn: turn(), state: { Heartbeat.State(phase: "preparing data", step: 0) }, lost: { _ in })
       if rank < delays.count { usleep(UInt32(delays[rank] * 1000)) }
       defer { try? communicator.leave() }
       return try body(communicator)
@@ -49,7 +50,7 @@ struct CommunicatorTests {
 
   @Test("A rank may take longer than a collective operation; each subject is a meeting of its own")
   func patience() async throws {
-    let results = try await asJob(2, delays: [0, 3000]) { communicator in
+    let results = try await asJob(2, timeout: .seconds(5), delays: [0, 7000]) { communicator in
       try communicator.requireAgreement(on: ["a": "1"], about: "first")
       try communicator.requireAgreement(on: ["b": "2"], about: "second")
     }

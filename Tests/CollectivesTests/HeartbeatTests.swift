@@ -10,17 +10,22 @@ struct HeartbeatTests {
   private final class Watch: Sendable {
     let store: Store
     let heartbeat: Heartbeat
-    let roster = Roster(members: (0..<3).map(member))
+    let roster: Roster
     let log = Log()
     let lost = Lost()
     let began = SuspendingClock().now
 
-    init(doing phase: String = "computing") throws {
+    /// - Parameter consoles: of the ranks; one for all where there are none
+    init(doing phase: String = "computing", rank: Int = 0, consoles: [String] = []) throws {
       let (hosted, port) = try hostedStore()
       store = hosted
+      var members = (0..<3).map(member)
+      for (index, console) in consoles.enumerated() { members[index].console = console }
+      roster = Roster(members: members)
       let lost = lost
       heartbeat = Heartbeat(
-        store: try Store.connecting(to: "127.0.0.1", port: port), roster: roster, rank: 0, logger: log.logger,
+        store: try Store.connecting(to: "127.0.0.1", port: port), roster: roster, rank: rank,
+        storeIsOnFirst: false, logger: log.logger,
         state: { Heartbeat.State(phase: phase, step: 7) }, lost: { lost.set($0) })
     }
 
@@ -29,13 +34,11 @@ struct HeartbeatTests {
     /// Says something as another rank.
     func say(
       _ rank: Int, _ number: Int, doing phase: String, step: Int = 7, since seconds: Int = 0, leaves: Bool = false,
-      fails: Bool = false
-    )
-      throws
-    {
+      fails: Bool = false, error: String? = nil
+    ) throws {
       let text = """
         {"number":\(number),"state":{"phase":"\(phase)","step":\(step)},"seconds":\(seconds),"isLeaving":\(leaves)\
-        \(fails ? ",\"hasFailed\":true" : "")}
+        \(fails ? ",\"hasFailed\":true" : "")\(error.map { ",\"error\":\"\($0)\"" } ?? "")}
         """
       try store.set("\(rank)", to: Array(text.utf8))
     }
@@ -55,9 +58,10 @@ struct HeartbeatTests {
   }
 
   private final class Lost: Sendable {
-    private let reason = Mutex<String?>(nil)
-    var text: String? { reason.withLock { $0 } }
-    func set(_ text: String) { reason.withLock { $0 = text } }
+    private let loss = Mutex<Heartbeat.Loss?>(nil)
+    var value: Heartbeat.Loss? { loss.withLock { $0 } }
+    var text: String? { value?.reason }
+    func set(_ value: Heartbeat.Loss) { loss.withLock { $0 = value } }
   }
 
   @Test("Who falls silent is named once, with what it was doing, and after a while given up")
@@ -76,7 +80,7 @@ struct HeartbeatTests {
     #expect(watch.heartbeat.judge(at: now + Heartbeat.patience + .seconds(2)) == nil)
     #expect(watch.log.text == warning)
 
-    let reason = try #require(watch.heartbeat.judge(at: now + Heartbeat.limit + .seconds(1)))
+    let reason = try #require(watch.heartbeat.judge(at: now + Heartbeat.limit + .seconds(1))?.reason)
     #expect(reason.contains("rank 1 (") && reason.contains("updating (step 6)"), "\(reason)")
   }
 
@@ -96,12 +100,54 @@ struct HeartbeatTests {
     let watch = try Watch(doing: "exchanging gradients")
     try watch.tell(1, 1, doing: "exchanging gradients")
     try watch.tell(2, 1, doing: "computing", since: 61)
-    #expect(watch.heartbeat.judge(at: SuspendingClock().now) == nil)
+    let now = SuspendingClock().now
+    #expect(watch.heartbeat.judge(at: now + .seconds(1)) == nil)
+    #expect(watch.log.text.isEmpty)
+    #expect(watch.heartbeat.judge(at: now + Heartbeat.longWait + .seconds(1)) == nil)
     let name = watch.roster.members[2].name
-    #expect(watch.log.text == "warning: waiting for \(name), which has been computing (step 7) for 61 s")
+    func reports() -> [Substring] { watch.log.text.split(separator: "\n").filter { $0.contains("waiting for") } }
+    #expect(reports() == ["warning: waiting for \(name), which has been computing (step 7) for 61 s"])
     try watch.tell(2, 2, doing: "computing", step: 8, since: 62)
-    #expect(watch.heartbeat.judge(at: SuspendingClock().now) == nil)
-    #expect(watch.log.text.split(separator: "\n").count == 1)
+    #expect(watch.heartbeat.judge(at: now + Heartbeat.longWait + .seconds(2)) == nil)
+    #expect(reports().count == 1)
+  }
+
+  @Test("Of ranks that share a console, the lowest that can still speak does")
+  func speaker() throws {
+    let watch = try Watch(rank: 1, consoles: ["a", "a", "b"])
+    try watch.tell(0, 1, doing: "computing")
+    try watch.tell(2, 1, doing: "computing")
+    let members = watch.roster.members
+    #expect(!watch.roster.speaks(1) && watch.roster.speaks(1, besides: [0]) && watch.roster.speaks(2))
+    // Both others are silent, so this rank speaks for its console.
+    _ = watch.heartbeat.judge(at: SuspendingClock().now + Heartbeat.patience + .seconds(1))
+    #expect(watch.log.text.contains(members[0].name) && watch.log.text.contains(members[2].name), "\(watch.log.text)")
+  }
+
+  @Test(
+    "The error of another rank is said here, unless it is said in the same place",
+    arguments: [["a", "b", "a"], ["a", "a", "b"], ["b", "b", "a"]])
+  func errorElsewhere(consoles: [String]) throws {
+    let watch = try Watch(rank: 0, consoles: consoles)
+    try watch.say(1, 1, doing: "preparing data", error: "pairs.jsonl, line 7: no answer")
+    let deadline = SuspendingClock().now + .seconds(20)
+    while watch.lost.value == nil, SuspendingClock().now < deadline { rest(.milliseconds(10)) }
+    let loss = try #require(watch.lost.value)
+    #expect(
+      loss.reason == "\(watch.roster.members[1].name) ended with an error: pairs.jsonl, line 7: no answer")
+    #expect(loss.isSaidElsewhere == (consoles[0] == consoles[1]))
+  }
+
+  @Test("A process that ends with an error leaves it for the others, and keeps quiet where a lower rank says the same")
+  func fails() async throws {
+    let watch = try Watch(rank: 1, consoles: ["a", "a", "b"])
+    try watch.say(0, 1, doing: "preparing data", error: "m: no such file")
+    let answers = await asRanks(1) { _ in
+      [watch.heartbeat.fail("m: no such file"), watch.heartbeat.fail("line 7: no answer")]
+    }
+    #expect(try answers[0].get() == [false, true])
+    let beat = try #require(try watch.store.find("1"))
+    #expect(String(decoding: beat, as: UTF8.self).contains("line 7: no answer"))
   }
 
   @Test("After a failure: who is silent is missing, who speaks is not, nor is a word heard late a sign of life")
@@ -148,6 +194,7 @@ struct HeartbeatTests {
     let lost = Lost()
     let heartbeat = Heartbeat(
       store: try Store.connecting(to: "127.0.0.1", port: port), roster: Roster(members: (0..<2).map(member)), rank: 1,
+      storeIsOnFirst: true,
       logger: Log().logger, state: { Heartbeat.State(phase: "finishing", step: 1) }, lost: { lost.set($0) })
     heartbeat.leave()
     rest(.milliseconds(200))
@@ -165,6 +212,7 @@ struct HeartbeatTests {
     let lost = Lost()
     let heartbeat = Heartbeat(
       store: try Store.connecting(to: "127.0.0.1", port: port), roster: Roster(members: (0..<2).map(member)), rank: 1,
+      storeIsOnFirst: true,
       logger: Log().logger, state: { Heartbeat.State(phase: "computing", step: 1) },
       lost: { lost.set($0) })
     rest(.milliseconds(200))

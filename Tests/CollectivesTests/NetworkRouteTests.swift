@@ -60,7 +60,7 @@ struct NetworkRouteTests {
     let error = #expect(throws: CollectiveError.self) {
       try NetworkRoute.listeningAddress(of: "no-such-host.invalid", port: 29500, seconds: 0) { _ in }
     }
-    guard case .unknownHost("no-such-host.invalid", _)? = error else {
+    guard case .unknownHost("no-such-host.invalid", _, 0)? = error else {
       Issue.record("\(String(describing: error))")
       return
     }

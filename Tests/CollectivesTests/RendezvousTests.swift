@@ -9,10 +9,11 @@ import struct Collectives.Member
 @Suite("How the processes of a job find each other")
 struct RendezvousTests {
   private static func meet(
-    _ member: Member, of size: Int, in store: Store, restart: Int = 0, patience: Int = 20
+    _ member: Member, of size: Int, in store: Store, restart: Int = 0, patience: Int = 20, log: Log = Log()
   ) throws -> Roster {
     let rendezvous = Rendezvous(
-      environment: place(rank: member.rank, of: size, restart: restart), logger: Log().logger, patience: patience)
+      environment: place(rank: member.rank, of: size, restart: restart), waits: waits(log), logger: log.logger,
+      patience: patience)
     return try rendezvous.meet(member, in: store.reconnected()).roster
   }
 
@@ -67,13 +68,70 @@ struct RendezvousTests {
     #expect(!roster.members.contains(dead))
   }
 
-  @Test("Who does not come is named, by rank 0 and by the others")
+  @Test("A rank that does not come is named on all ranks that did")
   func missing() async throws {
     let (store, _) = try hostedStore()
     let members = (0..<2).map(member)
     let results = await asRanks(2) { rank in try Self.meet(members[rank], of: 3, in: store, patience: 1) }
-    #expect(throws: CollectiveError.missing(ranks: [2], worldSize: 3, seconds: 1)) { try results[0].get() }
-    #expect(throws: CollectiveError.missing(ranks: [0], worldSize: 3, seconds: 1)) { try results[1].get() }
+    for result in results {
+      #expect(throws: CollectiveError.missing(ranks: [2], worldSize: 3, seconds: 1)) { try result.get() }
+    }
+  }
+
+  @Test("A wait of some seconds is reported on every rank: for whom, and for how long")
+  func reported() async throws {
+    let (store, _) = try hostedStore()
+    let members = (0..<2).map(member)
+    let logs = [Log(), Log()]
+    _ = await asRanks(2) { rank in
+      try Self.meet(members[rank], of: 4, in: store, patience: 7, log: logs[rank])
+    }
+    for log in logs { #expect(log.text.contains("notice: waiting for ranks 2, 3 of 4, 4 s so far"), "\(log.text)") }
+  }
+
+  @Test("Of processes that share a console, one reports the wait")
+  func reportedOnce() async throws {
+    let (store, _) = try hostedStore()
+    let members = (0..<2).map(member)
+    let log = Log()
+    let job = UUID().uuidString
+    _ = await asRanks(2) { rank in
+      var environment = place(rank: rank, of: 3)
+      environment.jobIdentity = job
+      let reports = WaitReports(log.logger, turn: ConsoleTurn(environment))
+      let rendezvous = Rendezvous(environment: environment, waits: reports, logger: log.logger, patience: 6)
+      return try rendezvous.meet(members[rank], in: store.reconnected()).roster
+    }
+    #expect(log.text.components(separatedBy: "waiting for rank 2 of 3").count == 2, "\(log.text)")
+  }
+
+  @Test("An unreachable store is reported with its place and the outcome of the latest attempt")
+  func storeReported() throws {
+    let log = Log()
+    var environment = place(rank: 1, of: 2, port: 9)
+    environment.masterAddress = "no-such-host.invalid"
+    environment.usesAgentStore = false
+    let rendezvous = Rendezvous(environment: environment, waits: waits(log), logger: log.logger, patience: 6)
+    #expect(throws: CollectiveError.self) { _ = try rendezvous.store() }
+    let words = "notice: waiting for rank 0 at no-such-host.invalid:9 (MASTER_ADDR and MASTER_PORT; the name"
+    #expect(log.text.contains(words), "\(log.text)")
+  }
+
+  @Test("A store that ends during the meeting is an error of its own, not the network library's")
+  func storeLost() async throws {
+    var hosted: (store: Store, port: Int)? = try hostedStore()
+    let port = try #require(hosted?.port)
+    let connected = try Store.connecting(to: "127.0.0.1", port: port)
+    Thread.detachNewThread { [store = hosted?.store] in
+      usleep(500_000)
+      withExtendedLifetime(store) {}
+    }
+    hosted = nil
+    var environment = place(rank: 1, of: 2)
+    environment.usesAgentStore = false
+    let rendezvous = Rendezvous(environment: environment, waits: waits(Log()), logger: Log().logger, patience: 20)
+    let result = await asRanks(1) { _ in try rendezvous.meet(member(1), in: connected).roster }[0]
+    #expect(throws: CollectiveError.storeLost(byLauncher: false)) { try result.get() }
   }
 
   @Test("The part of the store that they go on in holds nothing of an earlier meeting")
@@ -82,7 +140,8 @@ struct RendezvousTests {
     for _ in 0..<2 {
       let members = (0..<2).map(member)
       let found = try await asRanks(2) { rank -> Bool in
-        let rendezvous = Rendezvous(environment: place(rank: rank, of: 2), logger: Log().logger, patience: 20)
+        let rendezvous = Rendezvous(
+          environment: place(rank: rank, of: 2), waits: waits(Log()), logger: Log().logger, patience: 20)
         let part = try rendezvous.meet(members[rank], in: store.reconnected()).store
         defer { try? part.set("left behind by \(rank)", to: [1]) }
         return try part.exists("left behind by \(rank)")

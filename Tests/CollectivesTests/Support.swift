@@ -22,9 +22,19 @@ func place(rank: Int, of size: Int, port: Int? = nil, restart: Int = 0) -> Worke
     masterPort: port, restartCount: restart, runID: "test", launcherProcess: nil)
 }
 
+/// Reports of waits, by a process that shares its console with no other.
+func waits(_ log: Log) -> WaitReports { WaitReports(log.logger, turn: turn()) }
+
+/// The turn of a process that shares its console with no other.
+func turn() -> ConsoleTurn {
+  var alone = place(rank: 0, of: 2)
+  alone.jobIdentity = UUID().uuidString
+  return ConsoleTurn(alone)
+}
+
 /// What a rank tells of itself, as another process each time.
 func member(_ rank: Int) -> Member {
-  Member.current(rank: rank, device: "cpu", threads: 1, program: "test", address: "127.0.0.1")
+  Member.current(place(rank: rank, of: 8), device: "cpu", threads: 1, program: "test", address: "127.0.0.1")
 }
 
 /// Runs a body for each rank, a thread each.

@@ -111,6 +111,31 @@ struct AgentTests {
     #expect(outcome.messages.contains("its reason:\n    | the tokenizer is upside down"))
   }
 
+  @Test("A reason that the worker has printed is not printed again")
+  func printedReason() async throws {
+    let outcome = try await launch(
+      "--nproc-per-node 2",
+      #"""
+      echo '{"message": {"message": "the tokenizer is upside down"}}' > "$TORCHELASTIC_ERROR_FILE"
+      [ $RANK = 0 ] && echo "error: the tokenizer is upside down" >&2
+      exit 65
+      """#)
+    #expect(outcome.code == 65)
+    #expect(outcome.messages.components(separatedBy: "upside down").count == 2, "\(outcome.messages)")
+    #expect(outcome.messages.contains("its reason: see the error above"))
+  }
+
+  @Test("A failure after which the others stop at once is said once, in the summary")
+  func failureOnce() async throws {
+    let quick = try await launch("--nproc-per-node 2", "[ $RANK = 0 ] && exit 3; sleep 50")
+    #expect(!quick.messages.contains("rank 0 failed:"), "\(quick.messages)")
+    let slow = try await launch(
+      "--nproc-per-node 2 --shutdown-timeout 3",
+      "[ $RANK = 0 ] && exit 3; trap '' TERM; sleep 50 & wait; sleep 50")
+    #expect(
+      slow.messages.contains("rank 0 failed: exit code 3; stopping the other worker, within 3 s"), "\(slow.messages)")
+  }
+
   @Test("A worker that ignores SIGTERM is killed at the timeout, with all that it started", .timeLimit(.minutes(10)))
   func stubborn() async throws {
     let outcome = try await launch(

@@ -63,6 +63,26 @@ struct LaunchOptionsTests {
     #expect(try parse("train", environment: ["TORCH_ELASTIC_SHUTDOWN_TIMEOUT": "5"]).shutdownTimeout == 5)
   }
 
+  @Test(
+    "Port 0 on one node means any free port",
+    arguments: [
+      "--master-port 0", "--master_port=0", "--master-addr localhost --master-port 0", "--rdzv-endpoint localhost:0",
+      "--rdzv-backend c10d --rdzv-endpoint localhost:0",
+    ])
+  func anyPort(_ line: String) throws {
+    #expect(try parse(line + " train").endpoint == nil)
+    #expect(try parse("train", environment: ["PET_MASTER_PORT": "0"]).endpoint == nil)
+  }
+
+  @Test(
+    "Port 0 on several nodes is refused",
+    arguments: [
+      "--master-addr a --master-port 0", "--rdzv-endpoint a:0", "--rdzv-backend c10d --rdzv-endpoint a:0",
+    ])
+  func anyPortOfMany(_ line: String) throws {
+    #expect(try message("--nnodes 2 \(line) train").contains("port 0 means any free port"))
+  }
+
   @Test("PET_ variables are defaults, below the command line")
   func variables() throws {
     let environment = ["PET_NPROC_PER_NODE": "3", "PET_NNODES": "2", "PET_MASTER_ADDR": "a", "PET_NO_PYTHON": "1"]

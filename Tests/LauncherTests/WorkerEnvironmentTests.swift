@@ -38,6 +38,21 @@ struct WorkerEnvironmentTests {
     #expect(try read(["RANK": "2", "WORLD_SIZE": "3", "MASTER_ADDR": "a"]).masterPort == 29500)
   }
 
+  @Test("Port 0: processes of one host meet through a file, several hosts need a port that all know")
+  func anyPort() throws {
+    let oneHost = [
+      "RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "a",
+      "MASTER_PORT": "0",
+    ]
+    let worker = try read(oneHost)
+    #expect(worker.masterAddress == nil && worker.masterPort == nil)
+    var pod = oneHost
+    pod["LOCAL_RANK"] = nil
+    pod["LOCAL_WORLD_SIZE"] = nil
+    let error = #expect(throws: WorkerEnvironmentError.self) { try read(pod) }
+    #expect(error?.description.contains("MASTER_PORT is \"0\"") == true)
+  }
+
   /// As Open MPI 4.1.4 sets them.
   private let openMPI = [
     "OMPI_COMM_WORLD_LOCAL_RANK": "1", "OMPI_COMM_WORLD_LOCAL_SIZE": "2", "OMPI_COMM_WORLD_NODE_RANK": "1",

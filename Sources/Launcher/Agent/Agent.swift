@@ -21,6 +21,10 @@ public final class Agent {
   private var signals: [Int32] = []
   private var signalOfOthers: (number: Int32, at: ContinuousClock.Instant)?
   private var lost: LaunchError?
+  /// Failures that are said only if the other workers take their time to stop; the summary follows soon otherwise.
+  private var unsaid: [(text: String, at: ContinuousClock.Instant)] = []
+  /// What the workers of this attempt have last shown on the console.
+  private var shownLines: [String] = []
   private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
   /// - Parameters:
@@ -66,7 +70,7 @@ public final class Agent {
       code = try work()
     } catch {
       console.say("error: \(error)")
-      coordination.leave(because: error.description)
+      leave(because: error.description)
       code = error.code.rawValue
     }
     flush()
@@ -94,11 +98,11 @@ public final class Agent {
       while !group.hasEnded { turn() }
       coordination.conclude(group.report(signal: signals.first ?? signalOfOthers?.number))
       group.release()
+      shownLines = group.shownLines
       self.group = nil
+      unsaid = []
       if let lost {
-        if let root = WorkerFailure.root(of: group.failures) {
-          console.say(FailureSummary(root: root, all: group.failures, stopped: []).text)
-        }
+        summarize(group.failures, stopped: [])
         throw lost
       }
       guard let outcome = try awaited({ if case .outcome(let outcome) = $0 { outcome } else { nil } }) else {
@@ -106,7 +110,7 @@ public final class Agent {
       }
       report(outcome)
       guard let next = outcome.restart else {
-        coordination.leave(because: nil)
+        leave(because: nil)
         return outcome.code
       }
       attempt = next
@@ -117,14 +121,23 @@ public final class Agent {
   private func stoppedBySignal() -> Int32 {
     let signal = signals.last ?? SIGTERM
     console.say("launch: stopped by \(SignalName.of(signal))")
-    coordination.leave(because: "stopped by \(SignalName.of(signal))")
+    leave(because: "stopped by \(SignalName.of(signal))")
     return 128 + signal
   }
 
+  private func summarize(_ failures: [WorkerFailure], stopped: [Int]) {
+    guard let root = WorkerFailure.root(of: failures) else { return }
+    let firstLine = root.reason?.split(separator: "\n").first?.prefix(200) ?? ""
+    let isShown = !firstLine.isEmpty && shownLines.contains { $0.contains(firstLine) }
+    console.say(FailureSummary(root: root, all: failures, stopped: stopped, isReasonShown: isShown).text)
+  }
+
+  private func leave(because cause: String?) {
+    coordination.leave(because: cause) { console.say("launch: \($0)") }
+  }
+
   private func report(_ outcome: JobOutcome) {
-    if let root = WorkerFailure.root(of: outcome.failures) {
-      console.say(FailureSummary(root: root, all: outcome.failures, stopped: outcome.stopped).text)
-    }
+    summarize(outcome.failures, stopped: outcome.stopped)
     if let cause = outcome.cause { console.say("launch: \(cause)") }
   }
 
@@ -166,8 +179,10 @@ public final class Agent {
     let new = group.look()
     for failure in new {
       coordination.tell(failure: failure)
-      if !group.hasEnded { console.say("launch: rank \(failure.rank) failed: \(failure.ending)") }
+      let text = "launch: rank \(failure.rank) failed: \(failure.ending)\(stopping(group))"
+      unsaid.append((text, .now + Self.patienceForEnd))
     }
+    if !group.hasEnded { sayUnsaid() }
     if !group.failures.isEmpty, !group.hasEnded {
       group.stop(knowingCause: group.failures.contains(where: \.isPrimary))
     }
@@ -180,7 +195,9 @@ public final class Agent {
     // Without descriptors that tell of their end (Linux before 5.3), workers have to be looked at.
     let interval = running.contains { $0.exitDescriptor == nil } ? 0.01 : max(0.01, min(1, options.monitorInterval))
     let untilDeadline = group?.nextDeadline.map { max(.zero, $0 - .now) }
-    return [.seconds(interval), untilDeadline, console.holdsSome ? Screen.patience : nil].compactMap(\.self).min()
+    let untilWord = unsaid.first.map { max(.zero, $0.at - .now) }
+    return [.seconds(interval), untilDeadline, untilWord, console.holdsSome ? Screen.patience : nil].compactMap(\.self)
+      .min()
       ?? .seconds(interval)
   }
 
@@ -222,11 +239,12 @@ public final class Agent {
     case .message(let text): console.say("launch: \(text)")
     case .failure(let failure):
       guard let group, !group.hasEnded else { return }
-      console.say("launch: rank \(failure.rank) on host \(failure.host) failed: \(failure.ending)")
+      let text = "launch: rank \(failure.rank) on host \(failure.host) failed: \(failure.ending)\(stopping(group))"
+      unsaid.append((text, .now + Self.patienceForEnd))
       group.stop(knowingCause: failure.isPrimary)
     case .nodeLost(let cause):
       guard let group, !group.hasEnded else { return }
-      console.say("launch: \(cause)")
+      console.say("launch: \(cause)\(stopping(group))")
       group.stop(knowingCause: true)
     case .signal(let number, let host):
       guard signals.isEmpty, signalOfOthers == nil else { return }
@@ -240,6 +258,24 @@ public final class Agent {
       // The peers of these workers are out of reach; there is nothing that they could finish together.
       group.kill(by: .now + .seconds(min(10, options.shutdownTimeout)))
     }
+  }
+
+  /// How long the other workers may take to stop before their stop is mentioned.
+  private static let patienceForEnd = Duration.seconds(1)
+
+  private func sayUnsaid(now: ContinuousClock.Instant = .now) {
+    while let next = unsaid.first, now >= next.at {
+      console.say(next.text)
+      unsaid.removeFirst()
+    }
+  }
+
+  /// Says, the first time, that the other workers are stopped now, and how long that may take.
+  private func stopping(_ group: WorkerGroup) -> String {
+    let count = group.running.count
+    if group.isStopping || count == 0 { return "" }
+    let workers = count == 1 ? "the other worker" : "the other \(count) workers"
+    return "; stopping \(workers), within \(Self.text(options.shutdownTimeout))"
   }
 
   private static func text(_ seconds: Double) -> String {

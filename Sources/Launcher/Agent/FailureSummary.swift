@@ -1,16 +1,19 @@
 import Foundation
 
-/// The last words of a launcher whose job failed: the first failure in full, the others in a line each.
+/// What a launcher says last about a job that failed: the first failure in full, the others in a line each.
 struct FailureSummary {
   let root: WorkerFailure
   let others: [WorkerFailure]
   /// Ranks that the launcher stopped because of it.
   let stopped: [Int]
+  /// Whether the reason that the worker left was shown already, when a worker wrote it.
+  let isReasonShown: Bool
 
-  init(root: WorkerFailure, all: [WorkerFailure], stopped: [Int]) {
+  init(root: WorkerFailure, all: [WorkerFailure], stopped: [Int], isReasonShown: Bool = false) {
     self.root = root
     others = all.filter { $0 != root }.sorted { $0.order < $1.order }
     self.stopped = stopped.sorted()
+    self.isReasonShown = isReasonShown
   }
 
   /// Several lines.
@@ -19,9 +22,17 @@ struct FailureSummary {
       "launch: rank \(root.rank) failed first, at \(Self.clock(root.time)): \(root.ending)",
       "  rank \(root.rank), local rank \(root.localRank), on host \(root.host), process \(root.process)",
     ]
-    if let reason = root.reason { lines += ["  its reason:"] + quoted(reason.split(separator: "\n").map(String.init)) }
-    lines +=
-      root.lastLines.isEmpty ? ["  it wrote nothing"] : ["  the last lines that it wrote:"] + quoted(root.lastLines)
+    if let reason = root.reason {
+      // A worker writes its reason itself; its last lines would only say it again.
+      lines +=
+        isReasonShown
+        ? ["  its reason: see the error above"]
+        : ["  its reason:"] + quoted(reason.split(separator: "\n").map(String.init))
+    } else if root.lastLines.isEmpty {
+      lines.append("  it wrote nothing")
+    } else {
+      lines += ["  the last lines that it wrote:"] + quoted(root.lastLines)
+    }
     lines += root.logs.map { "  log: \($0) (on \(root.host))" }
     if !others.isEmpty {
       lines.append("  after it:")

@@ -30,8 +30,15 @@ final class WorkerGroup {
     self.shutdownTimeout = shutdownTimeout
   }
 
+  /// Whether the workers are being stopped.
+  var isStopping: Bool { terminateAt != nil }
   var hasEnded: Bool { workers.allSatisfy { $0.ending != nil } }
   var running: [WorkerProcess] { workers.filter { $0.ending == nil } }
+
+  /// The last lines of the workers whose messages the console shows.
+  var shownLines: [String] {
+    streams.filter { $0.kind == .error && $0.screen != nil }.flatMap(\.worker.lastLines.all)
+  }
 
   /// Looks who ended. Returns the new failures. Of those that are noticed together, one that was killed comes before one
   /// that gave up by itself, since the latter is more often the consequence.

@@ -86,15 +86,23 @@ extension WorkerEnvironment {
       identity: variables.joined("PMI_JOBID", "SLURM_JOB_ID", "SLURM_STEP_ID", "SLURM_RESTART_COUNT"))
   }
 
-  /// MASTER_ADDR and MASTER_PORT, which whoever writes a job script may set for any starter.
+  /// Reads MASTER_ADDR and MASTER_PORT, which job scripts set for any starter.
+  ///
+  /// Port 0 asks for any free port. Processes of one host then meet through a file; several hosts cannot.
   private mutating func readPlace(_ variables: Variables) throws(WorkerEnvironmentError) {
     if startedBy == .alone { return }
-    if let address = variables["MASTER_ADDR"] {
-      masterAddress = address
-      masterPort = try variables.number("MASTER_PORT", atLeast: 1, atMost: 65535) ?? 29500
-    } else if localWorldSize < worldSize {
-      throw .noMeetingPlace(self)
+    let isOnOneHost = localWorldSize == worldSize
+    guard let address = variables["MASTER_ADDR"] else {
+      if !isOnOneHost { throw .noMeetingPlace(self) }
+      return
     }
+    let port = try variables.number("MASTER_PORT", atLeast: 0, atMost: 65535) ?? 29500
+    guard port != 0 else {
+      if isOnOneHost { return }
+      throw .malformed(
+        variable: "MASTER_PORT", value: "0", expected: "a port that is free on rank 0's host, from 1 to 65535")
+    }
+    (masterAddress, masterPort) = (address, port)
   }
 }
 

@@ -13,9 +13,9 @@ protocol Coordination: AnyObject {
   func tell(signal: Int32)
   /// All workers of this node ended.
   func conclude(_ report: NodeReport)
-  /// The job is over for this node, or, for a reason, it leaves the others alone. Waits, within limits, for those that
-  /// still need it.
-  func leave(because cause: String?)
+  /// The job is over for this node, or it leaves the others for a reason. Waits, within limits, for those that still need
+  /// it, and says for whom.
+  func leave(because cause: String?, saying say: (String) -> Void)
 }
 
 /// What comes from the other nodes, or from the agreement with them.

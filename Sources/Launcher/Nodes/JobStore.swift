@@ -76,7 +76,13 @@ final class JobStore {
     if isHost {
       throw LaunchError(.unavailable, "the store of this node, at port \(endpoint.port), failed: \(failure)")
     }
+    var wait = WaitClock()
     while ContinuousClock.now - lastAnswer < patience {
+      if let seconds = wait.due() {
+        let limit = patience.milliseconds / 1000
+        mailbox.post(
+          .message("waiting for an answer of node 0 at \(endpoint), \(seconds) s so far; given up after \(limit) s"))
+      }
       switch Reachability.probe(endpoint) {
       case .refused:
         // Its port closes with the process that hosts it, and what it held is lost.

@@ -57,11 +57,19 @@ final class ManyNodes: Coordination {
   func tell(signal: Int32) { mailbox.ask(.signal(signal)) }
   func conclude(_ report: NodeReport) { mailbox.ask(.conclude(report)) }
 
-  func leave(because cause: String?) {
+  func leave(because cause: String?, saying say: (String) -> Void) {
     guard isStarted else { return }
     mailbox.ask(.leave(because: cause))
     // The thread's own limit is shorter; this one is for a thread that hangs.
     let deadline = ContinuousClock.now + .seconds(isLost ? 1 : options.patience + 5)
-    while !mailbox.isClosed, .now < deadline { usleep(10_000) }
+    var wait = WaitClock()
+    while !mailbox.isClosed, .now < deadline {
+      for case .message(let text) in mailbox.takeNews() {
+        say(text)
+        wait = WaitClock()
+      }
+      if let seconds = wait.due() { say("waiting for an answer of node 0 before leaving, \(seconds) s so far") }
+      usleep(10_000)
+    }
   }
 }

@@ -12,7 +12,8 @@ extension NodeLoop {
     let me = NodeRecord(
       host: host, process: getpid(), workers: options.workersPerNode, fewestNodes: options.nodes.lowerBound,
       mostNodes: options.nodes.upperBound, maxRestarts: options.maxRestarts)
-    if let hosted = try hostedStore(endpoint) {
+    let hosted = try reportingNameLookup { () throws(LaunchError) in try hostedStore(endpoint) }
+    if let hosted {
       let store = jobStore(hosted, isHost: true)
       index = 0
       records[0] = me
@@ -47,7 +48,7 @@ extension NodeLoop {
     let deadline = began + .seconds(options.joinTimeout)
     var reason = ""
     while ContinuousClock.now < deadline {
-      switch Reachability.probe(endpoint) {
+      switch reportingNameLookup({ Reachability.probe(endpoint) }) {
       case .reached(let address):
         mailbox.connects(true)
         do {
@@ -61,9 +62,10 @@ extension NodeLoop {
       case .refused: reason = "nobody listens there yet"
       case .silent(let why): reason = why
       }
-      if ContinuousClock.now - lastWord > .seconds(10) {
-        lastWord = .now
-        mailbox.post(.message("waiting for node 0 at \(endpoint): \(reason)"))
+      if let seconds = wait.due() {
+        mailbox.post(
+          .message(
+            "waiting for node 0 at \(endpoint) (\(reason)), \(seconds) s so far; it has \(Int(options.joinTimeout)) s"))
       }
       if hasToLeave { break }
       usleep(200_000)
@@ -72,6 +74,15 @@ extension NodeLoop {
       .unavailable,
       "node 0 was not to be reached at \(endpoint) within \(Int(options.joinTimeout)) s: \(reason). Is its launcher running, "
         + "and the port open in the firewall?")
+  }
+
+  /// A name server that does not answer holds a call up for many seconds.
+  private func reportingNameLookup<Result, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let host = options.endpoint?.host ?? ""
+    return try LongWait.reported(
+      { [mailbox] in mailbox.post(.message("waiting for the address of \(host), \($0) s so far")) }, during: body)
   }
 
   private var hasToLeave: Bool {

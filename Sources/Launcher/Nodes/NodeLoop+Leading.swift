@@ -67,9 +67,9 @@ extension NodeLoop {
       return try refuse(
         LaunchError(.unavailable, "not enough nodes within \(Int(options.joinTimeout)) s: \(state)."), store)
     }
-    if ContinuousClock.now - lastWord > .seconds(10) {
-      lastWord = .now
-      mailbox.post(.message("waiting: \(state)"))
+    if let seconds = wait.due() {
+      mailbox.post(
+        .message("waiting for nodes: \(state); \(seconds) s so far, they have \(Int(options.joinTimeout)) s"))
     }
   }
 
@@ -135,8 +135,15 @@ extension NodeLoop {
     }
     let others = Set(records.keys.filter { $0 != 0 && losses[$0] == nil })
     let deadline = ContinuousClock.now + patience
+    var wait = WaitClock()
     for index in others.sorted() {
-      while ContinuousClock.now < deadline, try !store.has("gone/\(index)") { usleep(20_000) }
+      while ContinuousClock.now < deadline, try !store.has("gone/\(index)") {
+        if let seconds = wait.due() {
+          let name = records[index]?.described ?? "unknown"
+          mailbox.post(.message("waiting for the launcher of node \(index) (\(name)) to leave, \(seconds) s so far"))
+        }
+        usleep(20_000)
+      }
     }
   }
 }

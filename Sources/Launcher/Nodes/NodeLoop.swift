@@ -30,10 +30,15 @@ final class NodeLoop {
   var attempt = 0
   var awaitsPlan = false
   var awaitsOutcome = false
+  /// Whether the workers of this node have ended.
+  private var hasConcluded = false
   /// The nodes of the attempt, in the order of their ranks.
   var members: [Int] = []
   var isLeaving = false
   var began = ContinuousClock.now
+
+  /// How long this node has waited for the others: to come, or to end.
+  var wait = WaitClock()
 
   private var beats = 0
   private var nextBeat = ContinuousClock.now
@@ -46,7 +51,6 @@ final class NodeLoop {
   var pulses: [Int: (beat: Int, since: ContinuousClock.Instant)] = [:]
   var losses: [Int: String] = [:]
   var lastCall: ContinuousClock.Instant?
-  var lastWord = ContinuousClock.now
 
   init(_ options: LaunchOptions, stores: any StoreProvider, mailbox: Mailbox) {
     self.options = options
@@ -82,9 +86,10 @@ final class NodeLoop {
     case .begin(let attempt):
       self.attempt = attempt
       awaitsPlan = true
-      awaitsOutcome = false
+      (awaitsOutcome, hasConcluded) = (false, false)
       (seenFailures, seenSignal, seenLoss, orders) = (0, false, false, [:])
       began = .now
+      wait = WaitClock()
     case .failure(var failure):
       let number = try store.next("failures/\(attempt)")
       failure.order = number
@@ -97,6 +102,8 @@ final class NodeLoop {
         report.failures[position].order = orders[report.failures[position].rank] ?? Int.max
       }
       try store.put(report, at: "report/\(attempt)/\(index)")
+      hasConcluded = true
+      wait = WaitClock()
     case .leave(let cause): try leave(because: cause, store)
     }
   }
@@ -142,7 +149,21 @@ final class NodeLoop {
     if let outcome: JobOutcome = try store.find("outcome/\(attempt)") {
       awaitsOutcome = false
       mailbox.post(.outcome(outcome))
+    } else if hasConcluded, let seconds = wait.due() {
+      try reportOthers(seconds, store)
     }
+  }
+
+  /// Says whose workers the job still waits for.
+  private func reportOthers(_ seconds: Int, _ store: JobStore) throws(LaunchError) {
+    var names: [String] = []
+    for (rank, other) in members.enumerated() where other != index {
+      if try store.has("report/\(attempt)/\(other)") { continue }
+      let record: NodeRecord? = try store.find("node/\(other)")
+      names.append("node \(rank) (\(record?.described ?? "unknown"))")
+    }
+    let others = names.isEmpty ? "node 0 to decide what follows" : names.joined(separator: ", ") + " to end"
+    mailbox.post(.message("the workers here have ended; waiting for \(others), \(seconds) s so far"))
   }
 
   private func myPlan(_ rank: Int) -> AttemptPlan {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Who listens on a port of this machine.
+/// Which process listens on a port of this machine.
 package enum PortOwner {
   /// `process 4711 (python3 train.py)`, or why that is not known.
   package static func describe(port: Int) -> String {
@@ -17,7 +17,7 @@ package enum PortOwner {
           let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/\(descriptor)"),
           names.contains(target)
         else { continue }
-        let command = text("/proc/\(process)/cmdline").split(separator: "\0").joined(separator: " ")
+        let command = text("/proc/\(process)/cmdline").split { $0 == "\0" || $0.isWhitespace }.joined(separator: " ")
         let name =
           command.isEmpty ? text("/proc/\(process)/comm").trimmingCharacters(in: .whitespacesAndNewlines) : command
         return "process \(process) (\(name.count > 200 ? name.prefix(200) + "…" : name))"

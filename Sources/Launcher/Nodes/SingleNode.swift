@@ -51,7 +51,7 @@ final class SingleNode: Coordination {
     pending.append(.outcome(JobOutcome(reports: [report], attempt: attempt, maxRestarts: options.maxRestarts)))
   }
 
-  func leave(because cause: String?) { store = nil }
+  func leave(because cause: String?, saying say: (String) -> Void) { store = nil }
 }
 
 extension LaunchError {

@@ -60,7 +60,7 @@ extension LaunchOption {
     value("master-addr", "host", "Name or address of node 0, with the static back end. (default: 127.0.0.1)"),
     value(
       "master-port", "port",
-      "Port on node 0. (default: a free one where there is one node, else 29500)"),
+      "Port on node 0; with one node, 0 means any free port. (default: a free one where there is one node, else 29500)"),
     value(
       "rdzv-backend", "static|c10d",
       "How nodes find each other: node 0 is told (static), or whoever owns the endpoint's address, and the others are "

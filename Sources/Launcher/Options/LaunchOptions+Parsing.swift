@@ -49,22 +49,25 @@ extension LaunchOptions {
     backend = try reader.backend()
     runID = reader.text("rdzv-id")
     nodeRank = try reader.number("node-rank", 0...) ?? 0
-    let port = try reader.number("master-port", 1...65535)
+    let port = try reader.number("master-port", 0...65535)
     let address = reader.text("master-addr")
     if let (text, origin) = reader.value("rdzv-endpoint") {
       guard let found = Endpoint(text) else {
-        throw .usage("\(origin) is \"\(text)\"; expected host:port, the port from 1 to 65535.")
+        throw .usage("\(origin) is \"\(text)\"; expected host:port, the port from 0 (any free one) to 65535.")
       }
-      // torchrun's way to ask for a free port.
-      if found.port == 0 {
-        guard nodes.upperBound == 1 else {
-          throw .usage("\(origin) \(text): several nodes need a port that they all know.")
-        }
-      } else {
-        endpoint = found
-      }
+      endpoint = found
     } else if backend == .static, port != nil || nodes.upperBound > 1 {
       endpoint = Endpoint(host: address ?? "127.0.0.1", port: port ?? 29500)
+    }
+    if endpoint?.port == 0 {
+      // A single node picks a free port; several must all know it before they meet.
+      guard nodes.upperBound == 1 else {
+        let (text, origin) = reader.value("rdzv-endpoint") ?? reader.value("master-port") ?? ("0", "the port")
+        throw .usage(
+          "\(origin) \(text): port 0 means any free port, which only one node can pick for itself. Name a port that is "
+            + "free on node 0, the same on all nodes.")
+      }
+      endpoint = nil
     }
     if nodes.upperBound > 1 {
       try checkNodes(address: address, reader)

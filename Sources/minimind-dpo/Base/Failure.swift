@@ -29,6 +29,8 @@ struct Failure: Error {
   let message: String
   /// Whether the error is of a kind that this type does not know.
   private(set) var isUnclassified = false
+  /// Whether another rank prints the same in the same place.
+  var isSaidElsewhere = false
 
   init(_ code: Code, _ message: String) {
     self.code = code
@@ -105,7 +107,7 @@ struct Failure: Error {
     guard let environment = ThisProcess.environment, environment.isDistributed else {
       return Console.standardError.print("error: \(message)")
     }
-    Console.standardError.print("[rank \(environment.rank)] error: \(message)")
+    if !isSaidElsewhere { Console.standardError.print("[rank \(environment.rank)] error: \(message)") }
     guard code != .stopped, let file = environment.errorFile else { return }
     let reason: JSON = [
       "message": [

@@ -18,6 +18,7 @@ final class Job {
   let placement: Placement
   /// Carries gradients between GPUs; nil where `communicator` does.
   private let gradients: ProcessGroup?
+  private let logger = Logger(label: "ranks")
 
   /// Meets the other processes of the job, where there are any.
   ///
@@ -43,18 +44,26 @@ final class Job {
     }
     // Gloo writes to the sockets of ranks that are gone; it is to hear of it rather than die without a word.
     signal(SIGPIPE, SIG_IGN)
-    communicator = try Communicator(
-      environment, device: placement.description, program: Version.number,
-      timeout: .seconds(distribution.collectiveTimeout),
-      patience: patience, logger: Logger(label: "ranks"),
-      state: {
-        let current = activity.current
-        return Heartbeat.State(phase: current.phase.rawValue, step: current.step)
-      },
-      lost: { reason in
-        // The thread that trains may be blocked for good in a collective operation.
-        Failure(.unavailable, "\(reason). Rank \(environment.rank) stops.").leave(environment)
-      })
+    let turn = ConsoleTurn(environment)
+    do {
+      communicator = try Communicator(
+        environment, device: placement.description, program: Version.number,
+        timeout: .seconds(distribution.collectiveTimeout), patience: patience, logger: logger, turn: turn,
+        state: {
+          let current = activity.current
+          return Heartbeat.State(phase: current.phase.rawValue, step: current.step)
+        },
+        lost: { loss in
+          // The thread that trains may be blocked for good in a collective operation.
+          var failure = Failure(.unavailable, "\(loss.reason). Rank \(environment.rank) stops.")
+          failure.isSaidElsewhere = loss.isSaidElsewhere
+          failure.leave(environment)
+        })
+    } catch {
+      var failure = Failure(error)
+      failure.isSaidElsewhere = turn.wasTaken
+      throw failure
+    }
     gradients = isOnGPU && distribution.backend != .gloo ? try communicator?.connectGPUs() : nil
   }
 
@@ -71,25 +80,41 @@ final class Job {
     communicator.map { Ranks(control: $0.group, gradients: gradients, shardsOptimizer: zeroStage > 0) }
   }
 
-  /// Runs the body; a failure of communication in it becomes one that names the ranks that are gone.
+  /// Runs the body, which all ranks run. When it fails on one rank, the others print that rank's error.
+  ///
+  /// - Throws: `Failure`, which names the ranks that are gone where communication failed
   func together<Result>(_ body: () throws -> Result) throws -> Result {
     do {
       let result = try body()
       try communicator?.leave()
       gradients?.shutDown()
       return result
-    } catch let error as TorchError where error.kind == .communication || error.kind == .timeout {
+    } catch {
       guard let communicator else { throw error }
+      throw failure(error, of: communicator)
+    }
+  }
+
+  private func failure(_ error: any Error, of communicator: Communicator) -> Failure {
+    if let error = error as? TorchError, error.kind == .communication || error.kind == .timeout {
+      logger.debug("\(error)")
       let (phase, step) = activity.current
-      let gone = communicator.missingPeers().map(\.name)
+      let gone = communicator.missingPeers()
       let culprit =
         gone.isEmpty
         ? "another rank has failed or cannot be reached"
-        : "\(gone.joined(separator: ", ")) \(gone.count == 1 ? "is" : "are") gone"
-      throw Failure(
+        : "\(gone.map(\.name).joined(separator: ", ")) \(gone.count == 1 ? "is" : "are") gone"
+      var failure = Failure(
         .unavailable,
         "rank \(environment.rank) lost the others while \(phase.rawValue)\(step > 0 ? " (step \(step))" : ""): "
-          + "\(culprit). (\(error))")
+          + "\(culprit). Look at \(gone.count > 1 ? "their" : "its") output, and at the host.")
+      failure.isSaidElsewhere = !communicator.speaks(besides: gone)
+      return failure
     }
+    var failure = Failure(error)
+    // All ranks come to the same end there.
+    let isCommon = failure.code == .stopped || error is CollectiveError
+    failure.isSaidElsewhere = isCommon ? !communicator.speaks() : !communicator.fail(failure.message)
+    return failure
   }
 }

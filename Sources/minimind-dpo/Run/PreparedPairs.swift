@@ -1,7 +1,9 @@
 import Foundation
+import Launcher
 import Logging
 import Observability
 import Preferences
+import Synchronization
 import Tokenization
 
 import struct Observability.Progress
@@ -53,9 +55,19 @@ struct PreparedPairs {
     let pairTokenizer = try PairTokenizer(
       tokenizer: tokenizer, template: template, endOfText: configuration?.eosToken, options: options, now: now)
     let line = ProgressLine()
-    let tokenized = try pairTokenizer.tokenize(file.pairs) { done, total in
-      line.update(Progress(task: "tokenize", done: done, total: total, unit: "pair"))
-    }
+    let count = Mutex(0)
+    let tokenized = try LongWait.reported(
+      { seconds in
+        if Console.standardError.isInteractive { return }
+        let (done, total) = (HumanText.grouped(count.withLock { $0 }), HumanText.grouped(file.pairs.count))
+        logger.info("tokenizing: \(done) of \(total) pairs, \(seconds) s so far")
+      },
+      during: {
+        try pairTokenizer.tokenize(file.pairs) { done, total in
+          count.withLock { $0 = done }
+          line.update(Progress(task: "tokenize", done: done, total: total, unit: "pair"))
+        }
+      })
     line.finish()
     return TokenizedFile(
       tokenized: tokenized, statistics: PairStatistics(pairs: file.pairs, tokenized: tokenized),
@@ -65,7 +77,10 @@ struct PreparedPairs {
   private static func report(_ event: TokenCache.Event) {
     switch event {
     case .waiting(let seconds, let holder):
-      logger.info("waiting for \(holder), which tokenizes the same pairs (\(seconds) s so far)")
+      // One process of each host says it; it waits, or it is the one that tokenizes and shows its progress.
+      let speaks = ThisProcess.environment?.localRank ?? 0 == 0
+      logger.log(
+        level: speaks ? .notice : .info, "waiting for \(holder), which tokenizes the same pairs, \(seconds) s so far")
     case .damaged(let file, let reason):
       logger.warning("\(file) is not used: \(reason); it was removed, and the pairs are tokenized anew")
     case .notKept(let reason): logger.info("the tokens are not kept for the next start: \(reason)")
