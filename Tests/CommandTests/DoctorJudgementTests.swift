@@ -145,6 +145,8 @@ struct DoctorJudgementTests {
     expect(facts.findings, "environment", .warning, "MASTER_ADDR=node0", "unset MASTER_ADDR PET_NNODES")
     facts.isStarted = true
     expect(facts.findings, "environment", nil)
+    facts.isMasterUnknown = true
+    expect(facts.findings, "master-address", .problem, "MASTER_ADDR is node0, which has no address here", "unset RANK")
   }
 
   @Test("An all-reduce: right and fast, slow, wrong")

@@ -91,6 +91,8 @@ struct Failure: Error {
   /// Prints the message and ends the process.
   func exit() -> Never {
     Console.standardError.clearStatus()
+    // The first rank often fails for the same reason and says so; then the starter ends this one in time.
+    if ThisProcess.isOneOfOthers, !isSaidElsewhere { usleep(700_000) }
     say()
     Foundation.exit(code.rawValue)
   }

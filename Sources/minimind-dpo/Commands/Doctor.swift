@@ -45,11 +45,12 @@ struct Doctor: ParsableCommand {
     } catch {
       misplaced = .problem(
         "environment", "\(error)",
-        remedy: "where no launcher started this process, unset what is left of one: "
-          + "unset RANK WORLD_SIZE LOCAL_RANK LOCAL_WORLD_SIZE MASTER_ADDR MASTER_PORT")
+        remedy: "if no launcher started this process, these are left over from one: \(NetworkFacts.unsetting)")
     }
     let job = place.flatMap { $0.isDistributed ? $0 : nil }
-    let printer = DoctorPrinter(asJSON: json, isQuiet: job.map { $0.localRank > 0 } ?? false)
+    // Of the processes of a job on one host one prints. Where variables are left over from another job, this one is alone.
+    let turn = job.map(ConsoleTurn.init)
+    let printer = DoctorPrinter(asJSON: json, isQuiet: turn.map { !$0.isOurs } ?? false)
     printer.begin()
     let libTorch = LibTorchFacts.gathered()
     let devices = DeviceFacts.gathered(environment, libTorch: libTorch, libTorchCount: Runtime.cudaDeviceCount)
@@ -58,14 +59,19 @@ struct Doctor: ParsableCommand {
     printer.show("Memory and disk", StorageFacts.gathered(deviceCount: devices.devices.count).findings)
     let network = NetworkFacts.gathered(environment, isStarted: job != nil, deviceCount: devices.devices.count)
     printer.show("Network", network.findings + (misplaced.map { [$0] } ?? []))
-    if let job {
-      let finding = try exchange(in: job)
-      if job.rank == 0 || finding.verdict == .problem { printer.show("Processes", [finding]) }
+    if let job, let turn {
+      if let finding = network.isMasterUnknown ? nil : exchange(in: job, turn: turn) {
+        printer.show("Processes", [finding])
+      }
     } else if nprocPerNode != 1 {
       let gpus = CUDA.isBuiltIn ? Runtime.cudaDeviceCount : 0
       printer.show(
         "Processes",
-        [Exchange.measured(processes: nprocPerNode ?? max(2, gpus), gpus: gpus, environment: environment)])
+        [
+          Exchange.measured(processes: nprocPerNode ?? max(2, gpus), gpus: gpus, environment: environment) {
+            try Launch.job($0 + [Self._commandName], environment: $1, output: $2, error: $3)
+          }
+        ])
     }
     printer.end()
     if printer.verdict == .problem { throw ExitCode(Failure.Code.unavailable.rawValue) }
@@ -85,21 +91,21 @@ struct Doctor: ParsableCommand {
   }
 
   /// The all-reduce with the other processes of the job that this one belongs to.
-  private func exchange(in environment: WorkerEnvironment) throws -> Finding {
+  private func exchange(in environment: WorkerEnvironment, turn: ConsoleTurn) -> Finding {
     do {
       let placement = try DeviceArguments.parse([]).place()
       let job = try Job(
         environment, try DistributionArguments.parse(["--collective-timeout", "120"]), placement: placement,
-        patience: 60)
+        patience: 60, turn: turn)
       return try job.together {
-        guard let communicator = job.communicator else { return Exchange.failed("there is nobody to exchange with") }
+        guard let communicator = job.communicator else { return Exchange.failed("there are no other processes") }
         return try Exchange(among: communicator, gradients: job.gradientGroup, on: placement.device).finding
       }
     } catch {
       return Exchange.failed(
-        "\(Failure(error).message) (Started by \(environment.startedBy.rawValue) as rank \(environment.rank) of "
-          + "\(environment.worldSize), as the environment says; if that is left from another job, unset RANK WORLD_SIZE.)"
-      )
+        "\(Failure(error).message) (The environment says that \(environment.startedBy.rawValue) started this process as "
+          + "rank \(environment.rank) of \(environment.worldSize); if that is left over from another job: "
+          + "\(NetworkFacts.unsetting).)")
     }
   }
 }

@@ -143,19 +143,31 @@ extension Exchange {
   static let variable = "MINIMIND_DPO_DOCTOR"
   static let (exchange, gpuExchange) = ("exchange", "gpu-exchange")
 
-  /// Starts so many processes of this program on this machine and lets them measure.
+  /// Starts processes of this program on this machine and lets them measure.
   ///
-  /// - Parameter gpus: the GPUs that LibTorch sees: where there is one for each process, they are what exchanges
-  static func measured(processes: Int, gpus: Int, environment: [String: String]) -> Finding {
+  /// - Parameters:
+  ///   - gpus: the GPUs that LibTorch sees: where there is one for each process, they are what exchanges
+  ///   - launch: runs `doctor` in several processes, given the launcher's options, the environment, and descriptors for
+  ///     output and messages; returns the exit code
+  static func measured(
+    processes: Int, gpus: Int, environment: [String: String],
+    launch: ([String], [String: String], Int32, Int32) throws -> Int32
+  ) -> Finding {
     let betweenGPUs = gpus >= processes && CUDA.isBuiltIn
     do {
       let (output, messages) = (try TemporaryOutput(), try TemporaryOutput())
       // What an operator set for a job of several hosts is not for this one.
       var own = environment.filter { !$0.key.hasPrefix("PET_") }
       own[variable] = betweenGPUs ? gpuExchange : exchange
-      let code = try Launch.job(
-        ["--nnodes", "1", "--nproc-per-node", "\(processes)", Doctor._commandName], environment: own,
-        output: output.descriptor, error: messages.descriptor)
+      let code = try LongWait.reported(
+        { seconds in
+          Console.standardError.print(
+            "notice: waiting for \(processes) processes of this machine to exchange numbers, \(seconds) s so far")
+        },
+        during: {
+          try launch(
+            ["--nnodes", "1", "--nproc-per-node", "\(processes)"], own, output.descriptor, messages.descriptor)
+        })
       if code == 0, let exchange = try Exchange(JSON(parsing: output.text)) { return exchange.finding }
       let reason = messages.text.split(separator: "\n").first { $0.contains("error: ") }
         .map { $0.components(separatedBy: "error: ").dropFirst().joined(separator: "error: ") }

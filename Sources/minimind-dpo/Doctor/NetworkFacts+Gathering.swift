@@ -18,6 +18,11 @@ extension NetworkFacts {
         || ["MASTER_", "TORCHELASTIC_", "PET_", "NCCL_"].contains { name.hasPrefix($0) }
     }
     facts.isStarted = isStarted
+    if isStarted, let master = environment["MASTER_ADDR"], !master.isEmpty {
+      facts.isMasterUnknown = LongWait.reported(
+        { Console.standardError.print("notice: waiting for the address of \(master) (MASTER_ADDR), \($0) s so far") },
+        during: { addresses(of: master).isEmpty })
+    }
     facts.deviceCount = deviceCount
     facts.port = tryPort()
     if let socket = try? ListeningSocket.everywhere(port: facts.meetingPort) {

@@ -39,6 +39,8 @@ package struct NetworkFacts: Hashable, Sendable {
   package var port = Port.works
   /// Who listens on the port at which several hosts would meet; nil where it is free.
   package var meetingPortOwner: String?
+  /// Whether the launcher that started this process named a host, MASTER_ADDR, that has no address here.
+  package var isMasterUnknown = false
   /// GPUs, which NCCL would connect.
   package var deviceCount = 0
 
@@ -53,7 +55,7 @@ package struct NetworkFacts: Hashable, Sendable {
 extension NetworkFacts {
   /// How it is.
   package var findings: [Finding] {
-    [portFinding, meetingPortFinding, host, wires, glooInterface, ncclInterface, leftovers, ncclSettings]
+    [portFinding, meetingPortFinding, host, master, wires, glooInterface, ncclInterface, leftovers, ncclSettings]
       .compactMap(\.self)
   }
 
@@ -97,6 +99,21 @@ extension NetworkFacts {
     }
     return .ok("host-name", "\(hostName) is \(hostAddresses.joined(separator: ", "))", values)
   }
+
+  private var master: Finding? {
+    guard isMasterUnknown, let name = variables["MASTER_ADDR"] else { return nil }
+    let set = Self.ofLauncher.compactMap { name in variables[name].map { "\(name)=\($0)" } }.joined(separator: ", ")
+    return .problem(
+      "master-address", "MASTER_ADDR is \(name), which has no address here, so the ranks cannot meet (\(set))",
+      remedy: "if these variables are left over from another job: \(Self.unsetting). If a launcher set them, name rank "
+        + "0's host by a name or an address that all hosts know")
+  }
+
+  private static let ofLauncher = [
+    "RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT",
+  ]
+  /// The command that removes what a launcher has set.
+  static var unsetting: String { "unset " + ofLauncher.joined(separator: " ") }
 
   private var wires: Finding? {
     let outside = interfaces.filter { !$0.isLoopback }

@@ -22,11 +22,13 @@ final class Job {
 
   /// Meets the other processes of the job, where there are any.
   ///
-  /// - Parameter patience: how many seconds the others may take to come
+  /// - Parameters:
+  ///   - patience: how many seconds the others may take to come
+  ///   - turn: decides which process of this host reports what all of them wait for; nil makes one
   /// - Throws: `Failure` for a back end that is not there
   init(
     _ environment: WorkerEnvironment, _ distribution: DistributionArguments, placement: Placement = Placement(),
-    patience: Int = 300
+    patience: Int = 300, turn: ConsoleTurn? = nil
   ) throws {
     let isOnGPU = placement.device != .cpu
     guard distribution.backend != .nccl || isOnGPU else {
@@ -44,7 +46,7 @@ final class Job {
     }
     // Gloo writes to the sockets of ranks that are gone; it is to hear of it rather than die without a word.
     signal(SIGPIPE, SIG_IGN)
-    let turn = ConsoleTurn(environment)
+    let turn = turn ?? ConsoleTurn(environment)
     do {
       communicator = try Communicator(
         environment, device: placement.description, program: Version.number,
