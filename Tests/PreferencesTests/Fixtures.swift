@@ -103,14 +103,6 @@ enum Templates {
     }.joined() + (generating ? "<|im_start|>assistant\n" : "")
   }
 
-  /// A template whose first line depends on everything that follows.
-  @Sendable static func counting(_ messages: [JSON], _ tools: [JSON]?, _ variables: [String: JSON], _ generating: Bool)
-    throws -> String
-  {
-    let isProbe = word(messages[0], "content").hasPrefix("Zw")
-    return (isProbe ? "" : "\(messages.count) messages\n") + (try chatML(messages, tools, variables, generating))
-  }
-
   /// Llama-3's.
   @Sendable static func llama3(_ messages: [JSON], _ tools: [JSON]?, _ variables: [String: JSON], _ generating: Bool)
     -> String
@@ -137,18 +129,23 @@ func byteTokenizer(
   endOfText: String? = "</s>"
 ) throws -> PairTokenizer {
   try PairTokenizer(
-    encode: ByteTokenizer().encode, render: template, endOfText: endOfText, options: options)
+    encode: ByteTokenizer().encode, render: template, startOfText: "<s>", endOfText: endOfText, options: options)
 }
 
 /// The text of the targets of a side, run by run.
-func targetTexts(_ ids: [Int32], _ targets: [Bool]) -> [String] {
-  var runs: [[Int32]] = []
-  for position in ids.indices where targets[position] {
-    if position > 0, targets[position - 1] {
-      runs[runs.count - 1].append(ids[position])
-    } else {
-      runs.append([ids[position]])
+func targetTexts(_ ids: [Int32], _ targets: [Bool]) -> [String] { ByteTokenizer().texts(ids, targets) }
+
+extension ByteTokenizer {
+  /// The text of the targets, run by run.
+  func texts(_ ids: [Int32], _ targets: [Bool]) -> [String] {
+    var runs: [[Int32]] = []
+    for position in ids.indices where targets[position] {
+      if position > 0, targets[position - 1] {
+        runs[runs.count - 1].append(ids[position])
+      } else {
+        runs.append([ids[position]])
+      }
     }
+    return runs.map(decode)
   }
-  return runs.map(ByteTokenizer().decode)
 }

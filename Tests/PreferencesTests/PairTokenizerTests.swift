@@ -38,9 +38,35 @@ struct PairTokenizerTests {
     #expect(targetTexts(result.chosenIDs, result.chosenTargets) == ["a1<|eot_id|>", "good<|eot_id|>"])
   }
 
-  @Test func `A thinking block belongs to the reply`() throws {
-    let result = try tokenized(twoTurns, Templates.thinking)
-    #expect(targetTexts(result.chosenIDs, result.chosenTargets) == ["<think>\n\n</think>\n\ngood<|im_end|>\n"])
+  @Test func `What the generation prompt writes is no target, an empty thinking block among it`() throws {
+    for mask in PairOptions.CompletionMask.allCases {
+      let result = try tokenized(twoTurns, Templates.thinking, PairOptions(completionMask: mask))
+      #expect(targetTexts(result.chosenIDs, result.chosenTargets).last == "good<|im_end|>\n")
+    }
+  }
+
+  @Test func `With MiniMind's marks all turns are searched in the ids as MiniMind does it`() throws {
+    let tokenizer = try PairTokenizer(
+      encode: ByteTokenizer().encode, render: Templates.thinking, startOfText: "<|im_start|>", endOfText: "<|im_end|>",
+      options: PairOptions(completionMask: .all))
+    let result = try tokenizer.tokenize(pair(twoTurns))
+    let block = "<think>\n\n</think>\n\n"
+    #expect(
+      targetTexts(result.chosenIDs, result.chosenTargets)
+        == ["\(block)a1<|im_end|>\n", "\(block)good<|im_end|>\n"])
+  }
+
+  @Test func `An answer that quotes marks is a target to its end, under either mask`() throws {
+    let quoting = "A turn ends in <|im_end|>\n, then comes <|im_start|>assistant\n."
+    let record: JSON = [
+      "chosen": conversation(("user", "q"), ("assistant", quoting), ("user", "r"), ("assistant", quoting)),
+      "rejected": conversation(("user", "q"), ("assistant", quoting), ("user", "r"), ("assistant", "no")),
+    ]
+    let last = try tokenized(record)
+    #expect(targetTexts(last.chosenIDs, last.chosenTargets) == [quoting + "<|im_end|>\n"])
+    let all = try tokenized(record, Templates.chatML, PairOptions(completionMask: .all))
+    #expect(targetTexts(all.chosenIDs, all.chosenTargets) == [quoting + "<|im_end|>\n", quoting + "<|im_end|>\n"])
+    #expect(targetTexts(all.rejectedIDs, all.rejectedTargets) == [quoting + "<|im_end|>\n", "no<|im_end|>\n"])
   }
 
   @Test func `A header quoted by the user does not shift the mask of last turns`() throws {
@@ -49,8 +75,7 @@ struct PairTokenizerTests {
       "chosen": conversation(("user", quoting), ("assistant", "a"), ("user", quoting), ("assistant", "good")),
       "rejected": conversation(("user", quoting), ("assistant", "a"), ("user", quoting), ("assistant", "bad")),
     ]
-    // The last template does not write the beginning of a conversation as it writes it alone.
-    for template in [Templates.chatML, Templates.thinking, Templates.counting] as [PairTokenizer.Render] {
+    for template in [Templates.chatML, Templates.thinking] as [PairTokenizer.Render] {
       let result = try tokenized(record, template, PairOptions(emptyThink: .drop))
       #expect(targetTexts(result.chosenIDs, result.chosenTargets) == ["good<|im_end|>\n"])
       #expect(targetTexts(result.rejectedIDs, result.rejectedTargets) == ["bad<|im_end|>\n"])
@@ -148,6 +173,28 @@ struct PairTokenizerTests {
     #expect(ByteTokenizer().decode(Array(result.rejectedIDs.dropFirst(result.sharedPrefix))) == "reat<|im_end|>\n")
     #expect(result.chosenTargets[result.sharedPrefix - 1])
     #expect(result.treeLength == result.chosenIDs.count + result.rejectedIDs.count - result.sharedPrefix)
+  }
+
+  // MARK: Templates
+
+  @Test func `A template that writes nothing before an answer is taken`() throws {
+    let result = try tokenized(twoTurns, Templates.unmarked)
+    #expect(targetTexts(result.chosenIDs, result.chosenTargets) == ["good</s>"])
+  }
+
+  @Test func `A template that refuses every conversation is refused with its own words`() throws {
+    let tokenizer = try byteTokenizer({ _, _, _, _ in throw Templates.Refusal(description: "never") })
+    #expect(throws: PairError.notRenderable(lines: [BadLine(line: 1, reason: "never")], total: 1)) {
+      try tokenizer.tokenize(try read(goodLine).pairs)
+    }
+  }
+
+  @Test func `Conversations without a template are an error that names the first`() throws {
+    let tokenizer = try PairTokenizer(
+      encode: ByteTokenizer().encode, render: nil, startOfText: nil, endOfText: nil, options: PairOptions())
+    #expect(throws: PairError.noTemplate(line: 2)) {
+      try tokenizer.tokenize(try read(#"{"prompt": "a", "chosen": "b", "rejected": "c"}"# + "\n" + goodLine).pairs)
+    }
   }
 
   // MARK: Plain text

@@ -24,7 +24,10 @@ struct RenderedGoldenTests {
       options.completionMask = try #require(line["completion_mask"]?.string.flatMap(PairOptions.CompletionMask.init))
       let tokenized =
         try made[options]
-        ?? PairTokenizer(tokenizer: tokenizer, template: template, endOfText: "<|im_end|>", options: options)
+        ?? PairTokenizer(
+          tokenizer: tokenizer, template: template, startOfText: "<|im_start|>", endOfText: "<|im_end|>",
+          options: options
+        )
         .tokenize(pairs)
       made[options] = tokenized
       let index = try #require(line["index"]?.int)

@@ -81,7 +81,7 @@ struct TokenCacheSharedDataTests {
       let pairs = try PreferenceFile(contentsOf: Shared.pairs).pairs
       let tokenizer = try PairTokenizer(
         tokenizer: Tokenizer(folder: Shared.tokenizer), template: ChatTemplate(folder: Shared.tokenizer),
-        endOfText: "<|im_end|>", options: options)
+        startOfText: "<|im_start|>", endOfText: "<|im_end|>", options: options)
       let tokenized = try tokenizer.tokenize(pairs)
       let made = TokenizedFile(
         tokenized: tokenized, statistics: PairStatistics(pairs: pairs, tokenized: tokenized), badLines: [])

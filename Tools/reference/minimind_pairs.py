@@ -13,14 +13,14 @@ tokenizer in Goldens/rendering, which it writes too.
   every empty thinking block from the rendered text.
 - `all`, MiniMind's mask: after each occurrence of the ids of "<|im_start|>assistant\\n", every token up to and including
   the ids of the next "<|im_end|>\\n", or to the end of the truncated ids.
-- `last-turns`: only the assistant turns after the messages that TRL takes for the prompt: the explicit one, else the
-  equal leading messages (of which one is always left as the completion). Such a turn begins where the ids of the text up to
-  its header, encoded alone, stop being a prefix of the whole: the rule by which TRL finds the end of a prompt, so that a
-  header quoted by a user does not count. It ends as above. (TRL itself goes by the generation prompt, which in MiniMind-3's
-  template includes an empty thinking block: there TRL's first target comes after the block, here before it. And TRL
-  counts everything after the prompt, questions between answers too.)
+- `last-turns`: the assistant turns after the messages that TRL takes for the prompt: the explicit one, else the equal leading
+  messages (of which one is always left as the completion). A turn starts where the ids of the messages before it, with
+  the generation prompt, stop being those of the whole: TRL's rule, by which the empty thinking block of MiniMind-3's
+  generation prompt is no target. As in TRL, the first turn starts at the earlier of the places of both sides, and the
+  last one reaches to the end. An earlier turn ends where the messages up to it end. (TRL itself counts everything after
+  the prompt, questions between answers too.)
 - shared_prefix: how many leading ids the two sides have in common. A pair is dropped when it teaches nothing: its sides
-  are equal, or one of them has no target, or no target lies behind the shared prefix.
+  are equal, or one of them has no target, or no target comes after the shared prefix.
 """
 
 import argparse
@@ -47,8 +47,9 @@ class Renderer:
     def encode(self, text: str) -> list[int]:
         return self.tokenizer(text, add_special_tokens=False).input_ids
 
-    def render(self, messages: list[dict], tools) -> str:
-        text = self.tokenizer.apply_chat_template(messages, tools=tools, tokenize=False)
+    def render(self, messages: list[dict], tools, generating: bool = False) -> str:
+        text = self.tokenizer.apply_chat_template(
+            messages, tools=tools, tokenize=False, add_generation_prompt=generating)
         return text.replace(EMPTY_THINK, "") if self.empty_think == "drop" else text
 
     def end_of_turn(self, ids: list[int], start: int) -> int:
@@ -68,34 +69,38 @@ class Renderer:
                 position += 1
         return turns
 
-    def last_turns(self, messages: list[dict], shared: int, tools, text: str, ids: list[int]) -> list[range]:
-        turns = []
+    def last_turns(self, messages: list[dict], shared: int, tools) -> list[tuple[int, int]]:
+        text, turns = self.render(messages, tools), []
+        ids = self.encode(text)
         for number in range(shared, len(messages)):
             if messages[number]["role"] != "assistant":
                 continue
-            before = (self.render(messages[:number], tools) if number else "") + HEADER
-            assert text.startswith(before), "this template writes a conversation's beginning differently when it goes on"
-            start = common_prefix_length(self.encode(before), ids)
-            turns.append((start, self.end_of_turn(ids, start)))
-        return [range(start, min(end, self.max_length)) for start, end in turns]
+            start = common_prefix_length(self.encode(self.render(messages[:number], tools, generating=True)), ids)
+            end = len(ids)
+            if number + 1 < len(messages):
+                closed = self.render(messages[: number + 1], tools)
+                assert text.startswith(closed), "this template writes a conversation's beginning differently later"
+                end = common_prefix_length(self.encode(closed), ids)
+            turns.append((start, end))
+        return turns
 
-    def side(self, messages: list[dict], shared: int, tools) -> tuple[list[int], list[int]]:
-        text = self.render(messages, tools)
-        whole = self.encode(text)
-        ids = whole[: self.max_length]
-        if self.completion_mask == "all":
-            turns = self.all_turns(ids)
-        else:
-            turns = self.last_turns(messages, shared, tools, text, whole)
-        targets = {position for turn in turns for position in turn}
+    def side(self, messages: list[dict], tools, turns: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+        ids = self.encode(self.render(messages, tools))[: self.max_length]
+        spans = self.all_turns(ids) if self.completion_mask == "all" else [range(*turn) for turn in turns]
+        targets = {position for span in spans for position in span}
         return ids, [int(position in targets) for position in range(len(ids))]
 
     def pair(self, index: int, record: dict) -> tuple[dict, str | None]:
         if "prompt" not in record:
             record = record | extract_prompt({side: record[side] for side in ("chosen", "rejected")})
         prompt, tools = record["prompt"], record.get("tools")
-        chosen, chosen_mask = self.side(prompt + record["chosen"], len(prompt), tools)
-        rejected, rejected_mask = self.side(prompt + record["rejected"], len(prompt), tools)
+        sides = [prompt + record[side] for side in ("chosen", "rejected")]
+        turns = [self.last_turns(side, len(prompt), tools) for side in sides]
+        if all(side[len(prompt)]["role"] == "assistant" for side in sides):
+            start = min(turns[0][0][0], turns[1][0][0])
+            turns = [[(start, end), *rest] for (_, end), *rest in turns]
+        (chosen, chosen_mask), (rejected, rejected_mask) = (
+            self.side(side, tools, spans) for side, spans in zip(sides, turns))
         shared = common_prefix_length(chosen, rejected)
         reason = None
         if chosen == rejected:
@@ -105,7 +110,7 @@ class Renderer:
         elif not any(chosen_mask) or not any(rejected_mask):
             reason = "no target on one side"
         elif not any(chosen_mask[shared:]) and not any(rejected_mask[shared:]):
-            reason = "no target behind the shared prefix"
+            reason = "no target after the shared prefix"
         return {
             "index": index, "chosen_ids": chosen, "rejected_ids": rejected, "chosen_mask": chosen_mask,
             "rejected_mask": rejected_mask, "shared_prefix": shared, "dropped": reason is not None,

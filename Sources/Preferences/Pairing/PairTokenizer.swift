@@ -15,26 +15,27 @@ public struct PairTokenizer: Sendable {
 
   /// How pairs are treated.
   public let options: PairOptions
-  /// The marks of an assistant turn; nil without a chat template, or where they could not be found.
-  public var turnMarkers: TurnMarkers? { (try? turns?.get())?.markers }
 
   private let encode: @Sendable (_ text: String, _ addSpecialTokens: Bool) -> [Int32]
   private let render: Render?
   private let endOfText: String?
-  private let turns: Result<(markers: TurnMarkers, spans: TargetSpans), PairError>?
-  private static let emptyThink = Array("<think>\n\n</think>\n\n".utf8)
+  /// What `--completion-mask all` follows with MiniMind's own template.
+  private let miniMindMask: MiniMindMask?
+  static let emptyThink = "<think>\n\n</think>\n\n"
 
   /// A tokenizer of pairs.
   /// - Parameters:
   ///   - tokenizer: what makes text into ids.
   ///   - template: what makes conversations into text; needed only for data that holds conversations.
+  ///   - startOfText: the tokenizer's `bos_token`, if it has one; tells MiniMind's template from others.
   ///   - endOfText: the token that closes plain-text completions (`eos_token`); nil appends nothing.
   ///   - options: how pairs are treated.
   ///   - now: what templates that print the date are told. All ranks of a run, and a run that resumes on another day,
   ///     need the same to get the same tokens.
-  /// - Throws: `PairError.maxLength`. What a template lacks is thrown when a conversation needs it.
+  /// - Throws: `PairError.maxLength`.
   public init(
-    tokenizer: Tokenizer, template: ChatTemplate?, endOfText: String?, options: PairOptions, now: Date = Date()
+    tokenizer: Tokenizer, template: ChatTemplate?, startOfText: String?, endOfText: String?, options: PairOptions,
+    now: Date = Date()
   ) throws(PairError) {
     var render: Render?
     if let template {
@@ -44,32 +45,24 @@ public struct PairTokenizer: Sendable {
       }
     }
     try self.init(
-      encode: { tokenizer.encode($0, addSpecialTokens: $1) }, render: render, endOfText: endOfText, options: options)
+      encode: { tokenizer.encode($0, addSpecialTokens: $1) }, render: render, startOfText: startOfText,
+      endOfText: endOfText, options: options)
   }
 
   /// A tokenizer of pairs made of functions; tests use it with a tokenizer of their own.
   package init(
     encode: @escaping @Sendable (_ text: String, _ addSpecialTokens: Bool) -> [Int32], render: Render?,
-    endOfText: String?, options: PairOptions
+    startOfText: String?, endOfText: String?, options: PairOptions
   ) throws(PairError) {
     guard options.maxLength >= 2 else { throw .maxLength(options.maxLength) }
     self.encode = encode
     self.render = render
     self.endOfText = endOfText
     self.options = options
-    guard let render else {
-      turns = nil
-      return
-    }
-    do throws(PairError) {
-      let markers = try TurnMarkers { messages, generating in try render(messages, nil, [:], generating) }
-      let spans = TargetSpans(header: encode(markers.header, false), terminator: encode(markers.terminator, false))
-      guard !spans.header.isEmpty, !spans.terminator.isEmpty else {
-        throw .noTurnMarkers(reason: "the tokenizer has no tokens for its marks")
-      }
-      turns = .success((markers, spans))
-    } catch {
-      turns = .failure(error)
+    miniMindMask = render.flatMap { render in
+      MiniMindMask(
+        startOfText: startOfText, endOfText: endOfText, encode: { encode($0, false) },
+        render: { try render($0, nil, [:], false) })
     }
   }
 
@@ -79,13 +72,12 @@ public struct PairTokenizer: Sendable {
   ///   - pairs: the pairs of a file.
   ///   - progress: called with (done, total) now and then, one call at a time.
   /// - Returns: as many pairs, in the same order, those that teach nothing marked as dropped.
-  /// - Throws: `PairError` where the template is missing, unusable, or refuses a conversation.
+  /// - Throws: `PairError` if there is no template, or it refuses a conversation.
   public func tokenize(
     _ pairs: [PreferencePair], progress: (@Sendable (Int, Int) -> Void)? = nil
   ) throws(PairError) -> TokenizedPairs {
     if let conversation = pairs.first(where: { if case .conversation = $0.content { true } else { false } }) {
-      guard let turns else { throw .noTemplate(line: conversation.line) }
-      _ = try turns.get()
+      guard render != nil else { throw .noTemplate(line: conversation.line) }
     }
     let results = parallelMap(count: pairs.count, progress: progress) { index -> Result<TokenizedPair, BadLine> in
       let pair = pairs[index]
@@ -115,15 +107,13 @@ public struct PairTokenizer: Sendable {
   }
 
   /// Tokenizes one pair.
-  /// - Throws: the chat template's error, or `PairError` where there is no usable template.
+  /// - Throws: the chat template's error, or `PairError.noTemplate`.
   public func tokenize(_ pair: PreferencePair) throws -> TokenizedPair {
     let chosen: Side
     let rejected: Side
     switch pair.content {
     case .conversation(let chosenMessages, let rejectedMessages, let shared):
-      var cache: PromptCache?
-      chosen = try side(of: pair, messages: chosenMessages, shared: shared, cache: &cache)
-      rejected = try side(of: pair, messages: rejectedMessages, shared: shared, cache: &cache)
+      (chosen, rejected) = try sides(of: pair, chosen: chosenMessages, rejected: rejectedMessages, shared: shared)
     case .text(let prompt, let chosenText, let rejectedText):
       (chosen, rejected) = sides(prompt: prompt, chosen: chosenText, rejected: rejectedText)
     }
@@ -140,67 +130,40 @@ public struct PairTokenizer: Sendable {
     var promptLength: Int
   }
 
-  /// The prompt whose ids were computed last: the other side of a pair nearly always has the same.
-  private struct PromptCache {
-    var text: [UInt8]
-    var ids: [Int32]
-  }
-
-  private func side(
-    of pair: PreferencePair, messages: [JSON], shared: Int, cache: inout PromptCache?
-  ) throws -> Side {
-    guard let turns else { throw PairError.noTemplate(line: pair.line) }
-    let (markers, targets) = try turns.get()
-    let text = try rendered(messages[...], of: pair)
-    let ids = encode(text.text, false)
-    let all = targets.all(in: ids)
-    let compared = messages[shared...].count { $0["role"]?.string == "assistant" }
-    switch options.completionMask {
-    case .all:
-      // Where the compared turns begin matters here only for statistics: the last spans are close enough.
-      return Side(ids: ids, spans: all, promptLength: all.suffix(compared).first?.lowerBound ?? ids.count)
-    case .lastTurns:
-      let starts = try completionStarts(
-        of: pair, messages: messages, shared: shared, opening: markers.opening, text: text, ids: ids, cache: &cache)
-      let spans = starts?.map { targets.span(from: $0, in: ids) } ?? Array(all.suffix(compared))
-      return Side(ids: ids, spans: spans, promptLength: spans.first?.lowerBound ?? ids.count)
-    }
-  }
-
-  /// Where the assistant turns after the shared messages begin, in ids; nil where the template does not write the
-  /// beginning of a conversation as it writes it alone (or refuses it alone), so that only counting turns is left.
-  ///
-  /// Not the header's ids but the length of the text in front decides: a user may have quoted a header.
-  private func completionStarts(
-    of pair: PreferencePair, messages: [JSON], shared: Int, opening: String, text: [UInt8], ids: [Int32],
-    cache: inout PromptCache?
-  ) throws -> [Int]? {
-    var starts: [Int] = []
-    for index in messages.indices[shared...] where messages[index]["role"]?.string == "assistant" {
-      var prompt: [UInt8] = []
-      if index > 0 {
-        guard let before = try? rendered(messages[..<index], of: pair) else { return nil }
-        prompt = before
-      }
-      prompt += opening.utf8
-      guard text.starts(with: prompt) else { return nil }
-      let promptIDs: [Int32]
-      if let cache, cache.text == prompt {
-        promptIDs = cache.ids
-      } else {
-        promptIDs = encode(prompt.text, false)
-        cache = PromptCache(text: prompt, ids: promptIDs)
-      }
-      // A reply that begins with a line feed may melt into the header's last token, which then is the first target.
-      starts.append(commonPrefixCount(promptIDs, ids))
-    }
-    return starts
-  }
-
-  private func rendered(_ messages: ArraySlice<JSON>, of pair: PreferencePair) throws -> [UInt8] {
+  private func sides(
+    of pair: PreferencePair, chosen: [JSON], rejected: [JSON], shared: Int
+  ) throws -> (Side, Side) {
     guard let render else { throw PairError.noTemplate(line: pair.line) }
-    let text = Array(try render(Array(messages), pair.tools, pair.templateVariables, false).utf8)
-    return options.dropsEmptyThink(ofPair: pair.index) ? text.removing(Self.emptyThink) : text
+    let dropsEmptyThink = options.dropsEmptyThink(ofPair: pair.index)
+    let turns = AssistantTurns(sharedMessages: shared, encode: { encode($0, false) }) { messages, generating in
+      let text = try render(messages, pair.tools, pair.templateVariables, generating)
+      return dropsEmptyThink ? Array(text.utf8).removing(Array(Self.emptyThink.utf8)).text : text
+    }
+    let conversations = try [turns.conversation(chosen), turns.conversation(rejected)]
+    var sides = conversations.map { conversation in
+      let spans = turns.spans(of: shared..<conversation.messages.count, in: conversation)
+      return Side(ids: conversation.ids, spans: spans, promptLength: spans.first?.lowerBound ?? conversation.ids.count)
+    }
+    // The prompt of a pair is what it is for both sides, as in TRL.
+    if isAssistant(chosen, shared), isAssistant(rejected, shared) {
+      let start = min(sides[0].promptLength, sides[1].promptLength)
+      for side in sides.indices {
+        sides[side].promptLength = start
+        sides[side].spans[0] = start..<sides[side].spans[0].upperBound
+      }
+    }
+    if options.completionMask == .all {
+      for side in sides.indices {
+        sides[side].spans =
+          miniMindMask?.spans(in: sides[side].ids)
+          ?? turns.spans(of: 0..<shared, in: conversations[side]) + sides[side].spans
+      }
+    }
+    return (sides[0], sides[1])
+  }
+
+  private func isAssistant(_ messages: [JSON], _ index: Int) -> Bool {
+    messages.indices.contains(index) && messages[index]["role"]?.string == "assistant"
   }
 
   private func sides(prompt: String, chosen: String, rejected: String) -> (Side, Side) {
@@ -256,20 +219,5 @@ public struct PairTokenizer: Sendable {
     }
     if !targets.isEmpty { targets[0] = false }
     return (ids, targets)
-  }
-}
-
-extension TokenizedPair {
-  /// Why nothing can be learned from the sides as they are now; nil if something can.
-  fileprivate var uselessness: DropReason? {
-    if chosenIDs == rejectedIDs { return .identicalAfterTruncation }
-    let chosenHasTargets = chosenTargets.contains(true)
-    let rejectedHasTargets = rejectedTargets.contains(true)
-    if !chosenHasTargets && !rejectedHasTargets { return .noTargets }
-    if !chosenHasTargets || !rejectedHasTargets { return .oneSideWithoutTargets }
-    if chosenTargets.dropFirst(sharedPrefix).contains(true) || rejectedTargets.dropFirst(sharedPrefix).contains(true) {
-      return nil
-    }
-    return .noDifferingTargets
   }
 }

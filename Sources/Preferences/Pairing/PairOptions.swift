@@ -36,6 +36,8 @@ public struct PairOptions: Hashable, Sendable {
   public var emptyThink: EmptyThink
   /// Which tokens the losses are taken over.
   public var completionMask: CompletionMask
+  /// Write plain-text pairs as a question and two answers with the chat template; without it they stay plain text.
+  public var applyChatTemplate: Bool
   /// The seed of the random choices.
   public var seed: UInt64
   /// Drop pairs that the chat template refuses, instead of refusing the whole file.
@@ -44,12 +46,14 @@ public struct PairOptions: Hashable, Sendable {
   /// Options; the defaults are those of the command line.
   public init(
     maxLength: Int = 1024, truncationMode: TruncationMode = .keepStart, emptyThink: EmptyThink = .keep,
-    completionMask: CompletionMask = .lastTurns, seed: UInt64 = 42, skipBadLines: Bool = false
+    completionMask: CompletionMask = .lastTurns, applyChatTemplate: Bool = false, seed: UInt64 = 42,
+    skipBadLines: Bool = false
   ) {
     self.maxLength = maxLength
     self.truncationMode = truncationMode
     self.emptyThink = emptyThink
     self.completionMask = completionMask
+    self.applyChatTemplate = applyChatTemplate
     self.seed = seed
     self.skipBadLines = skipBadLines
   }

@@ -1,19 +1,3 @@
-/// Why a pair is left out of training.
-public enum DropReason: String, CaseIterable, Hashable, Sendable, Codable, CodingKeyRepresentable {
-  /// Both sides are the same tokens.
-  case identical
-  /// Both sides are the same tokens once they are cut to the maximal length.
-  case identicalAfterTruncation = "identical after truncation"
-  /// Neither side has a target token: no assistant turn, or nothing of it within the maximal length.
-  case noTargets = "no target token on either side"
-  /// One side has target tokens and the other none, so that there is nothing to compare.
-  case oneSideWithoutTargets = "no target token on one side"
-  /// The sides differ, but in no target token: what they could teach cancels.
-  case noDifferingTargets = "no target token where the sides differ"
-  /// The chat template refused the conversation (only where bad lines are skipped).
-  case notRenderable = "refused by the chat template"
-}
-
 /// A pair as token ids, cut to the maximal length, with the tokens marked over which the losses are taken.
 public struct TokenizedPair: Hashable, Sendable {
   /// The pair's place in its file, counted from 0.
@@ -65,44 +49,4 @@ public struct TokenizedPair: Hashable, Sendable {
   public var rejectedIsTruncated: Bool { rejectedIDs.count < rejectedLength }
   /// The tokens of the pair with the shared prefix once: prefix, chosen tail, rejected tail.
   public var treeLength: Int { chosenIDs.count + rejectedIDs.count - sharedPrefix }
-}
-
-/// The pairs of a file as tokens, the dropped ones among them.
-public struct TokenizedPairs: Sendable {
-  /// All pairs in file order.
-  public let pairs: [TokenizedPair]
-  /// How they were made.
-  public let options: PairOptions
-
-  /// Pairs made elsewhere, for instance read from a cache.
-  public init(pairs: [TokenizedPair], options: PairOptions) {
-    self.pairs = pairs
-    self.options = options
-  }
-
-  /// The pairs to train on, in file order.
-  /// - Throws: `PairError.allDropped` if there is none.
-  public func usable() throws(PairError) -> [TokenizedPair] {
-    let usable = pairs.filter { $0.dropReason == nil }
-    guard !usable.isEmpty else {
-      // Only what was cut off can be had back by a greater maximal length.
-      let cut = options.truncationMode == .keepStart ? pairs.filter { $0.dropReason != .identical } : []
-      throw .allDropped(
-        counts: dropCounts, maxLength: options.maxLength, shortestPrompt: cut.map(\.promptLength).min() ?? 0)
-    }
-    return usable
-  }
-
-  /// How many pairs were dropped for each reason that occurred.
-  public var dropCounts: [DropReason: Int] {
-    pairs.reduce(into: [:]) { counts, pair in
-      if let reason = pair.dropReason { counts[reason, default: 0] += 1 }
-    }
-  }
-
-  /// The largest token id of any pair; nil if there is no token. A model whose vocabulary is not larger cannot be
-  /// trained on these pairs.
-  public var largestID: Int32? {
-    pairs.lazy.compactMap { [$0.chosenIDs.max(), $0.rejectedIDs.max()].compactMap { $0 }.max() }.max()
-  }
 }

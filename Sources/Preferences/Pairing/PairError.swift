@@ -2,8 +2,6 @@
 public enum PairError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The data holds conversations, and there is no chat template to write them with.
   case noTemplate(line: Int)
-  /// The template's mark of an assistant turn, or of its end, could not be found by trying it out.
-  case noTurnMarkers(reason: String)
   /// The chat template refused conversations: all of them, in order.
   case notRenderable(lines: [BadLine], total: Int)
   /// The maximal length leaves no room for a prediction.
@@ -17,9 +15,6 @@ public enum PairError: Error, Hashable, Sendable, CustomStringConvertible {
     case .noTemplate(let line):
       return "line \(line) is a conversation, but the tokenizer has no chat template. Expected \"chat_template\" in "
         + "tokenizer_config.json or a file chat_template.jinja beside it; or use plain-text pairs."
-    case .noTurnMarkers(let reason):
-      return "the chat template does not show where an assistant turn starts and ends: \(reason). Expected a template "
-        + "that opens the assistant's turn, best with its generation prompt, and closes it with a fixed text."
     case .notRenderable(let lines, let total):
       let shown = lines.prefix(20).map { "\n  \($0)" }.joined()
       let more = lines.count > 20 ? "\n  … and \(lines.count - 20) more" : ""
