@@ -104,6 +104,41 @@ struct BadInputTests {
       name: "Alpaca list", record: #"{"instruction": "q", "chosen": ["a", "b"], "rejected": "c"}"#,
       words: ["\"chosen\" is a list beside \"instruction\""]),
     BadRecord(
+      name: "a system text beside plain text",
+      record: #"{"system": "s", "prompt": "q", "chosen": "a", "rejected": "b"}"#,
+      words: ["\"system\" would not be read"]),
+    BadRecord(
+      name: "history beside messages",
+      record: #"{"history": [["a", "b"]], "chosen": [\#(answer)], "rejected": [\#(answer)]}"#,
+      words: ["\"history\" would not be read"]),
+    BadRecord(
+      name: "images", record: #"{"images": ["a.png"], "chosen": [\#(answer)], "rejected": [\#(answer)]}"#,
+      words: ["\"images\" would not be read"]),
+    BadRecord(
+      name: "tools beside plain text",
+      record: #"{"tools": [{}], "prompt": "q", "chosen": "a", "rejected": "b"}"#, words: ["\"tools\" would not be read"]
+    ),
+    BadRecord(
+      name: "a prompt beside an instruction",
+      record: #"{"prompt": "p", "instruction": "q", "chosen": "a", "rejected": "b"}"#,
+      words: ["\"prompt\" would not be read", "\"instruction\""]),
+    BadRecord(
+      name: "a prompt that is in no message",
+      record: #"{"prompt": "another", "chosen": [{"role": "user", "content": "q"}, \#(answer)], "#
+        + #""rejected": [{"role": "user", "content": "q"}, \#(answer)]}"#,
+      words: ["\"prompt\" is in no message"]),
+    BadRecord(
+      name: "messages of another conversation",
+      record:
+        #"{"messages": [{"role": "user", "content": "r"}], "chosen": [{"role": "user", "content": "q"}, \#(answer)], "#
+        + #""rejected": [{"role": "user", "content": "q"}, \#(answer)]}"#,
+      words: ["\"messages\" is not the beginning"]),
+    BadRecord(
+      name: "another system text",
+      record: #"{"system": "s", "chosen": [{"role": "system", "content": "t"}, \#(answer)], "#
+        + #""rejected": [{"role": "system", "content": "t"}, \#(answer)]}"#,
+      words: ["\"system\" is not the system message"]),
+    BadRecord(
       name: "Alpaca nothing asked", record: #"{"instruction": "", "chosen": "a", "rejected": "c"}"#,
       words: ["both empty"]),
   ]

@@ -143,7 +143,7 @@ struct FormatTests {
     #expect(read.tools == [["name": "f"]])
   }
 
-  @Test func `A system turn in ShareGPT data wins over the system key`() throws {
+  @Test func `A system turn in ShareGPT data wins over the system key, which is named as not used`() throws {
     let read = try pair([
       "system": "key", "conversations": [["from": "system", "value": "turn"], ["from": "human", "value": "q"]],
       "chosen": ["from": "gpt", "value": "good"], "rejected": ["from": "gpt", "value": "bad"],
@@ -153,6 +153,81 @@ struct FormatTests {
       return
     }
     #expect(chosen[0] == ["role": "system", "content": "turn"])
+    #expect(read.unusedKeys == ["system"])
+  }
+
+  @Test func `A ShareGPT turn keeps what else it has`() throws {
+    let read = try pair([
+      "conversations": [["from": "human", "value": "q", "name": "Ada"]],
+      "chosen": ["from": "gpt", "value": "good", "reasoning_content": "hm"],
+      "rejected": ["from": "gpt", "value": "bad"],
+    ])
+    #expect(
+      read.content
+        == .conversation(
+          chosen: [
+            ["role": "user", "content": "q", "name": "Ada"],
+            ["role": "assistant", "content": "good", "reasoning_content": "hm"],
+          ], rejected: [["role": "user", "content": "q", "name": "Ada"], bad], sharedMessages: 1))
+  }
+
+  @Test func `axolotl's messages are the prompt of answers, and may repeat whole conversations`() throws {
+    for (chosen, rejected) in [([good] as JSON, [bad] as JSON), (good, bad)] {
+      #expect(try pair(["messages": [question], "chosen": chosen, "rejected": rejected]).content == expected())
+    }
+    for repeated in [[question], [question, good], [question, bad]] as [JSON] {
+      #expect(
+        try pair(["messages": repeated, "chosen": [question, good], "rejected": [question, bad]]).content == expected())
+    }
+  }
+
+  @Test func `A system key stands before any conversation`() throws {
+    let system: JSON = ["role": "system", "content": "s"]
+    let under = PreferencePair.Content.conversation(
+      chosen: [system, question, good], rejected: [system, question, bad], sharedMessages: 2)
+    for record: JSON in [
+      ["system": "s", "prompt": [question], "chosen": [good], "rejected": [bad]],
+      ["system": "s", "prompt": "q", "chosen": [good], "rejected": [bad]],
+      ["system": "s", "messages": [question], "chosen": [good], "rejected": [bad]],
+      ["system": "s", "chosen": [question, good], "rejected": [question, bad]],
+      ["system": "s", "chosen": [system, question, good], "rejected": [system, question, bad]],
+    ] {
+      #expect(try pair(record).content == under)
+    }
+  }
+
+  @Test func `Tools in a system message are the conversation's`() throws {
+    let system: JSON = ["role": "system", "content": "s", "tools": #"[{"name": "f"}]"#]
+    #expect(
+      try pair(["chosen": [system, question, good], "rejected": [system, question, bad]]).tools == [["name": "f"]])
+  }
+
+  @Test func `Keys that are no part of the pair are named, empty ones are not`() throws {
+    let read = try pair([
+      "source": "x", "history": [], "system": "", "images": .null, "question": "q ", "score_chosen": 3,
+      "chosen": [question, good], "rejected": [question, bad],
+    ])
+    #expect(read.content == expected())
+    #expect(read.unusedKeys == ["source", "question", "score_chosen"])
+    let statistics = PairStatistics(pairs: [read, read], tokenized: TokenizedPairs(pairs: [], options: PairOptions()))
+    #expect(statistics.unusedKeys == ["source": 2, "question": 2, "score_chosen": 2])
+    #expect(statistics.remarks == [#"keys that are not used: "question" (2), "score_chosen" (2), "source" (2)"#])
+  }
+
+  @Test func `Plain text is a question and two answers where the chat template is to be applied`() throws {
+    let record: JSON = ["system": "s", "prompt": "q", "chosen": "good", "rejected": "bad"]
+    let system: JSON = ["role": "system", "content": "s"]
+    #expect(
+      try PreferenceFormat.pair(of: record, applyChatTemplate: true).content
+        == .conversation(chosen: [system, question, good], rejected: [system, question, bad], sharedMessages: 2))
+    #expect(throws: UnusableRecord.self) {
+      try PreferenceFormat.pair(of: ["chosen": "The a", "rejected": "The b"], applyChatTemplate: true)
+    }
+    let text = try pair(["prompt": "q", "chosen": "good", "rejected": "bad"])
+    let tokenized = TokenizedPairs(pairs: [], options: PairOptions())
+    #expect(PairStatistics(pairs: [text], tokenized: tokenized).remarks == [])
+    let remarks = PairStatistics(pairs: [text], tokenized: tokenized, hasChatTemplate: true).remarks
+    #expect(remarks.count == 1 && remarks[0].contains("--apply-chat-template"))
   }
 
   @Test func `LLaMA-Factory's Alpaca ranking data`() throws {

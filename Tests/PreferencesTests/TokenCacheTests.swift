@@ -36,7 +36,7 @@ struct TokenCacheTests {
     #expect(folder.cacheNames == [URL(fileURLWithPath: found).lastPathComponent])
   }
 
-  @Test func `A file that is cut off or changed anywhere is found out, removed, and made anew`() throws {
+  @Test func `A file that is cut off or changed anywhere is detected, removed, and made again`() throws {
     let (key, options) = (try folder.key(), PairOptions(maxLength: 40))
     let made = try CachedPairs.generated(count: 6, options: options)
     let cache = folder.cache()
@@ -95,7 +95,7 @@ struct TokenCacheTests {
     let notices = Mutex<[TokenCache.Event]>([])
     let results = Mutex<[TokenizedFile]>([])
     let cache = folder.cache()
-    // Threads of their own: each opens the lock's file anew, as processes do.
+    // Threads of their own: each opens the lock file itself, as processes do.
     let threads = (0..<8).map { _ in
       Thread {
         let file = cache.file(for: { key }, options: options) { event in
@@ -161,7 +161,7 @@ struct TokenCacheTests {
   }
 
   @Test(.enabled(if: getuid() == 0, "needs root, for a file system that is full"))
-  func `A full disk is no error, and leaves nothing behind`() throws {
+  func `A full disk is no error, and leaves no files`() throws {
     let disk = folder.url.appendingPathComponent("disk")
     try FileManager.default.createDirectory(at: disk, withIntermediateDirectories: false)
     guard try shell("mount -t tmpfs -o size=16k tmpfs '\(disk.path)'") else { return }

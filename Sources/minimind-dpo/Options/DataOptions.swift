@@ -19,6 +19,11 @@ struct PairArguments: ParsableArguments {
   @Option(help: "Tokens to learn from: last-turns (the turns after the shared messages) or all (every assistant turn).")
   var completionMask = PairOptions.CompletionMask.lastTurns
 
+  @Flag(
+    help: "Write plain-text pairs with the chat template, the prompt as the user's message; else they stay as they are."
+  )
+  var applyChatTemplate = false
+
   @Flag(help: "Drop and count lines that are not usable pairs, instead of refusing the file.")
   var skipBadLines = false
 
@@ -35,7 +40,7 @@ struct PairArguments: ParsableArguments {
   func options(seed: UInt64) -> PairOptions {
     PairOptions(
       maxLength: maxLength, truncationMode: truncationMode, emptyThink: emptyThink, completionMask: completionMask,
-      seed: seed, skipBadLines: skipBadLines)
+      applyChatTemplate: applyChatTemplate, seed: seed, skipBadLines: skipBadLines)
   }
 }
 

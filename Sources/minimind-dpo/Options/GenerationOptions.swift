@@ -73,12 +73,17 @@ struct Speaker {
     let text = try template.render(
       messages: messages, addGenerationPrompt: true,
       variables: ["enable_thinking": thinking, "open_thinking": thinking])
-    return try complete(text, options: options, onText: onText)
+    return try complete(tokenizer.encode(text), options: options, onText: onText)
   }
 
-  /// The continuation of a text as it stands.
+  /// The continuation of a plain text, which starts as plain text does in training.
   func complete(_ text: String, options: GenerationArguments, onText: (String) -> Void = { _ in }) throws -> String {
-    let prompt = tokenizer.encode(text)
+    try complete(tokenizer.encodePrompt(text), options: options, onText: onText)
+  }
+
+  private func complete(
+    _ prompt: [Int32], options: GenerationArguments, onText: (String) -> Void
+  ) throws -> String {
     guard !prompt.isEmpty else { throw Failure(.badData, "the prompt is empty.") }
     if let largest = prompt.max(), Int(largest) >= model.configuration.vocabularySize {
       throw Failure(

@@ -44,7 +44,8 @@ struct PreparedPairs {
   private static func tokenize(
     _ data: URL, with tokenizer: Tokenizer, folder: URL, options: PairOptions, now: Date
   ) throws -> TokenizedFile {
-    let file = try PreferenceFile(contentsOf: data, skipBadLines: options.skipBadLines)
+    let file = try PreferenceFile(
+      contentsOf: data, skipBadLines: options.skipBadLines, applyChatTemplate: options.applyChatTemplate)
     let configuration = try? TokenizerConfiguration(folder: folder)
     let template: ChatTemplate?
     do {
@@ -53,7 +54,8 @@ struct PreparedPairs {
       template = nil  // Plain text needs none; a conversation without one is refused with its line.
     }
     let pairTokenizer = try PairTokenizer(
-      tokenizer: tokenizer, template: template, endOfText: configuration?.eosToken, options: options, now: now)
+      tokenizer: tokenizer, template: template, startOfText: configuration?.bosToken,
+      endOfText: configuration?.eosToken, options: options, now: now)
     let line = ProgressLine()
     let count = Mutex(0)
     let tokenized = try LongWait.reported(
@@ -70,7 +72,8 @@ struct PreparedPairs {
       })
     line.finish()
     return TokenizedFile(
-      tokenized: tokenized, statistics: PairStatistics(pairs: file.pairs, tokenized: tokenized),
+      tokenized: tokenized,
+      statistics: PairStatistics(pairs: file.pairs, tokenized: tokenized, hasChatTemplate: template != nil),
       badLines: file.badLines)
   }
 
@@ -106,6 +109,7 @@ struct PreparedPairs {
     if statistics.truncatedSides > 0 {
       lines.append("  cut \(statistics.truncatedSides) sides to --max-length \(tokenized.options.maxLength) tokens")
     }
+    lines += statistics.remarks.map { "  \($0)" }
     guard statistics.usablePairs > 0 else { return lines.joined(separator: "\n") }
     lines.append(
       "  \(HumanText.grouped(statistics.usableTreeTokens)) tokens an epoch: "

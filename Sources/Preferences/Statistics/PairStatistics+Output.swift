@@ -29,7 +29,27 @@ extension PairStatistics {
       "duplicate_pairs": .integer(duplicatePairs),
       "duplicate_prompts": .integer(duplicatePrompts),
       "differing_prompts": .integer(differingPrompts),
+      "unused_keys": .object(
+        unusedKeys.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+          .reduce(into: [:]) { $0[$1.key] = .integer($1.value) }),
+      "plain_text_pairs_beside_template": .integer(plainTextPairsBesideTemplate),
     ]
+  }
+
+  /// What a reader should know about how the file was taken, a sentence each.
+  public var remarks: [String] {
+    var remarks: [String] = []
+    if plainTextPairsBesideTemplate > 0 {
+      remarks.append(
+        "\(count(plainTextPairsBesideTemplate)) of \(count(pairs)) pairs are plain text and are trained on as such, without "
+          + "the tokenizer's chat template; --apply-chat-template writes them with it")
+    }
+    if !unusedKeys.isEmpty {
+      let keys = unusedKeys.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      let shown = keys.prefix(8).map { "\"\($0.key)\" (\(count($0.value)))" }.joined(separator: ", ")
+      remarks.append("keys that are not used: \(shown)\(keys.count > 8 ? ", …" : "")")
+    }
+    return remarks
   }
 
   /// The numbers as a table with a few words, for readers.
@@ -76,6 +96,7 @@ extension PairStatistics {
       row[0].padding(toLength: width + 2, withPad: " ", startingAt: 0)
         + row.dropFirst().map { String(repeating: " ", count: max(0, 9 - $0.count)) + $0 }.joined()
     }
+    if !remarks.isEmpty { lines += [""] + remarks }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -101,14 +122,4 @@ extension PairStatistics {
   }
 
   private func factor(_ value: Double) -> String { String(format: "%.2f×", value) }
-}
-
-extension Percentiles {
-  /// The numbers as an object.
-  public var json: JSON {
-    [
-      "mean": .number(mean), "min": .integer(minimum), "median": .integer(median), "p90": .integer(p90),
-      "p99": .integer(p99), "max": .integer(maximum),
-    ]
-  }
 }

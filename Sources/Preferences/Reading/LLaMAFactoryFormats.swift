@@ -1,8 +1,9 @@
+import OrderedCollections
 import OrderedJSON
 
 /// ShareGPT's way of writing a turn: `{"from": "human", "value": "…"}`.
 enum ShareGPT {
-  /// The turn as a message with role and content. A function turn, whose value is the JSON text of one call or a list
+  /// The turn as a message with role and content, and with whatever else it has. A function turn, whose value is the JSON text of one call or a list
   /// of calls (`name`, `arguments`), becomes an assistant turn with tool calls; an observation becomes a tool's.
   static func message(of turn: JSON, place: String) throws(UnusableRecord) -> JSON {
     guard let from = turn["from"]?.string else {
@@ -13,11 +14,19 @@ enum ShareGPT {
       let found = turn["value"].map { PreferenceFormat.kind(of: $0) } ?? "absent"
       throw UnusableRecord("\(place).value is \(found); expected a text")
     }
+    func message(_ role: String, _ content: String = value, calls: [JSON]? = nil) -> JSON {
+      var message: OrderedDictionary<String, JSON> = ["role": .string(role), "content": .string(content)]
+      if let calls { message["tool_calls"] = .array(calls) }
+      for (key, value) in turn.object ?? [:] where message[key] == nil && key != "from" && key != "value" {
+        message[key] = value
+      }
+      return .object(message)
+    }
     switch from {
-    case "human", "user": return ["role": "user", "content": .string(value)]
-    case "gpt", "assistant": return ["role": "assistant", "content": .string(value)]
-    case "system": return ["role": "system", "content": .string(value)]
-    case "observation", "tool": return ["role": "tool", "content": .string(value)]
+    case "human", "user": return message("user")
+    case "gpt", "assistant": return message("assistant")
+    case "system": return message("system")
+    case "observation", "tool": return message("tool")
     case "function", "function_call":
       let parsed = try? JSON(parsing: value)
       let calls = parsed?.array ?? (parsed?.object == nil ? [] : parsed.map { [$0] } ?? [])
@@ -25,10 +34,7 @@ enum ShareGPT {
         throw UnusableRecord(
           "\(place).value of a function turn must be the JSON text of {\"name\": …, \"arguments\": …}")
       }
-      return [
-        "role": "assistant", "content": "",
-        "tool_calls": .array(calls.map { ["type": "function", "function": $0] }),
-      ]
+      return message("assistant", "", calls: calls.map { ["type": "function", "function": $0] })
     default:
       throw UnusableRecord(
         "\(place) has the unknown role \"\(from)\"; expected human, gpt, system, observation or function")
@@ -50,18 +56,19 @@ extension PreferenceFormat {
     }
     var prompt = try Messages.checked(turns, place: "conversations", endsWithAssistant: false)
     // A system turn at the start of the conversation wins over the key, as in LLaMA-Factory.
-    if prompt.first?["role"]?.string != "system", let message = try systemMessage(system) {
-      prompt.insert(message, at: 0)
-    }
+    let message = try systemMessage(system)
+    if prompt.first?["role"]?.string != "system", let message { prompt.insert(message, at: 0) }
     let chosen = try Messages.checked(chosen, place: "chosen", endsWithAssistant: true)
     let rejected = try Messages.checked(rejected, place: "rejected", endsWithAssistant: true)
+    let isSystemUsed = message.map { isSameValue($0["content"] ?? .null, prompt.first?["content"] ?? .null) } ?? true
     return PreferencePair(
-      content: .conversation(chosen: prompt + chosen, rejected: prompt + rejected, sharedMessages: prompt.count))
+      content: .conversation(chosen: prompt + chosen, rejected: prompt + rejected, sharedMessages: prompt.count),
+      unusedKeys: isSystemUsed ? [] : ["system"])
   }
 
   /// LLaMA-Factory's ranking data in Alpaca form: the user's message is the instruction and, on a new line, the input;
   /// `history` is a list of earlier [user, assistant] exchanges.
-  static func alpaca(instruction: JSON, record: JSON) throws(UnusableRecord) -> PreferencePair {
+  static func alpaca(_ record: JSON) throws(UnusableRecord) -> PreferencePair {
     var prompt: [JSON] = []
     if let message = try systemMessage(record["system"]) { prompt.append(message) }
     if let history = record["history"], !history.isNull {
@@ -100,7 +107,7 @@ extension PreferenceFormat {
         chosen: prompt + [completions[0]], rejected: prompt + [completions[1]], sharedMessages: prompt.count))
   }
 
-  private static func systemMessage(_ system: JSON?) throws(UnusableRecord) -> JSON? {
+  static func systemMessage(_ system: JSON?) throws(UnusableRecord) -> JSON? {
     guard let system, !system.isNull else { return nil }
     guard let text = system.string else {
       throw UnusableRecord("\"system\" is \(kind(of: system)); expected a text")

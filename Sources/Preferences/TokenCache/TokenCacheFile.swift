@@ -1,22 +1,5 @@
 import Foundation
 
-/// A preference file as training needs it: its pairs as tokens, and all there is to say about them.
-public struct TokenizedFile: Sendable {
-  /// The pairs, the dropped ones among them.
-  public var tokenized: TokenizedPairs
-  /// What they are worth and what they cost.
-  public var statistics: PairStatistics
-  /// The lines that were skipped because they are no pairs.
-  public var badLines: [BadLine]
-
-  /// A file made of its parts; nothing is checked.
-  public init(tokenized: TokenizedPairs, statistics: PairStatistics, badLines: [BadLine]) {
-    self.tokenized = tokenized
-    self.statistics = statistics
-    self.badLines = badLines
-  }
-}
-
 /// A file of the cache is not what was written.
 struct TokenCacheDamage: Error, CustomStringConvertible {
   let description: String
@@ -25,7 +8,7 @@ struct TokenCacheDamage: Error, CustomStringConvertible {
 }
 
 /// How tokens lie in a file, little-endian: a header, a record of eleven 64-bit integers for each pair, the token ids
-/// (chosen side, then what the rejected side has behind the shared prefix) and the runs of targets (first, end) as 32-bit
+/// (chosen side, then the rejected side after the shared prefix) and the runs of targets (first, end) as 32-bit
 /// integers, and statistics and bad lines as JSON.
 ///
 /// The header: 8 bytes of magic, the format's version, 32 bytes of digest over all that follows it, the key (32 bytes), and
@@ -64,7 +47,7 @@ enum TokenCacheFile {
       runs += chosenRuns + rejectedRuns
     }
     let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys  // The same pairs give the same bytes, whoever writes them.
+    encoder.outputFormatting = .sortedKeys  // The same pairs give the same bytes in every process.
     let remarks = try encoder.encode(Remarks(statistics: file.statistics, badLines: file.badLines))
 
     var covered = Data(key.digest.bytes)
@@ -79,7 +62,7 @@ enum TokenCacheFile {
     return bytes + covered
   }
 
-  /// The ranges of targets as (first, end), one behind the other.
+  /// The ranges of targets as (first, end), one after the other.
   private static func runs(of targets: [Bool]) -> [Int32] {
     var runs: [Int32] = []
     var isInside = false
@@ -185,11 +168,11 @@ enum TokenCacheFile {
 
     func hasSoundRuns(in bytes: UnsafeRawBufferPointer) -> Bool {
       func areSound(_ start: Int, _ count: Int, length: Int) -> Bool {
-        var behind = 0
+        var previous = 0
         for number in 0..<2 * count {
           let place = Int(bytes.loadUnaligned(fromByteOffset: start + 4 * number, as: Int32.self))
-          guard (behind...length).contains(place) else { return false }
-          behind = place
+          guard (previous...length).contains(place) else { return false }
+          previous = place
         }
         return true
       }

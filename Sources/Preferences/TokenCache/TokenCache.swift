@@ -53,7 +53,7 @@ public struct TokenCache: Sendable {
 
   /// The tokens of a key: those that are kept, or else those that are made now, and kept.
   /// - Parameters:
-  ///   - key: computes the key from the files as they are; asked again behind `make`, so that what was made of files
+  ///   - key: computes the key from the files as they are; asked again after `make`, so that what was made of files
   ///     that changed meanwhile is not kept.
   ///   - options: how pairs are treated.
   ///   - report: told what happens.
@@ -63,7 +63,7 @@ public struct TokenCache: Sendable {
     for key: () throws -> TokenCacheKey, options: PairOptions, report: (Event) -> Void = { _ in },
     make: () throws(Failure) -> TokenizedFile
   ) throws(Failure) -> TokenizedFile {
-    // Files that cannot be read: whoever makes the tokens says best what is wrong with them.
+    // Files that cannot be read: making the tokens gives the better error.
     guard let known = try? key() else { return try make() }
     let file = location(of: known)
     if let found = load(file, known, options, report) { return found }

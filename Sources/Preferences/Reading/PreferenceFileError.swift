@@ -1,27 +1,11 @@
-/// A line of a preference file that is no pair.
-public struct BadLine: Error, Hashable, Sendable, Codable, CustomStringConvertible {
-  /// The line, counted from 1; in a JSON array the line on which the element starts or, for a syntax error, the line
-  /// of the error.
-  public var line: Int
-  /// What is wrong, what was expected, and what to do.
-  public var reason: String
-
-  /// A line and what is wrong with it.
-  public init(line: Int, reason: String) {
-    self.line = line
-    self.reason = reason
-  }
-
-  /// The line and the reason.
-  public var description: String { "line \(line): \(reason)" }
-}
-
 /// Why a preference file could not be read.
 public enum PreferenceFileError: Error, Hashable, Sendable, CustomStringConvertible {
   /// There is no such file.
   case missing(path: String)
   /// There is something, but it cannot be read: a folder, or a file without permission.
   case unreadable(path: String, reason: String)
+  /// The file is of a format, or in an encoding, that is not read.
+  case foreign(path: String, ForeignFormat)
   /// The file holds no pair at all.
   case empty(path: String)
   /// Lines that are no pairs: all of them, in order.
@@ -53,6 +37,8 @@ public enum PreferenceFileError: Error, Hashable, Sendable, CustomStringConverti
       "\(path): no such file. Give the path of a preference file (JSONL, a JSON array, or either with .gz)."
     case .unreadable(let path, let reason):
       "\(path): cannot be read: \(reason)"
+    case .foreign(let path, let format):
+      "\(path): \(format.name), not JSON lines in UTF-8. \(format.remedy(path: path))"
     case .empty(let path):
       "\(path): the file holds no preference pairs. Expected a JSON object with \"chosen\" and \"rejected\" per line."
     case .badLines(let path, let lines, let total):

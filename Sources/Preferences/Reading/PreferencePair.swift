@@ -26,16 +26,20 @@ public struct PreferencePair: Hashable, Sendable {
   public var tools: [JSON]?
   /// More variables for the chat template (TRL's `chat_template_kwargs`), such as `enable_thinking`.
   public var templateVariables: [String: JSON]
+  /// Keys of the line that are no part of the pair, such as `source` or `score_chosen`.
+  public var unusedKeys: [String]
 
   /// A pair made of its parts; nothing is checked.
   public init(
-    index: Int = 0, line: Int = 1, content: Content, tools: [JSON]? = nil, templateVariables: [String: JSON] = [:]
+    index: Int = 0, line: Int = 1, content: Content, tools: [JSON]? = nil, templateVariables: [String: JSON] = [:],
+    unusedKeys: [String] = []
   ) {
     self.index = index
     self.line = line
     self.content = content
     self.tools = tools
     self.templateVariables = templateVariables
+    self.unusedKeys = unusedKeys
   }
 
   /// Whether the two sides differ before their last turn: the replies answer different questions, which DPO's

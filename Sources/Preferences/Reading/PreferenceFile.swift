@@ -5,7 +5,7 @@ import OrderedJSON
 ///
 /// The file is JSONL (an object per line) or a JSON array of objects, plain or compressed with gzip; its first bytes
 /// decide, not its name. UTF-8 with or without byte order mark; blank lines and CRLF are fine. Every object may be in
-/// any of the formats that `PreferenceFormat` knows, mixed at will.
+/// any of the formats that `PreferenceFormat` knows; a file may mix them.
 public struct PreferenceFile: Sendable {
   /// The pairs, in file order; `pairs[i].index == i`.
   public let pairs: [PreferencePair]
@@ -16,9 +16,13 @@ public struct PreferenceFile: Sendable {
   /// - Parameters:
   ///   - file: the path of the file.
   ///   - skipBadLines: drop and report lines that are no pairs, instead of refusing the file.
+  ///   - applyChatTemplate: read plain-text pairs as conversations of a question and an answer.
   /// - Throws: `PreferenceFileError`.
-  public init(contentsOf file: URL, skipBadLines: Bool = false) throws(PreferenceFileError) {
-    try self.init(bytes: Self.bytes(of: file), name: file.path, skipBadLines: skipBadLines)
+  public init(
+    contentsOf file: URL, skipBadLines: Bool = false, applyChatTemplate: Bool = false
+  ) throws(PreferenceFileError) {
+    try self.init(
+      bytes: Self.bytes(of: file), name: file.path, skipBadLines: skipBadLines, applyChatTemplate: applyChatTemplate)
   }
 
   /// Reads the pairs out of bytes that are in memory already.
@@ -26,14 +30,18 @@ public struct PreferenceFile: Sendable {
   ///   - bytes: JSONL or a JSON array; not compressed.
   ///   - name: what errors call the file.
   ///   - skipBadLines: drop and report lines that are no pairs, instead of refusing the file.
+  ///   - applyChatTemplate: read plain-text pairs as conversations of a question and an answer.
   /// - Throws: `PreferenceFileError`.
-  public init(bytes: Data, name: String, skipBadLines: Bool = false) throws(PreferenceFileError) {
+  public init(
+    bytes: Data, name: String, skipBadLines: Bool = false, applyChatTemplate: Bool = false
+  ) throws(PreferenceFileError) {
+    if let format = bytes.withUnsafeBytes({ ForeignFormat(of: $0) }) { throw .foreign(path: name, format) }
     let (records, brokenLine) = bytes.withUnsafeBytes { RecordSplitter.split($0) }
     let parsed = bytes.withUnsafeBytes { buffer in
       // The buffer is read only, and outlives the call.
       nonisolated(unsafe) let buffer = buffer
       return parallelMap(count: records.count) { index in
-        Self.pair(of: records[index], in: buffer)
+        Self.pair(of: records[index], in: buffer, applyChatTemplate: applyChatTemplate)
       }
     }
 
@@ -50,6 +58,9 @@ public struct PreferenceFile: Sendable {
     }
     if let brokenLine { badLines.append(brokenLine) }
 
+    if !badLines.isEmpty, let encoding = bytes.withUnsafeBytes({ ForeignFormat(encodingOf: $0) }) {
+      throw .foreign(path: name, encoding)
+    }
     if pairs.isEmpty && badLines.isEmpty { throw .empty(path: name) }
     if !badLines.isEmpty && !skipBadLines {
       throw .badLines(path: name, lines: badLines, total: pairs.count + badLines.count)
@@ -60,11 +71,11 @@ public struct PreferenceFile: Sendable {
   }
 
   private static func pair(
-    of record: Record, in buffer: UnsafeRawBufferPointer
+    of record: Record, in buffer: UnsafeRawBufferPointer, applyChatTemplate: Bool
   ) -> Result<PreferencePair, BadLine> {
     let bytes = UnsafeRawBufferPointer(rebasing: buffer[record.range])
     do {
-      var pair = try PreferenceFormat.pair(of: JSON(parsing: bytes))
+      var pair = try PreferenceFormat.pair(of: JSON(parsing: bytes), applyChatTemplate: applyChatTemplate)
       pair.line = record.line
       return .success(pair)
     } catch let error as JSONError {

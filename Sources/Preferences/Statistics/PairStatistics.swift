@@ -44,6 +44,11 @@ public struct PairStatistics: Hashable, Sendable, Codable {
   /// Pairs whose sides differ before their last turn.
   public var differingPrompts = 0
 
+  /// Keys of the file that are no part of a pair, and in how many lines each occurs.
+  public var unusedKeys: [String: Int] = [:]
+  /// Plain-text pairs that stay plain text although the tokenizer has a chat template.
+  public var plainTextPairsBesideTemplate = 0
+
   /// No pairs.
   public init() {}
 
@@ -51,7 +56,8 @@ public struct PairStatistics: Hashable, Sendable, Codable {
   /// - Parameters:
   ///   - pairs: the pairs as read.
   ///   - tokenized: the same pairs as tokens, in the same order.
-  public init(pairs: [PreferencePair], tokenized: TokenizedPairs) {
+  ///   - hasChatTemplate: whether the tokenizer has a chat template.
+  public init(pairs: [PreferencePair], tokenized: TokenizedPairs, hasChatTemplate: Bool = false) {
     self.pairs = tokenized.pairs.count
     maxLength = tokenized.options.maxLength
     dropped = tokenized.dropCounts
@@ -69,6 +75,8 @@ public struct PairStatistics: Hashable, Sendable, Codable {
       if !seenPairs.insert(PairKey(whole: pair)).inserted { duplicatePairs += 1 }
       if !seenPrompts.insert(PairKey(promptOf: pair)).inserted { duplicatePrompts += 1 }
       if pair.promptsDiffer { differingPrompts += 1 }
+      if hasChatTemplate, case .text = pair.content { plainTextPairsBesideTemplate += 1 }
+      for key in pair.unusedKeys { unusedKeys[key, default: 0] += 1 }
     }
   }
 
@@ -95,38 +103,6 @@ public struct PairStatistics: Hashable, Sendable, Codable {
 
   private func ratio(_ numerator: Int, _ denominator: Int) -> Double {
     denominator == 0 ? 0 : Double(numerator) / Double(denominator)
-  }
-}
-
-/// The spread of a list of lengths.
-public struct Percentiles: Hashable, Sendable, Codable {
-  /// Their mean; 0 for none.
-  public var mean = 0.0
-  /// The least.
-  public var minimum = 0
-  /// Half are at most this.
-  public var median = 0
-  /// 90 % are at most this.
-  public var p90 = 0
-  /// 99 % are at most this.
-  public var p99 = 0
-  /// The greatest.
-  public var maximum = 0
-
-  /// Nothing.
-  public init() {}
-
-  /// The percentiles of values by the nearest-rank rule: the p-th is the value at place ⌈p · n⌉ of the sorted list.
-  public init(_ values: [Int]) {
-    guard !values.isEmpty else { return }
-    let sorted = values.sorted()
-    func at(_ percent: Int) -> Int { sorted[max(0, (percent * sorted.count + 99) / 100 - 1)] }
-    mean = Double(sorted.reduce(0, +)) / Double(sorted.count)
-    minimum = sorted[0]
-    median = at(50)
-    p90 = at(90)
-    p99 = at(99)
-    maximum = sorted[sorted.count - 1]
   }
 }
 
