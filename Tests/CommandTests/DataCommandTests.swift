@@ -56,6 +56,26 @@ struct DataCommandTests {
     }
   }
 
+  @Test("Plain text beside a chat template is said, and --apply-chat-template makes conversations of it")
+  func plainText() async throws {
+    let texts: [JSON] = [["prompt": "Two and two?", "chosen": "Four.", "rejected": "Five."]]
+    try workspace.write(texts, to: "texts.jsonl")
+    let conversations: [JSON] = [
+      [
+        "prompt": [["role": "user", "content": "Two and two?"]], "chosen": [["role": "assistant", "content": "Four."]],
+        "rejected": [["role": "assistant", "content": "Five."]],
+      ]
+    ]
+    try workspace.write(conversations, to: "conversations.jsonl")
+    let options = ["--tokenizer", Checkout.demo]
+    let plain = try await Program.succeed(["data", "texts.jsonl"] + options, in: workspace).output
+    #expect(plain.contains("1 of 1 pairs are plain text") && plain.contains("--apply-chat-template"), "\(plain)")
+    let applied = try await Program.succeed(
+      ["data", "texts.jsonl", "--apply-chat-template", "--dump", "-"] + options, in: workspace)
+    let expected = try await Program.succeed(["data", "conversations.jsonl", "--dump", "-"] + options, in: workspace)
+    #expect(applied.output == expected.output)
+  }
+
   @Test("A JSON array and a compressed file mean the same as lines")
   func formats() async throws {
     let lines = try await Program.succeed(given + ["--dump", "-"], in: workspace).output

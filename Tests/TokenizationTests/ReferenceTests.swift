@@ -83,6 +83,9 @@ private func compare(_ tokenizer: Tokenizer, with expected: Goldens.Expectations
   }
   for (text, ids) in zip(texts, expected.withSpecialTokens) {
     #expect(tokenizer.encode(text, addSpecialTokens: true) == ids, "\(JSON.string(text).serialized())")
+    // A text to be continued starts as the whole does, and nothing follows it.
+    let prompt = tokenizer.encodePrompt(text)
+    #expect(ids.starts(with: prompt) && prompt.reversed().starts(with: tokenizer.encode(text).reversed()))
   }
 }
 
