@@ -23,8 +23,8 @@ static void close_all_but(int kept) {
   }
 }
 
-// Reads leaders that were started (+id) and dismissed (-id). The end of the pipe is the end of the launcher, whatever
-// ended it.
+// Reads leaders that were started (+id) and dismissed (-id). The pipe ends when the launcher does, for
+// whatever reason.
 static void watch(int pipe) {
   static int32_t leaders[most_workers];
   int count = 0;
@@ -51,8 +51,8 @@ int claunch_guard_start(pid_t *process) {
   pid_t child = fork();
   int reason = errno;
   if (child == 0) {
-    // What ends the launcher (a terminal's signals, a closed session) must not end the guard: it keeps all signals
-    // blocked that can be.
+    // What ends the launcher (a terminal's signals, a closed session) must not end the guard, so it keeps all signals
+    // blocked.
     setsid();
     prctl(PR_SET_NAME, "launch-guard");
     close_all_but(ends[0]);

@@ -11,7 +11,7 @@ static volatile sig_atomic_t destination = -1;
 static void note(int number) {
   int saved = errno;
   unsigned char byte = (unsigned char)number;
-  if (destination >= 0 && write(destination, &byte, 1) < 0) { /* The pipe is full of signals; one less will do. */ }
+  if (destination >= 0 && write(destination, &byte, 1) < 0) { /* The pipe is full of signals; one may be lost. */ }
   errno = saved;
 }
 

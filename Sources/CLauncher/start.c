@@ -37,7 +37,7 @@ static void become(const claunch_request *request, pid_t launcher, int failure) 
   if (getppid() != launcher) _exit(127);
   if (request->guard >= 0) {
     int32_t self = getpid();
-    if (write(request->guard, &self, sizeof self) != (ssize_t)sizeof self) { /* PR_SET_PDEATHSIG has to do. */ }
+    if (write(request->guard, &self, sizeof self) != (ssize_t)sizeof self) { /* PR_SET_PDEATHSIG is left. */ }
   }
   // Above 2 first, so that none of the three is overwritten before it is used.
   int input = fcntl(request->input, F_DUPFD_CLOEXEC, 3);
@@ -49,7 +49,7 @@ static void become(const claunch_request *request, pid_t launcher, int failure) 
     execve(request->path, request->arguments, request->environment);
   }
   int reason = errno;
-  if (write(failure, &reason, sizeof reason) < 0) { /* The exit code has to do. */ }
+  if (write(failure, &reason, sizeof reason) < 0) { /* The exit code is left. */ }
   _exit(127);
 }
 
@@ -67,7 +67,7 @@ pid_t claunch_start(const claunch_request *request) {
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   close(failure[1]);
   if (child > 0) {
-    setpgid(child, child); // whoever of the two comes first
+    setpgid(child, child); // parent and child both do this, in either order
     ssize_t count;
     while ((count = read(failure[0], &reason, sizeof reason)) < 0 && errno == EINTR) {}
     if (count == (ssize_t)sizeof reason) {

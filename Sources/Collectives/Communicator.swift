@@ -9,9 +9,9 @@ public final class Communicator {
   public let environment: WorkerEnvironment
   /// Who all of them are.
   public let roster: Roster
-  /// Carries numbers and tensors between hosts' memories, by Gloo.
+  /// Carries numbers and tensors between the hosts, by Gloo.
   public let group: ProcessGroup
-  /// The network device that it uses, for people.
+  /// The network device that it uses, for messages.
   public let route: ProcessGroup.Route
 
   private let store: Store
@@ -70,7 +70,7 @@ public final class Communicator {
   }
 
   /// The network device: the one that the user names (`GLOO_SOCKET_IFNAME`), the loopback interface on one machine, else
-  /// the one that leads to the others. Never the one that the host's own name leads to, which is often 127.0.0.1.
+  /// the one that leads to the others. Never the one that the host's own name resolves to, which is often 127.0.0.1.
   private static func route(of own: Member, in roster: Roster) throws(CollectiveError) -> ProcessGroup.Route {
     if let name = ProcessInfo.processInfo.environment["GLOO_SOCKET_IFNAME"], !name.isEmpty {
       guard if_nametoindex(name) != 0 else {
@@ -80,7 +80,7 @@ public final class Communicator {
     }
     if roster.isOnOneMachine { return .address("127.0.0.1") }
     if let address = own.address, !NetworkRoute.isLoopback(address) { return .address(address) }
-    // The store is on this machine, reached under a name that leads back to it: ask for the way to the others instead.
+    // The store is on this machine, by a name that resolves to loopback: use the route to the other hosts instead.
     let others = roster.members.filter { $0.machine != own.machine }.compactMap(\.address)
     for other in others where !NetworkRoute.isLoopback(other) {
       if let address = NetworkRoute.localAddress(towards: other, port: 9) { return .address(address) }
@@ -105,7 +105,7 @@ public final class Communicator {
       if let other = users.updateValue(member.rank, forKey: gpu) {
         throw CollectiveError.system(
           """
-          ranks \(other) and \(member.rank) are both on \(member.device) of \(member.host), and NCCL wants a GPU for each. \
+          ranks \(other) and \(member.rank) are both on \(member.device) of \(member.host), and NCCL needs one for each rank. \
           Start one process per GPU, or let them share it with --backend gloo (slower than one process).
           """)
       }
@@ -118,13 +118,13 @@ public final class Communicator {
     }
   }
 
-  /// Waits until all ranks have come here and makes sure that they say the same.
+  /// Waits until all ranks have come here, and checks that they agree.
   ///
   /// There is no limit to the wait while the others are alive: one may still be tokenizing.
   ///
   /// - Parameters:
   ///   - facts: what must be equal everywhere, by name
-  ///   - subject: names this meeting; each may be held once
+  ///   - subject: names this meeting; each name may be used once
   /// - Throws: `CollectiveError.disagreement` on every rank
   public func requireAgreement(on facts: [String: String], about subject: String) throws {
     let place = try store.prefixed("agreement/\(subject)")
@@ -149,11 +149,11 @@ public final class Communicator {
     if !differences.isEmpty { throw CollectiveError.disagreement(differences) }
   }
 
-  /// What rank 0 says, on every rank.
+  /// The text of rank 0, on every rank.
   ///
   /// - Parameters:
   ///   - text: of rank 0; the others' is ignored
-  ///   - subject: names what it is about; each may be asked once
+  ///   - subject: names what it is about; each name may be used once
   /// - Throws: `TorchError` when the store is gone
   public func fromFirst(_ text: String, about subject: String) throws -> String {
     let place = try store.prefixed("from-first")

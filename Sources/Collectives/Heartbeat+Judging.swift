@@ -11,7 +11,7 @@ extension Heartbeat {
       usleep(500_000)
       if status.withLock(\.isStopped) { return }
       let now = SuspendingClock().now
-      // This process itself was stopped and continued, as by a scheduler that suspends the whole job: nobody was silent.
+      // This process itself was stopped and continued, as by a scheduler that suspends the whole job: no rank was silent.
       if now - last > .seconds(5) { forgetSilence(at: now) }
       last = now
       let silence = now - status.withLock(\.answered)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Which addresses hosts reach each other by.
+/// By which addresses hosts reach each other.
 package enum NetworkRoute {
   /// The address of this host from which packets to another one leave; nil where there is no route.
   package static func localAddress(towards host: String, port: Int) -> String? {
@@ -8,14 +8,14 @@ package enum NetworkRoute {
       let descriptor = socket(address.family, Int32(SOCK_DGRAM.rawValue), 0)
       guard descriptor >= 0 else { continue }
       defer { close(descriptor) }
-      // Connecting a datagram socket sends nothing; it only looks up the route.
+      // Connecting a datagram socket sends nothing; it only finds the route.
       guard address.withPointer({ connect(descriptor, $0, $1) }) == 0 else { continue }
       if let own = SocketAddress.local(of: descriptor) { return own.numericHost }
     }
     return nil
   }
 
-  /// Whether an address leads back to the host itself.
+  /// Whether an address is a loopback address.
   package static func isLoopback(_ address: String) -> Bool { address.hasPrefix("127.") || address == "::1" }
 
   /// An address of the host at which something listens, tried in all address families.
@@ -90,7 +90,7 @@ package enum NetworkRoute {
   }
 }
 
-/// An address of a socket, of whatever family.
+/// An address of a socket, of any family.
 struct SocketAddress {
   private var storage = sockaddr_storage()
   private var length: socklen_t

@@ -1,7 +1,7 @@
 import Foundation
 import Launcher
 
-/// What a process tells the others of itself.
+/// What a process tells the others about itself.
 public struct Member: Codable, Hashable, Sendable {
   /// Its number in the job.
   public var rank: Int
@@ -48,9 +48,6 @@ public struct Roster: Codable, Hashable, Sendable {
     let console = members[rank].console
     return members.first { $0.console == console && !others.contains($0.rank) }?.rank == rank
   }
-
-  /// The number of machines.
-  public var machineCount: Int { Set(members.map(\.machine)).count }
 }
 
 extension Member {

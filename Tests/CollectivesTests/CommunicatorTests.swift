@@ -57,7 +57,7 @@ struct CommunicatorTests {
     for result in results { try result.get() }
   }
 
-  @Test("What the first says, all hear")
+  @Test("What rank 0 says reaches all ranks")
   func fromFirst() async throws {
     let results = try await asJob(3) { communicator in
       try communicator.fromFirst("rank \(communicator.rank)", about: "who") + ", "

@@ -64,7 +64,7 @@ struct HeartbeatTests {
     func set(_ value: Heartbeat.Loss) { loss.withLock { $0 = value } }
   }
 
-  @Test("Who falls silent is named once, with what it was doing, and after a while given up")
+  @Test("A silent rank is named once, with what it was doing, and given up after a while")
   func silent() throws {
     let watch = try Watch()
     try watch.tell(1, 1, doing: "updating", step: 6)
@@ -84,7 +84,7 @@ struct HeartbeatTests {
     #expect(reason.contains("rank 1 (") && reason.contains("updating (step 6)"), "\(reason)")
   }
 
-  @Test("Who speaks again is as good as new")
+  @Test("A rank that speaks again is no longer silent")
   func speaksAgain() throws {
     let watch = try Watch()
     try watch.tell(2, 1, doing: "finishing", leaves: true)
@@ -95,7 +95,7 @@ struct HeartbeatTests {
     #expect(watch.heartbeat.judge(at: now + .seconds(2)) == nil)
   }
 
-  @Test("Who is alive and works for long while the others wait for it is named, not given up")
+  @Test("A rank that the others wait for is named, and not given up")
   func slow() throws {
     let watch = try Watch(doing: "exchanging gradients")
     try watch.tell(1, 1, doing: "exchanging gradients")
@@ -150,7 +150,7 @@ struct HeartbeatTests {
     #expect(String(decoding: beat, as: UTF8.self).contains("line 7: no answer"))
   }
 
-  @Test("After a failure: who is silent is missing, who speaks is not, nor is a word heard late a sign of life")
+  @Test("After a failure, silent ranks are missing; a beat that is read late is no sign of life")
   func missing() async throws {
     let watch = try Watch()
     try watch.tell(1, 1, doing: "computing")
@@ -170,7 +170,7 @@ struct HeartbeatTests {
     #expect(missing == [watch.roster.members[1]])
   }
 
-  @Test("Who hears that another rank's communication has failed stops with it, and names who is gone")
+  @Test("When another rank's communication has failed, this one stops too and names the rank that is gone")
   func failedElsewhere() throws {
     let watch = try Watch()
     try watch.tell(1, 1, doing: "computing")
@@ -187,7 +187,7 @@ struct HeartbeatTests {
     #expect(watch.lost.text == "\(members[2].name) lost the others; \(members[1].name) is gone")
   }
 
-  @Test("To a process that is at its end, a store whose host has left is no loss")
+  @Test("A process at its end does not need the store any more")
   func leaves() throws {
     var hosted: (store: Store, port: Int)? = try hostedStore()
     let port = try #require(hosted?.port)
@@ -205,7 +205,7 @@ struct HeartbeatTests {
     heartbeat.stop()
   }
 
-  @Test("A store that is gone takes its host with it")
+  @Test("A store that is gone means that its host is gone")
   func storeGone() throws {
     var hosted: (store: Store, port: Int)? = try hostedStore()
     let port = try #require(hosted?.port)
@@ -226,5 +226,5 @@ struct HeartbeatTests {
   }
 }
 
-/// Holds its thread: a test that gave it back could wait behind others for longer than what it watches has patience.
+/// Sleeps on its thread: a test that suspended might not resume in time for what it watches.
 private func rest(_ duration: Duration) { Thread.sleep(forTimeInterval: duration / .seconds(1)) }

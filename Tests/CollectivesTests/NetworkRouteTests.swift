@@ -42,7 +42,7 @@ struct NetworkRouteTests {
     #expect(count > 1)
   }
 
-  @Test("Nobody there: the error has every address that was tried, and how that ended")
+  @Test("No listener: the error has every address that was tried, and the outcome")
   func unreachable() throws {
     let socket = try ListeningSocket.local()
     close(socket.descriptor)

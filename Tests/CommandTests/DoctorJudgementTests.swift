@@ -134,8 +134,8 @@ struct DoctorJudgementTests {
       ("eth", true), ("eth0", true), ("=eth", false), ("=eth0", true), ("ib,eth", true), ("^docker,lo", true),
       ("^eth", false), ("^=eth", true), ("ens", false),
     ])
-  func interfaceNames(wish: String, expected: Bool) {
-    #expect(NetworkFacts.matches("eth0", wish) == expected)
+  func interfaceNames(pattern: String, expected: Bool) {
+    #expect(NetworkFacts.matches("eth0", pattern) == expected)
   }
 
   @Test("A launcher's variables are in order where a launcher started the process")
@@ -159,7 +159,7 @@ struct DoctorJudgementTests {
     expect([exchange.finding], "all-reduce", .warning, "GLOO_SOCKET_IFNAME")
     exchange.isCorrect = false
     expect([exchange.finding], "all-reduce", .problem, "wrong sum")
-    expect([Exchange.failed("nobody came")], "all-reduce", .problem, "nobody came")
+    expect([Exchange.failed("no other rank came")], "all-reduce", .problem, "no other rank came")
   }
 
   @Test("An all-reduce between GPUs: by NCCL, of which more is expected, and whose ways can be left out one by one")
@@ -295,7 +295,7 @@ struct DoctorJudgementTests {
 
   // MARK: - The report
 
-  @Test("Lines break at the width, and what to do is behind an arrow")
+  @Test("Lines break at the width, and the remedy follows an arrow")
   func lines() {
     let finding = Finding.warning(
       "disk", "so little room that this line is longer than forty columns", remedy: "make room")

@@ -3,7 +3,7 @@ import OrderedJSON
 import ProgramSupport
 import Testing
 
-@Suite("doctor: a line for each thing, and the remedy")
+@Suite("doctor: a line for each check, with its remedy")
 struct DoctorTests {
   let workspace: Workspace
 
@@ -26,7 +26,7 @@ struct DoctorTests {
     return Dictionary(list.map { ($0["check"]?.string ?? "", $0) }, uniquingKeysWith: { $1 })
   }
 
-  @Test("It looks at everything, lets two processes exchange numbers, and prints lines to standard output alone")
+  @Test("It checks everything, lets two processes exchange numbers, and prints to standard output")
   func lines() async throws {
     let outcome = try await doctor(["LD_LIBRARY_PATH="])
     // On a machine with a GPU the CPU build of LibTorch may be a problem.
@@ -39,7 +39,7 @@ struct DoctorTests {
     #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 110 || !$0.dropFirst(11).contains(" ") })
   }
 
-  @Test("--json has the same as one object, with the numbers behind the words")
+  @Test("--json prints the same as one object, with the numbers")
   func json() async throws {
     let outcome = try await doctor([], "--json", "--nproc-per-node", "3")
     let found = try findings(outcome)
@@ -52,7 +52,7 @@ struct DoctorTests {
     #expect(found["libtorch"]?["text"]?.string?.contains("in /") == true)
   }
 
-  @Test("Variables that a launcher left behind are named, with how to unset them")
+  @Test("Variables left over from a launcher are named, with how to unset them")
   func leftovers() async throws {
     let found = try findings(
       try await doctor(["MASTER_ADDR=node0", "WORLD_SIZE=1"], "--json", "--nproc-per-node", "1"))
@@ -76,7 +76,7 @@ struct DoctorTests {
     #expect(text.contains("RANK=\(rank)") && text.contains("unset RANK WORLD_SIZE"), "\(outcome.output)")
   }
 
-  @Test("An environment that contradicts itself is a problem, and the exit code says so")
+  @Test("A contradictory environment is a problem, with its exit code")
   func broken() async throws {
     let outcome = try await doctor(["RANK=5", "WORLD_SIZE=2"], "--nproc-per-node", "1")
     #expect(outcome.code == 69)
@@ -107,7 +107,7 @@ struct DoctorTests {
     #expect(outcome.output.contains("between 2 processes on this host"))
   }
 
-  @Test("A number of processes that makes no sense: exit code 64")
+  @Test("An impossible number of processes: exit code 64")
   func usage() async throws {
     expect(try await doctor([], "--nproc-per-node", "0"), code: 64, says: "--nproc-per-node")
   }

@@ -41,7 +41,7 @@ extension BusyJobs {
       }
     }
 
-    @Test("A last step with fewer pairs than ranks counts them exactly, and nobody waits for ever")
+    @Test("A last step with fewer pairs than ranks counts them exactly, and no rank hangs")
     func fewerPairsThanRanks() async throws {
       let workspace = site.workspace
       try await TinyModel.make(in: workspace)

@@ -87,7 +87,7 @@ extension BusyJobs {
     }
   }
 
-  @Suite("Launchers and workers that do not listen")
+  @Suite("Launchers that are killed, and workers that ignore signals")
   struct LauncherTests {
     let site: JobSite
 

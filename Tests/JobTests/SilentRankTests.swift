@@ -54,11 +54,11 @@ extension WaitingJobs {
       #expect(try weights == site.workspace.bytes("unbroken/model.safetensors"))
     }
 
-    @Test("Data that takes longer than a collective operation may: nobody gives up, and who waits says for whom")
+    @Test("Data that takes longer than a collective operation may: no rank gives up, and the wait is reported")
     func slowData() async throws {
       let workspace = site.workspace
       try workspace.write(Pairs.some(12), to: "pairs.jsonl")
-      // Rank 1 cannot have its tokens as long as somebody else makes them, in a cache of its own: this test.
+      // Rank 1 waits for its tokens as long as this test holds the lock of its cache.
       try await site.start(train("--token-cache", "cache-1", output: "first")).succeeds()
       let kept = try #require(workspace.names(in: "cache-1").first { workspace.names(in: "cache-1/" + $0).isEmpty })
       try FileManager.default.removeItem(atPath: workspace.path("cache-1/" + kept))

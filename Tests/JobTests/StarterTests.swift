@@ -3,7 +3,7 @@ import ProgramSupport
 import Testing
 
 extension BusyJobs {
-  @Suite("Whatever starts the processes, the weights are the same, bit for bit")
+  @Suite("The weights are the same bits whatever starts the processes")
   struct StarterTests {
     /// Three steps of 12, 12 and 7 pairs.
     private static func training(output: String) -> [String] {

@@ -38,7 +38,7 @@ enum Starters {
   private static func isProgram(_ path: String) -> Bool { FileManager.default.isExecutableFile(atPath: path) }
 }
 
-/// A port that nobody listens on now.
+/// A port that no process listens on.
 func freePort() throws -> Int {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }

@@ -26,9 +26,9 @@ extension BusyJobs {
       }.sorted()
     }
 
-    /// Stops a job behind a step that has a checkpoint, and looks at what it leaves.
+    /// Stops a job after a step that has a checkpoint, and examines what it leaves.
     private func stop(
-      _ job: StartedProcess, behind step: Int, signalling: (StartedProcess) async throws -> Void
+      _ job: StartedProcess, after step: Int, signalling: (StartedProcess) async throws -> Void
     ) async throws {
       let before = checkpoints
       try await eventually("checkpoint-\(step) is there", details: { job.messages }) {
@@ -56,8 +56,8 @@ extension BusyJobs {
       try await TinyModel.make(in: workspace)
       // The first start has nothing to go on from.
       let fresh = Self.training(ranks: 2).dropLast(2)
-      try await stop(site.launch(Array(fresh)), behind: 5) { $0.send(SIGTERM) }
-      try await stop(site.start(Self.training(ranks: 1)), behind: 25) { $0.send(SIGTERM) }
+      try await stop(site.launch(Array(fresh)), after: 5) { $0.send(SIGTERM) }
+      try await stop(site.start(Self.training(ranks: 1)), after: 25) { $0.send(SIGTERM) }
       let last = try await site.launch(Self.training(ranks: 4), ranks: 4).succeeds()
       #expect(last.messages.contains("resuming behind step"))
 
@@ -71,10 +71,10 @@ extension BusyJobs {
           == workspace.lines("unbroken/metrics.jsonl").compactMap { $0["step"] })
     }
 
-    @Test("SIGTERM to a single rank stops all of them behind the same step", arguments: [0, 1])
+    @Test("SIGTERM to a single rank stops all of them after the same step", arguments: [0, 1])
     func singleRank(rank: Int) async throws {
       try await TinyModel.make(in: site.workspace)
-      try await stop(site.launch(Array(Self.training(ranks: 2).dropLast(2))), behind: 5) { _ in
+      try await stop(site.launch(Array(Self.training(ranks: 2).dropLast(2))), after: 5) { _ in
         kill(try await site.process(ofRank: rank), SIGTERM)
       }
     }

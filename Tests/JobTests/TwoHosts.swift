@@ -53,7 +53,7 @@ final class TwoHosts: Sendable {
       _ = try? ip("netns", "delete", name)
       try? FileManager.default.removeItem(atPath: Self.files(of: name))
     }
-    // Where nobody else has files, the folder is ours.
+    // Removed only if it is empty.
     rmdir("/etc/netns")
   }
 

@@ -4,7 +4,7 @@ import ProgramSupport
 import Testing
 
 extension Workspace {
-  /// The numbers of a safetensors file of float32, all tensors behind one another in the order in which they lie there.
+  /// The numbers of a safetensors file of float32, all tensors in the order of the file.
   func weights(_ name: String = "out/model.safetensors") throws -> [Float] {
     let bytes = try bytes(name)
     let headerSize = bytes.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }

@@ -69,14 +69,6 @@ struct FolderStore: KeyValueStore {
       return desired
     }
   }
-
-  func delete(_ key: String) throws -> Bool {
-    try locked {
-      let existed = read(key) != nil
-      try? FileManager.default.removeItem(atPath: path(key))
-      return existed
-    }
-  }
 }
 
 /// Makes such stores, in a folder for each port.
@@ -102,7 +94,6 @@ struct FolderStores: StoreProvider {
     func compareAndSet(_ key: String, expected: [UInt8], desired: [UInt8]) throws -> [UInt8] {
       try store.compareAndSet(key, expected: expected, desired: desired)
     }
-    func delete(_ key: String) throws -> Bool { try store.delete(key) }
   }
 
   func host(listening: Int32, port: Int) throws -> any KeyValueStore {

@@ -131,7 +131,10 @@ struct AgentTests {
     #expect(!quick.messages.contains("rank 0 failed:"), "\(quick.messages)")
     let slow = try await launch(
       "--nproc-per-node 2 --shutdown-timeout 3",
-      "[ $RANK = 0 ] && exit 3; trap '' TERM; sleep 50 & wait; sleep 50")
+      """
+      [ $RANK = 0 ] && { while [ ! -e $HERE/ready ]; do sleep 0.01; done; exit 3; }
+      trap '' TERM; echo > $HERE/ready; sleep 50 & wait; sleep 50
+      """)
     #expect(
       slow.messages.contains("rank 0 failed: exit code 3; stopping the other worker, within 3 s"), "\(slow.messages)")
   }

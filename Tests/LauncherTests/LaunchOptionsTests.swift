@@ -108,7 +108,7 @@ struct LaunchOptionsTests {
   }
 
   @Test(
-    "What is wrong is said",
+    "Mistakes are named",
     arguments: [
       ("--r train", "could be any of --rdzv-backend"), ("--frobnicate train", "no option --frobnicate"),
       ("-x train", "no option -x"), ("--nproc", "--nproc-per-node needs a value"),
@@ -122,11 +122,11 @@ struct LaunchOptionsTests {
       ("--rdzv-backend etcd train", "has static and c10d"),
       ("--rdzv-endpoint a:b train", "expected host:port"), ("--rdzv-conf a=1 train", "unknown setting a"),
       ("--standalone --nnodes 2 train", "--standalone is for one node"), ("-r 4 train", "1 (stdout), 2 (stderr)"),
-      ("--signals-to-handle SIGKILL train", "SIGKILL is no signal that can be passed on"),
+      ("--signals-to-handle SIGKILL train", "SIGKILL cannot be passed on"),
       ("-m train", "belongs to Python scripts"), ("--run-path x", "belongs to Python scripts"),
       ("--start-method=fork train", "belongs to Python scripts"),
       ("--virtual-local-rank train", "never changes CUDA_VISIBLE_DEVICES"),
-      ("--max-restarts -1 train", "at least 0"), ("--nproc 2", "needs to know what to start"),
+      ("--max-restarts -1 train", "at least 0"), ("--nproc 2", "needs a command to start"),
     ])
   func wrong(_ line: String, _ words: String) throws {
     let error = try #require(throws: LaunchError.self) { try parse(line) }
@@ -175,7 +175,7 @@ struct LaunchOptionsTests {
     #expect(FileManager.default.isExecutableFile(atPath: own.path))
     #expect(["/usr/bin/sh", "/bin/sh"].contains(try program("--no-python sh -c true").path))
     #expect(try message("train_dpo.py --x").contains("is a Python script"))
-    #expect(try message("frobnicate").contains("no command that runs in several processes (train, eval)"))
+    #expect(try message("frobnicate").contains("not a command that runs in several processes (train, eval)"))
     #expect(try message("--no-python frobnicate-it").contains("no such program"))
     #expect(try message("--no-python ./none.sh").contains("no such file"))
     #expect(try message("--no-python /etc/passwd").contains("not an executable"))

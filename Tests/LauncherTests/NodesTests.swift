@@ -212,7 +212,7 @@ struct NodesTests {
           "/bin/true",
         ], in: workspace)
       #expect(other.code == 69)
-      #expect(other.messages.contains("knows nothing of --rdzv-id other"), "\(other.messages)")
+      #expect(other.messages.contains("does not know --rdzv-id other"), "\(other.messages)")
       #expect(other.messages.contains("process \(running.process)"))
       try Data().write(to: URL(fileURLWithPath: workspace.path + "/end"))
     }

@@ -114,7 +114,7 @@ struct OutputTests {
     #expect(workspace.text("finished") == "finished\n")
   }
 
-  @Test("While nobody reads, the workers are still watched, and a signal stops them")
+  @Test("While no one reads the output, the workers are still watched, and a signal stops them")
   func stalledReader() async throws {
     let worker = try workspace.script(
       """

@@ -127,7 +127,7 @@ func isAlive(_ process: Int32) -> Bool {
   return state != "Z" && state != "X"
 }
 
-/// A port that nobody listens on now, and that is not among those which the system gives to others meanwhile.
+/// A port that no process listens on, outside the range from which the system gives ports to others.
 func freePort() throws -> Int {
   let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
   defer { close(descriptor) }

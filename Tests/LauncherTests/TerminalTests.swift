@@ -100,7 +100,7 @@ struct TerminalTests {
   }
 }
 
-/// For workers that meet nobody.
+/// For workers that do not meet.
 private struct NoStores: StoreProvider {
   private struct Nothing: KeyValueStore {
     struct Empty: Error {}

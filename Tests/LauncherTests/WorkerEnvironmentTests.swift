@@ -1,7 +1,7 @@
 import Launcher
 import Testing
 
-@Suite("Who a process is, by its environment")
+@Suite("Which process of its job this is, by its environment")
 struct WorkerEnvironmentTests {
   private func read(_ environment: [String: String]) throws -> WorkerEnvironment {
     try WorkerEnvironment(environment, parentProcess: 4711)

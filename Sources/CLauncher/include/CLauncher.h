@@ -1,4 +1,4 @@
-// What a launcher needs between fork and exec, and in signal handlers, where Swift code must not run.
+// What a launcher needs between fork and exec and in signal handlers, where Swift code must not run.
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ pid_t claunch_start(const claunch_request *request);
 // them go nowhere else. Returns 1 with the exit code or the signal, 0 while it runs, or -errno.
 int claunch_ended(pid_t child, int *code, bool *by_signal);
 
-// Lets an ended child go.
+// Releases a child that has ended.
 void claunch_reap(pid_t child);
 
 // A pipe that other children do not inherit: its reading and its writing end. Returns 0 or -errno.
@@ -40,7 +40,7 @@ int claunch_pidfd(pid_t process);
 // dismissed: kill -9 of a launcher runs no code of the launcher's. Returns the descriptor to talk to it, or -errno.
 int claunch_guard_start(pid_t *process);
 
-// The group of this leader needs no guarding any more. Call before claunch_reap.
+// Stops guarding the group of this leader. Call before claunch_reap.
 void claunch_guard_dismiss(int guard, pid_t leader);
 
 // MARK: Signals
@@ -48,7 +48,7 @@ void claunch_guard_dismiss(int guard, pid_t leader);
 // From now on the number of each of these signals is written to the descriptor as a byte. SIGHUP stays ignored where it
 // is (nohup).
 void claunch_catch_signals(const int *signals, int count, int descriptor);
-// Back to what the system does with these signals.
+// Restores the default action of these signals.
 void claunch_release_signals(const int *signals, int count);
 
 // MARK: The machine

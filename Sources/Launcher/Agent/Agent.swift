@@ -1,9 +1,9 @@
 import Foundation
 
-/// The launcher on one node: starts the workers, watches them, passes on their output and the signals that it gets, stops
-/// and restarts them, and says in the end what failed first.
+/// The launcher on one node: starts the workers, watches them, passes on their output and the signals that it receives,
+/// stops and restarts them, and says at the end what failed first.
 ///
-/// One thread does all of it and waits in one place (``turn(atMost:)``), so that every event is seen in its order. It must
+/// One thread does all of this and waits in one place (``turn(atMost:)``), so that events are seen in order. The thread must
 /// live as long as the process, since the kernel kills the workers when it ends.
 public final class Agent {
   private let options: LaunchOptions
@@ -34,7 +34,7 @@ public final class Agent {
   ///   - stores: makes the stores in which nodes and workers meet
   ///   - inbox: where signals arrive
   ///   - output: descriptor for the workers' stdout
-  ///   - error: descriptor for their stderr and the launcher's own words
+  ///   - error: descriptor for their stderr and the launcher's own messages
   public init(
     _ options: LaunchOptions, program: WorkerProgram, environment: [String: String], stores: any StoreProvider,
     inbox: SignalInbox = SignalInbox(), output: Int32 = STDOUT_FILENO, error: Int32 = STDERR_FILENO
@@ -56,7 +56,7 @@ public final class Agent {
     let caught = catchingSignals ? options.signals.compactMap(SignalName.number(of:)) : []
     let dispositions = [
       (SIGPIPE, signal(SIGPIPE, SIG_IGN)),
-      // Where children vanish by themselves, nobody learns how they ended.
+      // With SIGCHLD ignored, the kernel would not tell how children ended.
       (SIGCHLD, signal(SIGCHLD, SIG_DFL)),
     ]
     inbox.receive(caught)
@@ -143,7 +143,7 @@ public final class Agent {
 
   // MARK: Waiting
 
-  /// Takes turns until the news has come; nil when a signal ends the wait. Throws when it cannot come any more.
+  /// Waits until the news has come; nil when a signal ends the wait. Throws when it can no longer come.
   private func awaited<News>(_ select: (CoordinationNews) -> News?) throws(LaunchError) -> News? {
     let before = signals.count
     while true {
@@ -159,7 +159,7 @@ public final class Agent {
     }
   }
 
-  /// Waits until something happens, at most for a moment, and deals with all that happened.
+  /// Waits a moment at most until something happens, and handles everything that has happened.
   private func turn(atMost limit: Duration? = nil) {
     var waits = WaitList()
     waits.add(inbox.descriptor)
@@ -192,7 +192,7 @@ public final class Agent {
   }
 
   private func patience(_ running: [WorkerProcess]) -> Duration {
-    // Without descriptors that tell of their end (Linux before 5.3), workers have to be looked at.
+    // Without descriptors that report their end (Linux before 5.3), workers have to be polled.
     let interval = running.contains { $0.exitDescriptor == nil } ? 0.01 : max(0.01, min(1, options.monitorInterval))
     let untilDeadline = group?.nextDeadline.map { max(.zero, $0 - .now) }
     let untilWord = unsaid.first.map { max(.zero, $0.at - .now) }
@@ -201,7 +201,7 @@ public final class Agent {
       ?? .seconds(interval)
   }
 
-  /// Writes out what is left, for as long as somebody reads and no further signal comes.
+  /// Writes out what is left, as long as it is read and no further signal comes.
   private func flush() {
     let before = signals.count
     while console.outlets.contains(where: \.hasWaiting), signals.count == before { turn() }
@@ -210,7 +210,7 @@ public final class Agent {
   // MARK: News
 
   private func receive(_ signal: Int32) {
-    // The scheduler signals all nodes, and they tell each other: the workers are to hear of it once.
+    // A scheduler signals all nodes, and nodes tell each other; the workers should receive the signal once.
     if let other = signalOfOthers, other.number == signal, signals.isEmpty, .now - other.at < .seconds(5) {
       signals.append(signal)
       return
@@ -255,7 +255,7 @@ public final class Agent {
       guard let group, !group.hasEnded else { return }
       console.say("launch: \(error)")
       group.stop(knowingCause: true)
-      // The peers of these workers are out of reach; there is nothing that they could finish together.
+      // The peers of these workers are out of reach, so they cannot finish anything together.
       group.kill(by: .now + .seconds(min(10, options.shutdownTimeout)))
     }
   }

@@ -1,4 +1,4 @@
-/// Where the launcher shows things: its stdout and stderr, which are one screen when they are the same terminal or file.
+/// Where the launcher writes: its stdout and stderr, which are one screen when they are the same terminal or file.
 final class AgentConsole {
   let output: Screen
   let error: Screen
@@ -15,6 +15,6 @@ final class AgentConsole {
 
   func showHeld() { screens.forEach { $0.showHeld() } }
 
-  /// A line, or several, of the launcher's own.
+  /// One or more lines of the launcher's own.
   func say(_ text: String) { error.show(Array((text + "\n").utf8)[...], from: Self.ownSource) }
 }

@@ -1,7 +1,7 @@
 import CLauncher
 import Foundation
 
-/// Signals for the launcher, one by one, as something to wait for together with everything else.
+/// Signals for the launcher, one at a time, as a descriptor to wait for together with all others.
 public final class SignalInbox: Sendable {
   private let reading: Int32
   private let writing: Int32
@@ -9,7 +9,7 @@ public final class SignalInbox: Sendable {
   /// An inbox of its own; no signal of the process comes here yet.
   public init() {
     var ends: [Int32] = [-1, -1]
-    // Without a pipe nothing arrives; the process then has worse troubles.
+    // Without a pipe no signal arrives; the process then has greater problems.
     if claunch_pipe(&ends) != 0 { ends = [-1, -1] }
     (reading, writing) = (ends[0], ends[1])
     for end in ends { _ = fcntl(end, F_SETFL, fcntl(end, F_GETFL) | O_NONBLOCK) }
@@ -20,7 +20,7 @@ public final class SignalInbox: Sendable {
     close(writing)
   }
 
-  /// Puts a signal in, as if the process had got it.
+  /// Adds a signal, as if the process had received it.
   public func post(_ signal: Int32) {
     var byte = UInt8(truncatingIfNeeded: signal)
     _ = write(writing, &byte, 1)

@@ -9,17 +9,17 @@ struct WorkerFailure: Codable, Hashable, Sendable {
   let ending: Ending
   /// By the clock of its host.
   let time: Date
-  /// Place among the failures of the whole job, by when their nodes told.
+  /// Place among the failures of the whole job, in the order in which nodes reported them.
   var order = 0
   let lastLines: [String]
-  /// The reason that it left in its error file.
+  /// The reason in its error file.
   let reason: String?
   let logs: [String]
 
-  /// Whether it need not have another cause. Losing a peer is what happens to the others when one fails.
+  /// Whether it is a cause of its own. Losing a peer is what happens to the others when one fails.
   var isPrimary: Bool { ending != .lostPeer }
 
-  /// The failure that all others followed from: the first that is not merely the loss of another.
+  /// The failure that caused the others: the first that is not merely the loss of a peer.
   static func root(of failures: [WorkerFailure]) -> WorkerFailure? {
     let ordered = failures.sorted { $0.order < $1.order }
     return ordered.first(where: \.isPrimary) ?? ordered.first

@@ -9,14 +9,14 @@ final class WorkerGroup {
   /// Failures in the order in which they were noticed.
   private(set) var failures: [WorkerFailure] = []
 
-  /// When those that are still there get SIGTERM, and when SIGKILL.
+  /// When the workers that still run get SIGTERM, and when SIGKILL.
   private var terminateAt: ContinuousClock.Instant?
   private(set) var killAt: ContinuousClock.Instant?
   private var isTerminated = false
   private let shutdownTimeout: Duration
 
-  /// How long the launcher waits for the cause when the first that it sees is a worker that lost a peer: whoever that was
-  /// may be on its way out, and SIGTERM would hide why.
+  /// How long the launcher waits for the cause when the first failure that it sees is a worker that lost a peer: the
+  /// peer may be about to end, and SIGTERM would hide why.
   static let patienceForCause = Duration.seconds(1)
 
   /// - Parameter logs: paths of log files by local rank
@@ -40,8 +40,8 @@ final class WorkerGroup {
     streams.filter { $0.kind == .error && $0.screen != nil }.flatMap(\.worker.lastLines.all)
   }
 
-  /// Looks who ended. Returns the new failures. Of those that are noticed together, one that was killed comes before one
-  /// that gave up by itself, since the latter is more often the consequence.
+  /// Looks which workers have ended. Returns the new failures. Of those noticed together, one that was killed comes before
+  /// one that gave up by itself, since the latter is more often the consequence.
   func look() -> [WorkerFailure] {
     let ended = workers.filter { $0.look() }
     let failed = ended.filter { $0.ending?.isFailure == true && !$0.endedAsAsked }.sorted {
@@ -67,13 +67,13 @@ final class WorkerGroup {
     }
   }
 
-  /// Stops everybody: SIGTERM now or, where the cause is not known yet, a moment later; SIGKILL at the timeout.
+  /// Stops all workers: SIGTERM now or, where the cause is not known yet, a moment later; SIGKILL at the timeout.
   func stop(knowingCause: Bool, now: ContinuousClock.Instant = .now) {
     let at = knowingCause ? now : now + Self.patienceForCause
     terminateAt = min(terminateAt ?? at, at)
   }
 
-  /// Passes a signal on, and gives those who hear it until the timeout.
+  /// Passes a signal on, and gives the workers until the timeout.
   func pass(_ signal: Int32, now: ContinuousClock.Instant = .now) {
     running.forEach { $0.send(signal) }
     killAt = min(killAt ?? now + shutdownTimeout, now + shutdownTimeout)
@@ -84,7 +84,7 @@ final class WorkerGroup {
   /// Not later than this.
   func kill(by deadline: ContinuousClock.Instant) { killAt = min(killAt ?? deadline, deadline) }
 
-  /// Does what is due. Returns those that were killed because they did not stop.
+  /// Sends the signals that are due. Returns the workers that were killed because they did not stop.
   func tick(now: ContinuousClock.Instant = .now) -> [WorkerProcess] {
     if let terminateAt, now >= terminateAt, !isTerminated {
       isTerminated = true
@@ -102,7 +102,7 @@ final class WorkerGroup {
     return [isTerminated ? nil : terminateAt, toKill].compactMap(\.self).min()
   }
 
-  /// Kills what workers left behind in their groups, and reads what is still to be read.
+  /// Kills what workers left in their groups, and reads the rest of their output.
   func release() {
     workers.forEach { $0.release() }
     for stream in streams {

@@ -14,7 +14,7 @@ struct WorkerStarter {
   private var worldSize: Int { plan.nodeCount * options.workersPerNode }
   private var threads: Int { max(1, AvailableCores.count() / options.workersPerNode) }
 
-  /// A line that tells what was started.
+  /// A line that says what was started.
   var announcement: String {
     let count = options.workersPerNode
     let first = plan.nodeRank * count
@@ -30,7 +30,7 @@ struct WorkerStarter {
   /// Starts them all; when one cannot be started, those before it are stopped again.
   func start(under guardProcess: Guard?) throws(LaunchError) -> WorkerGroup {
     guard let guardProcess else { throw LaunchError(.unavailable, "the guard of the workers is not there.") }
-    // Several readers would tear a terminal's lines apart, and in groups of their own they may not read it anyway.
+    // Several readers would split a terminal's lines among them, and processes in other groups may not read it anyway.
     let hasInput = fcntl(STDIN_FILENO, F_GETFD) >= 0 && isatty(STDIN_FILENO) == 0
     let input = hasInput ? STDIN_FILENO : open("/dev/null", O_RDONLY | O_CLOEXEC)
     defer { if input != STDIN_FILENO { close(input) } }
@@ -76,7 +76,7 @@ struct WorkerStarter {
     return variables
   }
 
-  /// Whether a worker's progress line is seen by somebody: that of rank 0, on a terminal, as it is.
+  /// Whether a worker's progress line can be seen: that of rank 0, on a terminal, without a prefix.
   private func showsProgress(_ localRank: Int) -> Bool {
     console.error.outlet.isTerminal && environment["TERM"] != "dumb" && plan.nodeRank == 0 && localRank == 0
       && isShown(.error, localRank: localRank) && !options.tee.has(.error, localRank: localRank)
@@ -102,10 +102,10 @@ struct WorkerStarter {
   private func stream(_ stream: StreamChoice.Stream, of worker: WorkerProcess, log: LogFile?) -> WorkerStream {
     let localRank = worker.place.localRank
     let screen = stream == .output ? console.output : console.error
-    // Attempts follow each other on the same screen.
+    // All attempts write to the same screen.
     let source = (plan.attempt * options.workersPerNode + localRank) * 2 + (stream == .output ? 0 : 1)
     if stream == .error, showsProgress(localRank) { screen.immediate.insert(source) }
-    // The begun lines of a single worker cannot get in the way of others'.
+    // Unfinished lines of a single worker cannot mix with those of others.
     if options.workersPerNode == 1 { screen.immediate.insert(source) }
     return WorkerStream(
       stream, of: worker, screen: isShown(stream, localRank: localRank) ? screen : nil, source: source, log: log,

@@ -1,20 +1,20 @@
-/// Who this process is among those of its job, as the environment that its starter made tells it.
+/// Which process of its job this is, according to the environment that its starter made.
 ///
-/// Both sides of that contract are here: ``init(_:parentProcess:)`` reads what `launch`, `torchrun`, `mpirun` or
+/// Both sides of this contract are here: ``init(_:parentProcess:)`` reads what `launch`, `torchrun`, `mpirun` or
 /// `srun` set, and ``environment(for:role:signals:inheriting:)`` writes what `launch` gives its workers, which are the
 /// variables of PyTorch's `torchrun` (docs.pytorch.org/docs/stable/elastic/run.html, "Environment Variables").
 public struct WorkerEnvironment: Hashable, Sendable {
   /// What started the process.
   public enum Starter: String, Sendable, CaseIterable {
-    /// Nothing that says so: one process, which is the whole job.
+    /// No sign of a starter: this process is the whole job.
     case alone
     /// This program's own `launch`.
     case launch
-    /// PyTorch's `torchrun`, or whatever else sets `RANK` and `WORLD_SIZE` (the operators of Kubernetes do).
+    /// PyTorch's `torchrun`, or anything else that sets `RANK` and `WORLD_SIZE`, such as the operators of Kubernetes.
     case torchrun
     /// Open MPI's `mpirun`.
     case openMPI = "mpirun (Open MPI)"
-    /// `mpirun` of MPICH, Intel MPI and their kin, or another process manager that speaks PMI.
+    /// `mpirun` of MPICH, Intel MPI and similar, or another process manager that speaks PMI.
     case pmi = "mpirun (PMI)"
     /// Slurm's `srun`.
     case slurm = "srun"
@@ -39,15 +39,15 @@ public struct WorkerEnvironment: Hashable, Sendable {
   public var masterPort: Int?
   /// Whether the starter hosts the store at ``masterAddress``; otherwise rank 0 does.
   public var usesAgentStore: Bool
-  /// How often the job's workers were started anew.
+  /// How often the job's workers were restarted.
   public var restartCount: Int
-  /// How often they may be.
+  /// How often they may be restarted.
   public var maxRestarts: Int
   /// The job's name (`TORCHELASTIC_RUN_ID`); "none" where it has none.
   public var runID: String
-  /// Where to leave the reason of a failure, as the JSON that `torchrun` reads; nil where nobody asks for it.
+  /// Where to leave the reason of a failure, as the JSON that `torchrun` reads; nil where the starter does not ask for it.
   public var errorFile: String?
-  /// A text that all processes of this job have in common, and other jobs on this host do not.
+  /// A text that the processes of this job share, and other jobs on this host do not have.
   public var jobIdentity: String
   /// Process id of `launch`, when it is that.
   public var launcherProcess: Int32?
@@ -77,6 +77,6 @@ public struct WorkerEnvironment: Hashable, Sendable {
 
   /// Whether other processes belong to the job.
   public var isDistributed: Bool { worldSize > 1 }
-  /// Hosts of the job, as far as it has the same number of processes on each.
+  /// Hosts of the job, if each has the same number of processes.
   public var nodeCount: Int { (worldSize + localWorldSize - 1) / localWorldSize }
 }

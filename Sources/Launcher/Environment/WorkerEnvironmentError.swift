@@ -6,7 +6,7 @@ public enum WorkerEnvironmentError: Error, Hashable, Sendable {
   case missing(variable: String, beside: String?)
   /// A number is not below its limit.
   case tooLarge(variable: String, value: Int, limit: String, size: Int)
-  /// The job is spread over several hosts, and nobody says where they meet.
+  /// The job has several hosts, and no variable says where they meet.
   case noMeetingPlace(WorkerEnvironment)
 }
 
@@ -17,7 +17,7 @@ extension WorkerEnvironmentError: CustomStringConvertible {
     case .malformed(let variable, let value, let expected):
       "the environment variable \(variable) is \"\(value)\"; expected \(expected)."
     case .missing(let variable, let other?):
-      "the environment variable \(variable) is not set, though \(other) is; whoever sets one must set both."
+      "the environment variable \(variable) is not set, though \(other) is; set both or neither."
     case .missing(let variable, nil):
       "the environment variable \(variable) is not set, so the process does not know its place on this host. Start the "
         + "processes with launch, torchrun --no-python, mpirun or srun, or set RANK, WORLD_SIZE, LOCAL_RANK and "

@@ -1,9 +1,9 @@
-/// What a node's agent and the others agree on: who takes part in an attempt, when it is to be stopped, how it ended.
-/// Called from the agent's thread; no call waits.
+/// What the nodes agree on: which of them take part in an attempt, when it is stopped, and how it ended.
+/// Called from the agent's thread; only `leave` waits.
 protocol Coordination: AnyObject {
   /// Readable when there may be news.
   var wakeDescriptor: Int32? { get }
-  /// Wants to take part in an attempt.
+  /// Asks to take part in an attempt.
   func begin(attempt: Int)
   /// What happened since the last call.
   func news() -> [CoordinationNews]
@@ -26,17 +26,17 @@ enum CoordinationNews: Sendable {
   case failure(WorkerFailure)
   /// Another node got a signal.
   case signal(Int32, host: String)
-  /// Another node is not there any more: the attempt is over for all.
+  /// Another node is gone: the attempt is over for all.
   case nodeLost(String)
   /// How the attempt ended for the whole job.
   case outcome(JobOutcome)
-  /// The job cannot go on, here.
+  /// The job cannot continue on this node.
   case lost(LaunchError)
-  /// Something to tell the user.
+  /// A message for the user.
   case message(String)
 }
 
-/// Who takes part in an attempt.
+/// Which nodes take part in an attempt.
 struct AttemptPlan: Codable, Hashable, Sendable {
   let attempt: Int
   /// Number of this node among those that take part.
@@ -51,7 +51,7 @@ struct AttemptPlan: Codable, Hashable, Sendable {
 struct NodeReport: Codable, Hashable, Sendable {
   let host: String
   var failures: [WorkerFailure] = []
-  /// How the workers ended that did not fail.
+  /// How the other workers ended.
   var endings: [Ending] = []
   /// Ranks that the launcher stopped.
   var stopped: [Int] = []
@@ -67,21 +67,21 @@ struct JobOutcome: Codable, Hashable, Sendable {
   var code: Int32 = 0
   var failures: [WorkerFailure] = []
   var stopped: [Int] = []
-  /// Why it ended, where no worker's failure explains it.
+  /// Why it ended, if no worker's failure explains it.
   var cause: String?
 
-  /// Decides over an attempt.
+  /// Decides what follows an attempt.
   ///
   /// - Parameters:
-  ///   - reports: of all nodes that are still there
-  ///   - lost: why others are not
+  ///   - reports: of all nodes that remain
+  ///   - lost: why others are gone
   init(reports: [NodeReport], lost: String? = nil, attempt: Int, maxRestarts: Int) {
     failures = reports.flatMap(\.failures)
     stopped = reports.flatMap(\.stopped).sorted()
     let wasSignalled = reports.contains { $0.signal != nil }
     let mayRestart = attempt < maxRestarts && !wasSignalled
     let root = WorkerFailure.root(of: failures)
-    // That workers lost their peers says less than that a node was lost.
+    // The loss of a node explains more than workers that lost their peers.
     if let lost, root?.isPrimary != true {
       cause = lost
       code = LaunchError.Code.unavailable.rawValue

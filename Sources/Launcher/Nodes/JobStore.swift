@@ -1,6 +1,6 @@
 import Foundation
 
-/// The keys of a job in the store that its nodes share, as values with types. A broken connection is made anew; when the
+/// The keys of a job in the store that its nodes share, as values with types. A broken connection is restored; when the
 /// host of the store is gone, or silent for too long, calls throw a ``LaunchError``.
 final class JobStore {
   private let stores: any StoreProvider
@@ -39,7 +39,7 @@ final class JobStore {
 
   func has(_ key: String) throws(LaunchError) -> Bool { try answered { try $0.check(prefix + key) } }
 
-  /// Writes where nothing is yet; returns what is there then.
+  /// Writes if the key has no value yet; returns the value that it then has.
   func claim<Value: Codable>(_ value: Value, at key: String) throws(LaunchError) -> Value {
     let bytes = Self.encoded(value)
     let present = try answered { try $0.compareAndSet(prefix + key, expected: [], desired: bytes) }
@@ -49,13 +49,13 @@ final class JobStore {
   /// The next number of a series, from 1.
   func next(_ key: String) throws(LaunchError) -> Int { try answered { try $0.add(1, to: prefix + key) } }
 
-  /// How many numbers of a series were given out.
+  /// How many numbers of a series have been given out.
   func count(_ key: String) throws(LaunchError) -> Int { try answered { try $0.add(0, to: prefix + key) } }
 
   private static func encoded(_ value: some Encodable) -> [UInt8] {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
-    // What is written here are our own plain types, which can all be encoded.
+    // Only plain types of this target are written, which can all be encoded.
     return (try? encoder.encode(value)).map(Array.init) ?? []
   }
 
@@ -85,7 +85,7 @@ final class JobStore {
       }
       switch Reachability.probe(endpoint) {
       case .refused:
-        // Its port closes with the process that hosts it, and what it held is lost.
+        // The port closes with the process that hosts the store, and its contents are lost.
         throw .storeLost(endpoint, "its launcher has ended")
       case .silent: usleep(200_000)
       case .reached:
@@ -104,7 +104,7 @@ extension LaunchError {
   static func storeLost(_ endpoint: Endpoint, _ reason: String) -> LaunchError {
     LaunchError(
       .unavailable,
-      "lost node 0, whose launcher holds the job together at \(endpoint): \(reason). Look at that machine, and at the network "
-        + "to it.")
+      "lost node 0, whose launcher hosts the job's store at \(endpoint): \(reason). Look at that machine, and at the "
+        + "network.")
   }
 }

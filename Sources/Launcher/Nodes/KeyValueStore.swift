@@ -1,9 +1,9 @@
-/// The store in which nodes and workers find each other: LibTorch's `TCPStore`, seen from a target that does without
-/// LibTorch. Calls come from one thread at a time. They throw when the host of the store does not answer.
+/// The store in which nodes and workers find each other: LibTorch's `TCPStore`, for a target that does not need LibTorch.
+/// Calls come from one thread at a time. They throw when the host of the store does not answer.
 public protocol KeyValueStore: Sendable {
   /// Writes a value.
   func set(_ key: String, to value: [UInt8]) throws
-  /// The value, waiting for it if need be; throws when it does not come in time.
+  /// The value, after waiting for it if necessary; throws when it does not come in time.
   func get(_ key: String, timeout: Duration) throws -> [UInt8]
   /// Whether the key has a value.
   func check(_ key: String) throws -> Bool
@@ -12,14 +12,12 @@ public protocol KeyValueStore: Sendable {
   /// Writes `desired` where the key holds `expected`, or, with nothing expected, where it holds nothing; returns what it
   /// holds then.
   func compareAndSet(_ key: String, expected: [UInt8], desired: [UInt8]) throws -> [UInt8]
-  /// Removes a key, and returns whether it was there.
-  func delete(_ key: String) throws -> Bool
 }
 
 /// Makes stores.
 public protocol StoreProvider: Sendable {
-  /// Hosts a store on a socket that listens already, and belongs to it from here on. The store goes when it is released.
+  /// Hosts a store on a socket that already listens, and takes the socket over. The store ends when it is released.
   func host(listening: Int32, port: Int) throws -> any KeyValueStore
-  /// Connects to a store, trying for so long.
+  /// Connects to a store, and tries until the timeout.
   func connect(to endpoint: Endpoint, timeout: Duration) throws -> any KeyValueStore
 }

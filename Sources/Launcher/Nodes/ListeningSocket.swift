@@ -1,6 +1,6 @@
 import Foundation
 
-/// A TCP port that is ours from the moment it is chosen: bound and listening before anybody is told its number.
+/// A TCP port that is bound and listening before its number is passed on, so that no other process can take it.
 package struct ListeningSocket {
   package let descriptor: Int32
   package let port: Int
@@ -30,7 +30,7 @@ package struct ListeningSocket {
     var on: Int32 = 1
     var off: Int32 = 0
     let size = socklen_t(MemoryLayout<Int32>.size)
-    // Connections of the attempt before may still be fading away.
+    // Connections of the previous attempt may still be closing.
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, size)
     let isBound: Bool
     if family == AF_INET6 {

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// What the agent's thread and the one that talks to the other nodes have in common.
+/// What the agent's thread and the thread that talks to the other nodes share.
 final class Mailbox: Sendable {
   /// What the agent wants.
   enum Request: Sendable {
@@ -40,7 +40,7 @@ final class Mailbox: Sendable {
 
   /// When the store last answered; nil before it did.
   var lastAnswer: ContinuousClock.Instant? { contents.withLock(\.lastAnswer) }
-  /// Since when the other side waits for a first answer of what listens at the endpoint; nil while it does not.
+  /// Since when the other side has waited for a first answer from the endpoint; nil while it does not.
   var connectingSince: ContinuousClock.Instant? { contents.withLock(\.connectingSince) }
   var isClosed: Bool { contents.withLock(\.isClosed) }
 

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The agreement of several nodes, through a store that node 0 hosts. A thread of its own talks to the store, since no
-/// answer may come for a long time while the workers here have to be watched.
+/// The agreement of several nodes, through a store that node 0 hosts. A separate thread talks to the store, since answers
+/// may take long while the workers here have to be watched.
 final class ManyNodes: Coordination {
   private let options: LaunchOptions
   private let stores: any StoreProvider
@@ -36,8 +36,8 @@ final class ManyNodes: Coordination {
   /// How long a store may take to answer its first call.
   static let patienceForStore = Duration.seconds(10)
 
-  /// Why no answer is to be expected any more; nil while one is. The thread may hang in a call that the network swallowed,
-  /// or that something listens to which knows nothing of stores.
+  /// Why no answer can be expected any more; nil while one can. The thread may hang in a call that the network lost, or
+  /// that a process received which is not a store.
   private var silence: LaunchError? {
     guard let endpoint = options.endpoint else { return nil }
     if let last = mailbox.lastAnswer, .now - last > .seconds(options.patience + 2) {
@@ -47,8 +47,8 @@ final class ManyNodes: Coordination {
       if Reachability.isOwn(endpoint.host) { return .portTaken(endpoint.port) }
       return LaunchError(
         .unavailable,
-        "what listens at \(endpoint) does not answer as the store of a job. Is that where node 0 is, and is the port meant for "
-          + "it?")
+        "what listens at \(endpoint) does not answer as the store of a job. Check that this is node 0's host, and that the port is "
+          + "meant for it.")
     }
     return nil
   }
@@ -60,7 +60,7 @@ final class ManyNodes: Coordination {
   func leave(because cause: String?, saying say: (String) -> Void) {
     guard isStarted else { return }
     mailbox.ask(.leave(because: cause))
-    // The thread's own limit is shorter; this one is for a thread that hangs.
+    // The thread itself has a shorter limit; this one is for a thread that hangs.
     let deadline = ContinuousClock.now + .seconds(isLost ? 1 : options.patience + 5)
     var wait = WaitClock()
     while !mailbox.isClosed, .now < deadline {

@@ -55,11 +55,11 @@ extension NodeLoop {
           return (try stores.connect(to: endpoint, timeout: ManyNodes.patienceForStore), address)
         } catch {
           mailbox.connects(false)
-          // Something else listens where this machine could have.
+          // Another program has the port on this machine.
           if Reachability.isOwn(endpoint.host) { throw .portTaken(endpoint.port) }
           reason = "\(error)"
         }
-      case .refused: reason = "nobody listens there yet"
+      case .refused: reason = "no process listens there yet"
       case .silent(let why): reason = why
       }
       if let seconds = wait.due() {
@@ -72,8 +72,8 @@ extension NodeLoop {
     }
     throw LaunchError(
       .unavailable,
-      "node 0 was not to be reached at \(endpoint) within \(Int(options.joinTimeout)) s: \(reason). Is its launcher running, "
-        + "and the port open in the firewall?")
+      "node 0 could not be reached at \(endpoint) within \(Int(options.joinTimeout)) s: \(reason). Check that its launcher "
+        + "runs, and that the firewall lets the port through.")
   }
 
   /// A name server that does not answer holds a call up for many seconds.
@@ -100,7 +100,7 @@ extension NodeLoop {
         let owner = Reachability.isOwn(endpoint.host) ? " (\(PortOwner.describe(port: endpoint.port)))" : ""
         throw LaunchError(
           .unavailable,
-          "what listens at \(endpoint)\(owner) is not the launcher of this job: it knows nothing of --rdzv-id \(runID). All "
+          "what listens at \(endpoint)\(owner) is not the launcher of this job: it does not know --rdzv-id \(runID). All "
             + "nodes need the same --rdzv-id; two jobs need different ports.")
       }
       usleep(100_000)

@@ -1,6 +1,6 @@
 import Foundation
 
-// What node 0 does besides: it decides.
+// What only node 0 does: it decides.
 extension NodeLoop {
   func lead(_ store: JobStore) throws(LaunchError) {
     if awaitsPlan {
@@ -36,7 +36,7 @@ extension NodeLoop {
     try wait(for: came, store)
   }
 
-  /// The numbers of the nodes that came and are still there. A node that was told its number and left again cannot be
+  /// The numbers of the nodes that have come and are still there. With the static back end a node that left cannot be
   /// replaced.
   private func arrived(_ store: JobStore) throws(LaunchError) -> [Int] {
     let last = options.backend == .static ? options.nodes.upperBound - 1 : try store.count("arrivals")
@@ -107,7 +107,7 @@ extension NodeLoop {
     try store.put(outcome, at: "outcome/\(attempt)")
   }
 
-  /// Why a node is not there any more: it said so, or its heart stands still; nil when it is there.
+  /// Why a node is gone: it said so, or its beats have stopped; nil when it is there.
   private func loss(of index: Int, _ store: JobStore) throws(LaunchError) -> String? {
     let name = "node \(members.firstIndex(of: index) ?? index) (\(records[index]?.described ?? "unknown"))"
     if let cause: String = try store.find("gone/\(index)") { return "\(name) left: \(cause)" }
@@ -123,7 +123,7 @@ extension NodeLoop {
 
   // MARK: The end
 
-  /// Keeps the store until the others have left, within limits. When node 0 itself gives up, they are told why.
+  /// Keeps the store until the others have left, within limits. When node 0 itself gives up, it tells them why.
   func dismiss(because cause: String?, _ store: JobStore) throws(LaunchError) {
     if let cause {
       let text = "node 0 (\(records[0]?.described ?? host)) left: \(cause)"

@@ -3,21 +3,21 @@ import Foundation
 /// One node's part in the job, as the thread that talks to the store runs it: a round every tenth of a second.
 ///
 /// Node 0 leads: it decides who takes part, collects the reports of all nodes when an attempt is over, and decides what
-/// follows. Every attempt has keys of its own, so nothing of an earlier one can be taken for news.
+/// follows. Every attempt has keys of its own, so nothing of an earlier one is mistaken for news.
 ///
 /// | key | written by | holds |
 /// | --- | --- | --- |
 /// | `node/<i>` | each node | its ``NodeRecord`` |
-/// | `arrivals` | nodes that are not told their number (c10d) | how many came |
+/// | `arrivals` | nodes that are not told their number (c10d) | how many have come |
 /// | `refusal` | node 0 | why there will be no job |
 /// | `plan/<a>` | node 0 | the nodes of attempt a |
 /// | `beat/<i>` | each node | a growing number |
-/// | `failures/<a>`, `failure/<a>/<n>` | any node | the n-th failure of a worker, in the order in which nodes told |
+/// | `failures/<a>`, `failure/<a>/<n>` | any node | the n-th failure of a worker, in the order of the reports |
 /// | `signal/<a>` | the first node that gets one | the signal |
 /// | `report/<a>/<i>` | each node | its ``NodeReport``, when its workers have ended |
-/// | `lost/<a>` | node 0 | a node that is not there any more |
+/// | `lost/<a>` | node 0 | a node that is gone |
 /// | `outcome/<a>` | node 0 | the ``JobOutcome`` |
-/// | `gone/<i>` | each node | that it leaves, and why if it leaves the others alone |
+/// | `gone/<i>` | each node | that it leaves, and why if the others still run |
 final class NodeLoop {
   let options: LaunchOptions
   let stores: any StoreProvider
@@ -25,7 +25,7 @@ final class NodeLoop {
   let host: String
 
   var store: JobStore?
-  /// This node's number, which is its key, not its rank: nodes that leave before the job begins leave gaps.
+  /// This node's number, which is its key and not its rank: nodes that leave before the job begins leave gaps.
   var index = 0
   var attempt = 0
   var awaitsPlan = false
@@ -76,7 +76,7 @@ final class NodeLoop {
       }
     } catch {
       mailbox.post(.lost(error))
-      // The others are not left guessing, as far as they can still be told.
+      // Tells the others, if they can still be reached.
       if let store { try? leave(because: error.description, store) }
     }
   }
@@ -116,7 +116,7 @@ final class NodeLoop {
     try store.put(beats, at: "beat/\(index)")
   }
 
-  /// What the others, and node 0, say.
+  /// Reads what node 0 and the others have written.
   private func look(_ store: JobStore) throws(LaunchError) {
     if awaitsPlan {
       if let refusal: LaunchRefusal = try store.find("refusal") { throw refusal.error }
@@ -132,7 +132,7 @@ final class NodeLoop {
     while seenFailures < failures {
       seenFailures += 1
       guard let failure: WorkerFailure = try store.find("failure/\(attempt)/\(seenFailures)") else {
-        // Its number is there before it is.
+        // The counter is raised before the failure is written.
         seenFailures -= 1
         break
       }
@@ -173,8 +173,8 @@ final class NodeLoop {
       masterPort: endpoint.port)
   }
 
-  /// On node 0 its own name often leads to the loopback interface, where no other node could reach its workers; the
-  /// address at which the others found it is better.
+  /// On node 0 its own name often resolves to the loopback interface, where no other node could reach its workers. The
+  /// address by which the others reached it is better.
   private func masterAddress(_ endpoint: Endpoint) -> String {
     guard isLeader, Reachability.isLoopback(endpoint.host),
       let reached = members.lazy.compactMap({ self.records[$0]?.reached }).first(where: { !Reachability.isLoopback($0) }
@@ -211,8 +211,8 @@ extension LaunchError {
   static func tooLate(_ runID: String, nodes: Int) -> LaunchError {
     LaunchError(
       .unavailable,
-      "too late: the job (--rdzv-id \(runID)) has already begun with \(nodes) node\(nodes == 1 ? "" : "s"), and takes in no "
+      "too late: the job (--rdzv-id \(runID)) has already begun with \(nodes) node\(nodes == 1 ? "" : "s"), and accepts no "
         + "others while it runs. Wait longer for all nodes with --rdzv-conf last_call_timeout=<seconds>, or raise the "
-        + "least number in --nnodes.")
+        + "minimum in --nnodes.")
   }
 }

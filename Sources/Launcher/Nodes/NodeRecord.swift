@@ -1,4 +1,4 @@
-/// What a node tells the others about itself when it joins.
+/// What a node says about itself when it joins.
 struct NodeRecord: Codable, Hashable, Sendable {
   let host: String
   let process: Int32
@@ -9,7 +9,7 @@ struct NodeRecord: Codable, Hashable, Sendable {
   /// The address at which it reached the store; nil for the node that hosts it.
   var reached: String?
 
-  /// Why nodes cannot work together, naming both; nil when they can.
+  /// Why two nodes cannot work together, with the names of both; nil when they can.
   func conflict(with other: NodeRecord, ranks: (Int, Int)) -> String? {
     let settings: [(String, String, String)] = [
       ("--nproc-per-node", "\(workers)", "\(other.workers)"),

@@ -1,18 +1,18 @@
 import Foundation
 
-/// Whether and how hosts can be reached, by the sockets of the system alone.
+/// Whether and how hosts can be reached, with plain sockets.
 enum Reachability {
-  /// How a try to connect ended.
+  /// How an attempt to connect ended.
   enum Answer {
     /// At this numeric address.
     case reached(String)
-    /// The host is there, and nobody listens.
+    /// The host answers, but no process listens.
     case refused
-    /// Nothing came back, for this reason.
+    /// No answer came, for this reason.
     case silent(String)
   }
 
-  /// Tries to connect to a port, at all addresses of the host one after the other.
+  /// Tries to connect to a port, at each address of the host in turn.
   static func probe(_ endpoint: Endpoint, timeout: Duration = .seconds(2)) -> Answer {
     let (addresses, failure) = resolve(endpoint.host, port: endpoint.port)
     if let failure { return .silent(failure) }
@@ -34,7 +34,7 @@ enum Reachability {
     return resolve(host, port: 0).addresses.contains { $0.isLoopback || own.contains($0.number) }
   }
 
-  /// Whether a name leads nowhere but to the machine that asks.
+  /// Whether a name resolves to loopback addresses only.
   static func isLoopback(_ host: String) -> Bool {
     let addresses = resolve(host, port: 0).addresses
     return !addresses.isEmpty && addresses.allSatisfy(\.isLoopback)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The agreement of one node with itself. Every attempt has a store of its own, so nothing of an earlier one is left.
+/// The agreement of a single node. Every attempt has a store of its own, so nothing of an earlier one remains.
 final class SingleNode: Coordination {
   private let options: LaunchOptions
   private let stores: any StoreProvider
@@ -59,6 +59,6 @@ extension LaunchError {
     LaunchError(
       .unavailable,
       "port \(port) is taken by \(PortOwner.describe(port: port)). Choose another with --master-port (or --rdzv-endpoint), "
-        + "the same on all nodes; on one node leave it out, and a free port is taken.")
+        + "the same on all nodes; on one node leave it out, and a free port is chosen.")
   }
 }

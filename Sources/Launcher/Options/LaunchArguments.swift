@@ -1,5 +1,5 @@
-/// A command line of `launch`, taken apart as argparse does it: options up to the first positional argument, which is
-/// the worker's program; everything behind it belongs to the worker, untouched.
+/// A command line of `launch`, split as argparse splits it: options up to the first positional argument, which is
+/// the worker's program; everything after it belongs to the worker, unchanged.
 struct LaunchArguments {
   /// Values of options by their name; the last one wins.
   private(set) var values: [String: String] = [:]
@@ -60,7 +60,7 @@ struct LaunchArguments {
     switch candidates.count {
     case 1: return (candidates[0], attached)
     case 0:
-      throw .usage("launch has no option \(parts[0]). Options of the worker go behind its name. See launch --help.")
+      throw .usage("launch has no option \(parts[0]). Options of the worker follow its name. See launch --help.")
     default:
       throw .usage(
         "\(parts[0]) could be any of \(candidates.map { "--\($0.name)" }.joined(separator: ", ")).")

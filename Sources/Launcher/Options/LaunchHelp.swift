@@ -5,19 +5,20 @@ extension LaunchOptions {
   public static func help(program: String = "minimind-dpo") -> String {
     var text = """
       OVERVIEW: Starts a command in several processes, one for each GPU or a few for the CPU, on this machine or on
-      several, watches over them, and starts them again after a failure if asked to.
+      several, watches them, and restarts them after a failure if asked to.
 
       USAGE: \(program) launch [<options>] <command> [<options of the command>]
              \(program) launch [<options>] --no-python <program> [<arguments>]
 
-      The options are torchrun's, with dashes or underscores, and may be shortened while they are unique. For each there is
-      an environment variable with a default, such as PET_NPROC_PER_NODE. Everything behind the command's name is its own.
+      The options are torchrun's, with dashes or underscores, and may be shortened while they stay unique. Each takes its
+      default from an environment variable, such as PET_NPROC_PER_NODE. Everything after the command's name belongs to
+      the command.
 
       All GPUs of this machine:
         \(program) launch --nproc-per-node gpu train --model minimind-3 --train-data dpo.jsonl --output-dir out
-      Two machines with 8 GPUs each; the same on both, but for the number of the node:
+      Two machines with 8 GPUs each; the same on both except for --node-rank:
         \(program) launch --nnodes 2 --node-rank 0 --master-addr node0 --nproc-per-node 8 train …
-      From two to four machines that come when they will; node0 is one of them:
+      Two to four machines, in any order; node0 is one of them:
         \(program) launch --nnodes 2:4 --rdzv-backend c10d --rdzv-endpoint node0:29400 --nproc-per-node 8 train …
 
       OPTIONS:
@@ -36,7 +37,7 @@ extension LaunchOptions {
 
 
       The exit code is 0 when all workers succeeded, else the code of the one that failed first, or 128 and the signal's
-      number. Workers that ended with 64, 65, 66 or 73 (usage, bad data, missing input, cannot write) are not started again.
+      number. Workers that ended with 64, 65, 66 or 73 (usage, bad data, missing input, cannot write) are not restarted.
       """
   }
 

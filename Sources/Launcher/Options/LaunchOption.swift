@@ -1,10 +1,10 @@
-/// An option of torchrun's, as it is spelled and explained.
+/// One of torchrun's options: its spelling and its help.
 struct LaunchOption: Sendable {
-  /// What becomes of it.
+  /// How it is treated.
   enum Kind: Sendable, Equatable {
     case value(placeholder: String)
     case flag
-    /// Accepted with a value that has no meaning here, so that torchrun's command lines go on working.
+    /// Accepted with a value that has no effect here, so that torchrun's command lines keep working.
     case ignored(placeholder: String)
     /// Refused with a sentence; whether it takes a value.
     case refused(takesValue: Bool, because: String)
@@ -63,8 +63,8 @@ extension LaunchOption {
       "Port on node 0; with one node, 0 means any free port. (default: a free one where there is one node, else 29500)"),
     value(
       "rdzv-backend", "static|c10d",
-      "How nodes find each other: node 0 is told (static), or whoever owns the endpoint's address, and the others are "
-        + "numbered as they come (c10d). (default: static)"),
+      "How nodes find each other. static: each is told its number and where node 0 is; c10d: they meet at the endpoint, whose "
+        + "owner is node 0, and are numbered as they come. (default: static)"),
     value("rdzv-endpoint", "host:port", "Where the nodes meet. (default: the master's address and port)"),
     value("rdzv-id", "id", "The job's name, the same on all nodes. (default: none; random where there is one node)"),
     value(

@@ -5,7 +5,7 @@ extension LaunchOptions {
   /// Only `--nproc-per-node` and `--nnodes` make it such a command line; then torchrun's other long options, spelled
   /// out, are taken along.
   ///
-  /// - Parameter arguments: everything behind the program's name
+  /// - Parameter arguments: everything after the program's name
   /// - Returns: the arguments for ``parse(_:environment:cores:devices:)`` without the worker, and the worker's; nil when it
   ///   is no such command line
   public static func extracting(from arguments: [String]) -> (launch: [String], worker: [String])? {

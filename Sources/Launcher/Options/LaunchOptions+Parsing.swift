@@ -2,7 +2,7 @@ extension LaunchOptions {
   /// Reads the arguments of `launch`; nil when they ask for help.
   ///
   /// - Parameters:
-  ///   - arguments: everything behind `launch`
+  ///   - arguments: everything after `launch`
   ///   - environment: where `PET_<NAME>` holds defaults
   ///   - cores: cores that this process may use
   ///   - devices: counts the visible GPUs; called only when asked for
@@ -32,14 +32,14 @@ extension LaunchOptions {
     try options.readRendezvous(reader)
     guard !options.worker.isEmpty else {
       throw .usage(
-        "launch needs to know what to start, behind its own options: launch --nproc-per-node \(options.workersPerNode) "
+        "launch needs a command to start, after its own options: launch --nproc-per-node \(options.workersPerNode) "
           + "train …")
     }
     return options
   }
 
-  /// Where and how the nodes meet. As with torchrun, one node without an endpoint or a port meets nobody, and takes a
-  /// free port, so that several jobs go on beside each other.
+  /// Where and how the nodes meet. As with torchrun, one node without an endpoint or a port takes a free port, so
+  /// that several jobs can run side by side.
   private mutating func readRendezvous(_ reader: OptionReader) throws(LaunchError) {
     let isStandalone = try reader.arguments.flag("standalone", reader.environment)
     if isStandalone {
@@ -83,7 +83,7 @@ extension LaunchOptions {
     guard backend == .static else { return }
     guard nodes.lowerBound == nodes.upperBound else {
       throw .usage(
-        "--nnodes \(nodes.described): a range needs --rdzv-backend c10d; the static back end knows all nodes beforehand."
+        "--nnodes \(nodes.described): a range needs --rdzv-backend c10d; the static back end must know the number of nodes in advance."
       )
     }
     guard nodeRank < nodes.upperBound else {

@@ -1,12 +1,12 @@
 import Foundation
 
-/// What `launch` is asked to do.
+/// The options of `launch`.
 public struct LaunchOptions: Hashable, Sendable {
   /// How the nodes of a job find each other.
   public enum Backend: String, Sendable {
-    /// Each is told its number, and all where node 0 is.
+    /// Each node is told its number and where node 0 is.
     case `static`
-    /// All are told where to meet, and are numbered as they come.
+    /// All nodes are told where to meet, and are numbered as they come.
     case c10d
   }
 
@@ -18,7 +18,7 @@ public struct LaunchOptions: Hashable, Sendable {
   public var nodeRank = 0
   /// How nodes find each other.
   public var backend = Backend.static
-  /// Where they do; nil for one node, which takes a free port.
+  /// Where they meet; nil for one node, which takes a free port.
   public var endpoint: Endpoint?
   /// The job's name; nil for a random one.
   public var runID: String?
@@ -26,21 +26,21 @@ public struct LaunchOptions: Hashable, Sendable {
   public var joinTimeout: Double = 600
   /// Seconds to wait for more than the fewest nodes.
   public var lastCallTimeout: Double = 30
-  /// Whether this node hosts the store, with the c10d back end; nil: found out from the endpoint's address.
+  /// Whether this node hosts the store, with the c10d back end; nil: decided by the endpoint's address.
   public var isHost: Bool?
-  /// Seconds after which a silent node is given up.
+  /// Seconds after which a silent node counts as lost.
   public var patience: Double = 15
   /// Name or address of this node.
   public var localAddress: String?
   /// How often workers are started again.
   public var maxRestarts = 0
-  /// Seconds between two looks at the workers, at the most.
+  /// Maximum seconds between two checks of the workers.
   public var monitorInterval = 0.1
   /// Seconds between SIGTERM and SIGKILL.
   public var shutdownTimeout: Double = 30
   /// Names of the signals that are passed on.
   public var signals = defaultSignals
-  /// What teed lines begin with.
+  /// The prefix of teed lines.
   public var role = "default"
   /// Folder of the log files.
   public var logFolder: String?
@@ -110,7 +110,7 @@ public struct StreamChoice: Hashable, Sendable {
   /// None.
   public init() {}
 
-  /// Reads 0, 1 (stdout), 2 (stderr), 3 (both), or such for local ranks: `0:3,1:2`; nil for anything else.
+  /// Reads 0, 1 (stdout), 2 (stderr), 3 (both), or one of these for each local rank: `0:3,1:2`; nil for anything else.
   public init?(_ text: String) {
     func choice(_ text: some StringProtocol) -> Int? { Int(text).flatMap { (0...3).contains($0) ? $0 : nil } }
     if let all = choice(text) {
@@ -126,7 +126,7 @@ public struct StreamChoice: Hashable, Sendable {
     ofRank = ranks
   }
 
-  /// Whether it says so of a worker's stream.
+  /// Whether a worker's stream is chosen.
   public func has(_ stream: Stream, localRank: Int) -> Bool {
     (ofRank.map { $0[localRank] ?? 0 } ?? ofAll) & stream.rawValue != 0
   }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Turns the texts of options into values, with errors that name the option or the variable that it came from.
+/// Turns the texts of options into values, with errors that name the option or the variable.
 struct OptionReader {
   let arguments: LaunchArguments
   let environment: [String: String]
@@ -78,7 +78,7 @@ struct OptionReader {
   func backend() throws(LaunchError) -> LaunchOptions.Backend {
     guard let (text, origin) = value("rdzv-backend") else { return .static }
     guard let backend = LaunchOptions.Backend(rawValue: text) else {
-      throw .usage("\(origin) is \"\(text)\"; this launcher has static and c10d, which need no server of their own.")
+      throw .usage("\(origin) is \"\(text)\"; this launcher has static and c10d.")
     }
     return backend
   }
@@ -110,13 +110,13 @@ struct OptionReader {
     let names = text.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }
     for name in names {
       guard let number = SignalName.number(of: name), number != SIGKILL, number != SIGSTOP else {
-        throw .usage("\(origin): \(name) is no signal that can be passed on; expected names such as SIGTERM,SIGUSR1.")
+        throw .usage("\(origin): \(name) cannot be passed on; expected names of signals such as SIGTERM,SIGUSR1.")
       }
     }
     return names
   }
 
-  /// `--rdzv-conf`: numbers by their names. What torchrun's other back ends know is accepted without effect.
+  /// `--rdzv-conf`: numbers by their names. Settings of torchrun's other back ends are accepted without effect.
   func configuration() throws(LaunchError) -> [String: Double] {
     guard let (text, origin) = value("rdzv-conf") else { return [:] }
     var settings: [String: Double] = [:]

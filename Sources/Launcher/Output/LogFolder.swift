@@ -4,7 +4,7 @@ import Foundation
 /// `stdout.log`, `stderr.log`, and `error.json`, in which a worker may leave the reason of its failure.
 struct LogFolder {
   let path: String
-  /// Whether nobody asked for it: it holds nothing but reasons of failures, and goes when the job is over.
+  /// Whether it was not asked for: it then holds only the reasons of failures, and is removed when the job ends.
   let isTemporary: Bool
 
   /// - Parameter folder: `--log-dir`

@@ -26,7 +26,7 @@ final class Outlet {
   /// So much waits that no more should be read from workers.
   var isFull: Bool { waiting.count > 1 << 20 }
 
-  /// The file behind a descriptor: stdout and stderr are often the same terminal.
+  /// The file of a descriptor: stdout and stderr are often the same terminal.
   static func identity(_ descriptor: Int32) -> [UInt64] {
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { return [UInt64(descriptor)] }
@@ -51,23 +51,12 @@ final class Outlet {
         start += written
       } else if errno != EINTR {
         if errno == EAGAIN { break }
-        // Nobody reads any more (`| head`): no reason to stop training.
+        // The reader has gone (`| head`), which is no reason to stop training.
         isBroken = true
         start = waiting.count
       }
     }
     waiting.removeFirst(start)
-  }
-
-  /// Waits until everything is written, or the time is over.
-  func drain(until deadline: ContinuousClock.Instant?) {
-    while hasWaiting {
-      let left = deadline.map { ($0 - .now).milliseconds } ?? 1000
-      if left <= 0 { return }
-      var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-      _ = poll(&state, 1, Int32(clamping: left))
-      flush()
-    }
   }
 }
 

@@ -1,8 +1,8 @@
-/// What reads the launcher's output: a terminal, a pipe or a file, behind stdout, stderr or both. It keeps the lines of
+/// What reads the launcher's output: a terminal, a pipe or a file, at stdout, stderr or both. It keeps the lines of
 /// several workers whole.
 ///
 /// A line that a worker has begun and not ended is shown after a moment (at once if it is that of a progress line).
-/// While it stands there, lines of others go above it on a terminal, and elsewhere below it, behind a line feed.
+/// While it stands there, lines of others go above it on a terminal, and elsewhere below it, after a line feed.
 final class Screen {
   /// A source of text: a worker's stream, or the launcher itself.
   typealias Source = Int
@@ -57,7 +57,7 @@ final class Screen {
     ended.insert(source)
   }
 
-  /// Whole lines, behind what the source had begun.
+  /// Whole lines, after what the source had begun.
   private func lines(_ bytes: ArraySlice<UInt8>, from source: Source) {
     let text = (held.removeValue(forKey: source)?.bytes ?? []) + bytes
     guard let open, open.source != source else {
@@ -87,7 +87,7 @@ final class Screen {
     if visible.isEmpty { open = nil } else { open?.line = visible }
   }
 
-  /// What a begun line looks like: what comes behind the last deletion, within reason.
+  /// What a begun line looks like: what comes after the last deletion, up to a limit.
   private static func visible(_ line: [UInt8]) -> [UInt8] {
     var start = 0
     if line.count >= erase.count {

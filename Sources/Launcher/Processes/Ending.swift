@@ -15,14 +15,14 @@ public enum Ending: Hashable, Sendable, Codable, CustomStringConvertible {
     }
   }
 
-  /// Stopped behind a checkpoint, as asked: no failure, and no success either (EX_TEMPFAIL).
+  /// Stopped after a checkpoint, as requested: neither a failure nor a success (EX_TEMPFAIL).
   static let stopped = Ending.exited(75)
-  /// Lost another process or a device: most often the consequence of a failure elsewhere (EX_UNAVAILABLE).
+  /// Lost another process or a device, usually because of a failure elsewhere (EX_UNAVAILABLE).
   static let lostPeer = Ending.exited(69)
 
   var isFailure: Bool { self != .exited(0) && self != .stopped }
 
-  /// Whether the same would happen again: wrong usage, bad data, missing input, an output that cannot be written.
+  /// Whether it would happen again: wrong usage, bad data, missing input, an output that cannot be written.
   var isDeterministic: Bool {
     if case .exited(let code) = self { [64, 65, 66, 73].contains(code) } else { false }
   }
@@ -31,7 +31,7 @@ public enum Ending: Hashable, Sendable, Codable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .killed(by: SIGKILL):
-      "killed by SIGKILL (by hand, or by the kernel or a scheduler when memory ran out: see dmesg)"
+      "killed by SIGKILL (by hand, or because memory ran out: see dmesg and the scheduler's log)"
     case .killed(let signal): "killed by \(SignalName.of(signal))"
     case .exited(let code):
       switch code {
@@ -41,7 +41,7 @@ public enum Ending: Hashable, Sendable, Codable, CustomStringConvertible {
       case 69: "exit code 69 (lost another process, or a device)"
       case 70: "exit code 70 (internal error)"
       case 73: "exit code 73 (cannot write)"
-      case 75: "exit code 75 (stopped behind a checkpoint)"
+      case 75: "exit code 75 (stopped after a checkpoint)"
       default: "exit code \(code)"
       }
     }

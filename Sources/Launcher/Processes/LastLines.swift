@@ -17,7 +17,7 @@ struct LastLines {
       case 0x0A:
         finish(line)
         line.removeAll(keepingCapacity: true)
-      // A line is written anew from here on: progress.
+      // The line is overwritten from here on: progress.
       case 0x0D: if line.last != 0x0D { line.append(byte) }
       default:
         if line.last == 0x0D { line.removeAll(keepingCapacity: true) }
@@ -44,7 +44,7 @@ struct LastLines {
   /// Without colours and other escape sequences, and not too long.
   private static func readable(_ line: [UInt8], width: Int) -> String {
     var text = ""
-    var escape = 0  // 1 behind ESC, 2 behind ESC [
+    var escape = 0  // 1 after ESC, 2 after ESC [
     for scalar in String(decoding: line, as: UTF8.self).unicodeScalars {
       switch (escape, scalar.value) {
       case (_, 0x1B): escape = 1

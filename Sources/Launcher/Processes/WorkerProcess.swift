@@ -3,10 +3,9 @@ import Foundation
 
 /// A worker: a process in a group of its own, whose output comes through pipes.
 ///
-/// swift-subprocess has no place for PR_SET_PDEATHSIG between fork and exec on Linux, and its children are children of
-/// a thread and wait functions that are not ours to keep alive; so CLauncher forks, and one thread does it all. A worker
-/// that ended stays a zombie until ``release()``: until then its group's number is not given away, and a signal to the
-/// group cannot hit others.
+/// swift-subprocess cannot set PR_SET_PDEATHSIG between fork and exec on Linux, and the thread that its children belong to
+/// is not ours to keep alive; so CLauncher forks, on the agent's thread. A worker that has ended stays a zombie until
+/// ``release()``: until then its group's number is not reused, and a signal to the group cannot hit other processes.
 final class WorkerProcess {
   let place: WorkerEnvironment
   let id: pid_t
@@ -57,21 +56,21 @@ final class WorkerProcess {
     exitDescriptor = descriptor >= 0 ? Descriptor(owning: descriptor) : nil
   }
 
-  /// Looks whether it has ended. Returns true the first time that it has.
+  /// Checks whether it has ended. Returns true the first time that it has.
   func look() -> Bool {
     guard ending == nil else { return false }
     var code: Int32 = 0
     var bySignal = false
     let answer = claunch_ended(id, &code, &bySignal)
     if answer == 0 { return false }
-    // Somebody else took the child's status; that it failed is the safe guess.
+    // Another part of the program took the child's status; to assume a failure is safe.
     if answer < 0 { code = 70 }
     ending = bySignal ? .killed(by: code) : .exited(code)
     endedAt = Date()
     return true
   }
 
-  /// Sends a signal to the worker and whatever it started in its group. One that is stopped is woken to hear it.
+  /// Sends a signal to the worker and everything in its group, and wakes a stopped worker to receive it.
   func send(_ signal: Int32) {
     if ending == nil { sentSignals.insert(signal) }
     kill(-id, signal)
@@ -82,13 +81,13 @@ final class WorkerProcess {
   var endedAsAsked: Bool {
     switch ending {
     case .killed(let signal)?: sentSignals.contains(signal)
-    // What a shell, and many a program, makes of the signal.
+    // The exit code with which shells and many programs report the signal.
     case .exited(let code)?: code > 128 && sentSignals.contains(code - 128)
     case nil: false
     }
   }
 
-  /// Kills what is left of its group, and lets go of its numbers.
+  /// Kills what is left of its group, and releases its process id.
   func release() {
     kill(-id, SIGKILL)
     claunch_guard_dismiss(guardProcess.descriptor, id)
@@ -96,7 +95,7 @@ final class WorkerProcess {
   }
 }
 
-/// The small process that kills the workers when the launcher was killed.
+/// The small process that kills the workers when the launcher is killed.
 final class Guard {
   let descriptor: Int32
   private let process: pid_t

@@ -13,7 +13,7 @@ public struct WorkerProgram: Hashable, Sendable {
     self.arguments = arguments
   }
 
-  /// What the words behind `launch`'s options mean: a command of this program, or with `--no-python` any executable.
+  /// What the words after `launch`'s options mean: a command of this program, or with `--no-python` any executable.
   ///
   /// - Parameters:
   ///   - options: the worker's words and `--no-python`
@@ -23,7 +23,7 @@ public struct WorkerProgram: Hashable, Sendable {
   public init(
     _ options: LaunchOptions, commands: [String], environment: [String: String]
   ) throws(LaunchError) {
-    guard let name = options.worker.first else { throw .usage("launch needs to know what to start.") }
+    guard let name = options.worker.first else { throw .usage("launch needs a command to start.") }
     if options.startsAnyProgram {
       self.init(
         path: try Self.find(name, environment["PATH"] ?? "/usr/local/bin:/usr/bin:/bin"), arguments: options.worker)
@@ -36,13 +36,13 @@ public struct WorkerProgram: Hashable, Sendable {
     }
     guard commands.contains(name) else {
       throw .usage(
-        "\(name) is no command that runs in several processes (\(commands.joined(separator: ", "))). Another program is "
+        "\(name) is not a command that runs in several processes (\(commands.joined(separator: ", "))). Another program is "
           + "started with launch --no-python \(name).")
     }
     self.init(path: Self.ownPath, arguments: [CommandLine.arguments.first ?? "minimind-dpo"] + options.worker)
   }
 
-  /// The file that this process runs; still the right one when it was replaced meanwhile.
+  /// The file that this process runs, even if it was replaced in the meantime.
   private static var ownPath: String {
     let link = "/proc/self/exe"
     guard let path = try? FileManager.default.destinationOfSymbolicLink(atPath: link),

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// Which of a job's processes on one host speaks where all have the same to say.
+/// Which of a job's processes on one host speaks when all would say the same.
 ///
 /// Processes that wait for the same rank cannot ask each other yet; so a file lock decides. The system drops it when its
 /// holder ends, and another takes over.

@@ -2,7 +2,7 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// Reports a call that blocks for long, so that nobody has to guess what a silent process does.
+/// Reports a call that blocks for long, so that a silent process never has to be guessed at.
 ///
 /// A thread of its own counts the time, since the call itself may hang in the system: a name server that does not answer,
 /// a connection that the network swallowed.

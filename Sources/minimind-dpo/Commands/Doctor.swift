@@ -8,12 +8,12 @@ import Torch
 /// `doctor`: whether this machine can train, and what to do where it cannot.
 struct Doctor: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Looks whether this machine can train, on how much, and names the remedy for what is wrong.",
+    abstract: "Checks whether this machine can train, and names a remedy for each problem.",
     discussion: """
       LibTorch, processor, memory, disk, network, GPUs with their driver, and an all-reduce between processes of this \
-      machine. Each line is ok, a warning (it works, but not well) or a problem; below the latter two stands what to do. Exit \
-      code 0 without a problem, else 69. Started in several processes (launch, torchrun, srun, mpirun), the all-reduce is \
-      theirs, over the network that training would use, and every host prints a report of its own.
+      machine. Each line is ok, a warning (it works, but not well) or a problem; warnings and problems come with a remedy. The \
+      exit code is 0 without a problem, else 69. Started in several processes (launch, torchrun, srun, mpirun), the all-reduce is \
+      theirs, over the network that training would use, and each host prints one report.
       """)
 
   @Option(
@@ -37,7 +37,7 @@ struct Doctor: ParsableCommand {
       return try measureOnly(environment, onGPUs: wanted == Exchange.gpuExchange)
     }
 
-    // A broken environment is something to report, not to fail at.
+    // A broken environment is reported; it does not end the command.
     var place: WorkerEnvironment?
     var misplaced: Finding?
     do {
@@ -77,7 +77,7 @@ struct Doctor: ParsableCommand {
     if printer.verdict == .problem { throw ExitCode(Failure.Code.unavailable.rawValue) }
   }
 
-  /// What a process does that `doctor` started for the all-reduce.
+  /// What the processes do that `doctor` starts for the all-reduce.
   private func measureOnly(_ environment: [String: String], onGPUs: Bool) throws {
     let placement = try onGPUs ? DeviceArguments.parse([]).place() : Placement()
     let job = try Job(

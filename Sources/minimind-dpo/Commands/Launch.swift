@@ -67,7 +67,6 @@ struct TorchStores: StoreProvider {
     func compareAndSet(_ key: String, expected: [UInt8], desired: [UInt8]) throws -> [UInt8] {
       try store.compareAndSet(key, expected: expected, desired: desired)
     }
-    func delete(_ key: String) throws -> Bool { try store.delete(key) }
   }
 
   func host(listening: Int32, port: Int) throws -> any KeyValueStore {

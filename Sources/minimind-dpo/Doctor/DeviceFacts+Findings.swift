@@ -3,7 +3,7 @@ import OrderedCollections
 import OrderedJSON
 
 extension DeviceFacts {
-  /// How it is.
+  /// What was found.
   package var findings: [Finding] {
     if devices.isEmpty { return [noDevice] }
     return [driver] + devices.map(describe) + devices.flatMap(troubles)
@@ -175,7 +175,7 @@ extension DeviceFacts {
     let shown = "\(setting) shows \(visible.indices.count) of \(counted(devices.count, "GPU"))"
     if let stray = visible.stray {
       return .warning(
-        "visible-devices", "\(shown): \"\(stray)\" names none, and hides all that stands behind it",
+        "visible-devices", "\(shown): \"\(stray)\" names none, and hides all GPUs after it",
         remedy: "name GPUs of nvidia-smi -L by number, 0 to \(devices.count - 1), separated by commas", values)
     }
     return .ok("visible-devices", shown, values)

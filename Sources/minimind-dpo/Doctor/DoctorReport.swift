@@ -1,7 +1,7 @@
 import Foundation
 import OrderedJSON
 
-/// All that `doctor` found, in the order in which it was looked at.
+/// Everything that `doctor` found, in the order of the checks.
 package struct DoctorReport: Sendable {
   /// Findings that belong together.
   package struct Section: Sendable {

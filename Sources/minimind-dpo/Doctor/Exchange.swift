@@ -33,7 +33,7 @@ package struct Exchange: Hashable, Sendable {
     2 * Double(processes - 1) / Double(processes) * Double(bytes) / seconds
   }
 
-  /// How it is.
+  /// What was found.
   package var finding: Finding {
     let values: OrderedDictionary<String, JSON> = [
       "processes": .integer(processes), "hosts": .integer(hosts), "bytes": .integer(bytes),
@@ -72,7 +72,7 @@ package struct Exchange: Hashable, Sendable {
           + "--gradient-accumulation-steps" : "this machine is busy, or has fewer cores than processes", values)
   }
 
-  /// An exchange that did not come about.
+  /// An exchange that failed.
   package static func failed(_ reason: String, betweenGPUs: Bool = false) -> Finding {
     .problem(
       "all-reduce", "an all-reduce between \(betweenGPUs ? "GPUs" : "processes") failed: \(reason)",
@@ -178,7 +178,7 @@ extension Exchange {
   }
 }
 
-/// A file without a name that takes what other processes print, however much, and is read when they have ended.
+/// A file without a name that holds what other processes print, until they have ended.
 private final class TemporaryOutput {
   private let file: UnsafeMutablePointer<FILE>
   var descriptor: Int32 { fileno(file) }

@@ -2,7 +2,7 @@ import Observability
 import OrderedCollections
 import OrderedJSON
 
-/// How a thing is, from the best to the worst.
+/// The state of what was examined, from best to worst.
 package enum Verdict: String, Comparable, CaseIterable, Sendable {
   /// As it should be, or as well as this machine can.
   case ok
@@ -16,17 +16,17 @@ package enum Verdict: String, Comparable, CaseIterable, Sendable {
   }
 }
 
-/// What `doctor` found about one thing.
+/// What `doctor` found in one check.
 package struct Finding: Hashable, Sendable {
-  /// What was looked at, in a word or two that stay the same: `shared-memory`.
+  /// A stable name of the check, such as `shared-memory`.
   package let check: String
-  /// How it is.
+  /// What was found.
   package let verdict: Verdict
-  /// What was found, a sentence without its end.
+  /// What was found, as a sentence without its full stop.
   package let text: String
   /// What to do about it; nil where all is well.
   package let remedy: String?
-  /// The numbers behind it, for programs.
+  /// The numbers, for programs.
   package let values: OrderedDictionary<String, JSON>
 
   /// As it should be.

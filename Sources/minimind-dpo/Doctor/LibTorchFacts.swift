@@ -17,9 +17,6 @@ package struct LibTorchFacts: Hashable, Sendable {
   package var isCUDALoaded = false
 
   package init(builtAgainst: String) { self.builtAgainst = builtAgainst }
-
-  /// Whether that folder's build has a CUDA part.
-  package var hasCUDA: Bool { cuda != nil }
 }
 
 extension LibTorchFacts {
@@ -70,7 +67,7 @@ extension LibTorchFacts {
 }
 
 extension LibTorchFacts {
-  /// How it is.
+  /// What was found.
   package var finding: Finding {
     let version = version ?? builtAgainst
     let kind = cuda.map { "a build for CUDA \($0)" } ?? "a build for the CPU alone"

@@ -2,7 +2,7 @@ import Foundation
 import OrderedCollections
 import OrderedJSON
 
-/// How processes would find each other, on this machine and on others.
+/// The facts about the network: how processes would find each other, on this machine and on others.
 package struct NetworkFacts: Hashable, Sendable {
   /// A network interface that is up.
   package struct Interface: Hashable, Sendable {
@@ -22,7 +22,7 @@ package struct NetworkFacts: Hashable, Sendable {
     }
   }
 
-  /// What became of the try to listen on a port and to connect to it.
+  /// The result of listening on a port and connecting to it.
   package enum Port: Hashable, Sendable {
     case works
     case fails(String)
@@ -53,7 +53,7 @@ package struct NetworkFacts: Hashable, Sendable {
 }
 
 extension NetworkFacts {
-  /// How it is.
+  /// What was found.
   package var findings: [Finding] {
     [portFinding, meetingPortFinding, host, master, wires, glooInterface, ncclInterface, leftovers, ncclSettings]
       .compactMap(\.self)
@@ -136,19 +136,20 @@ extension NetworkFacts {
   private var names: String { interfaces.map(\.name).joined(separator: ", ") }
 
   private var glooInterface: Finding? {
-    guard let wish = variables["GLOO_SOCKET_IFNAME"], !interfaces.contains(where: { $0.name == wish }) else {
+    guard let name = variables["GLOO_SOCKET_IFNAME"], !interfaces.contains(where: { $0.name == name }) else {
       return nil
     }
     return .problem(
-      "gloo-interface", "GLOO_SOCKET_IFNAME is \(wish), but no such interface is up",
+      "gloo-interface", "GLOO_SOCKET_IFNAME is \(name), but no such interface is up",
       remedy: "unset it, or name one of: \(names)")
   }
 
   private var ncclInterface: Finding? {
-    if let wish = variables["NCCL_SOCKET_IFNAME"] {
-      guard !interfaces.contains(where: { Self.matches($0.name, wish) }) else { return nil }
+    if let pattern = variables["NCCL_SOCKET_IFNAME"] {
+      guard !interfaces.contains(where: { Self.matches($0.name, pattern) }) else { return nil }
       return .problem(
-        "nccl-interface", "NCCL_SOCKET_IFNAME is \(wish), which fits no interface that is up: NCCL cannot connect",
+        "nccl-interface",
+        "NCCL_SOCKET_IFNAME is \(pattern), which matches no interface that is up: NCCL cannot connect",
         remedy: "unset it, or name one of: \(names)")
     }
     let outside = interfaces.filter { !$0.isLoopback }
@@ -158,15 +159,15 @@ extension NetworkFacts {
     guard deviceCount > 0, !misleading.isEmpty, let first = real.first else { return nil }
     return .warning(
       "nccl-interface",
-      "NCCL may try \(misleading.map(\.name).joined(separator: ", ")), which leads to guests of this host only, and then "
-        + "not reach other hosts",
+      "NCCL may try \(misleading.map(\.name).joined(separator: ", ")), which leads only to guests of this host, and then "
+        + "fail to reach other hosts",
       remedy: "for several hosts: export NCCL_SOCKET_IFNAME=\(first.name)")
   }
 
   /// Whether NCCL would use an interface (NCCL user guide, "NCCL_SOCKET_IFNAME"): a list of beginnings of names; after `=`
   /// of whole names, after `^` of those that it must not take.
-  package static func matches(_ name: String, _ wish: String) -> Bool {
-    var list = wish[...]
+  package static func matches(_ name: String, _ pattern: String) -> Bool {
+    var list = pattern[...]
     let isExcluding = list.hasPrefix("^")
     if isExcluding { list = list.dropFirst() }
     let isExact = list.hasPrefix("=")
@@ -194,13 +195,13 @@ extension NetworkFacts {
         + "unset \(all.joined(separator: " ")): a run that you start would take itself for a part of that one")
   }
 
-  /// Settings that people leave behind after a search for an error.
+  /// Settings that are often left over from a search for an error.
   private var ncclSettings: Finding? {
     guard deviceCount > 0 else { return nil }
     let slow = ["NCCL_P2P_DISABLE", "NCCL_SHM_DISABLE", "NCCL_IB_DISABLE"].filter { variables[$0] == "1" }
     guard !slow.isEmpty else { return nil }
     return .warning(
-      "nccl-settings", "\(slow.map { $0 + "=1" }.joined(separator: ", ")) closes a fast way between GPUs",
-      remedy: "unset \(slow.joined(separator: " ")), unless NCCL does not work without")
+      "nccl-settings", "\(slow.map { $0 + "=1" }.joined(separator: ", ")) disables a fast connection between GPUs",
+      remedy: "unset \(slow.joined(separator: " ")), unless NCCL does not work without it")
   }
 }

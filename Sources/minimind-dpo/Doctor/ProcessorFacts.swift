@@ -48,7 +48,7 @@ extension ProcessorFacts {
 }
 
 extension ProcessorFacts {
-  /// How it is.
+  /// What was found.
   package var findings: [Finding] { [processor, threading] + (crowd.map { [$0] } ?? []) }
 
   private var processor: Finding {
@@ -70,7 +70,7 @@ extension ProcessorFacts {
     let values: OrderedDictionary<String, JSON> = [
       "threads": .integer(threads), "fused_threads": .integer(fusedThreads),
     ]
-    let wish = threadsWished.flatMap { $0.isEmpty ? nil : $0 }
+    let given = threadsWished.flatMap { $0.isEmpty ? nil : $0 }
     if fusedThreads != threads {
       return .warning(
         "threads", "\(counted(threads, "thread")), but the fused operators run on \(fusedThreads)",
@@ -81,14 +81,14 @@ extension ProcessorFacts {
     if threads > allowedCores {
       return .warning(
         "threads", "\(counted(threads, "thread")) on \(counted(allowedCores, "core")): they wait for each other",
-        remedy: wish == nil
+        remedy: given == nil
           ? "train with --threads \(allowedCores)"
           : "set OMP_NUM_THREADS=\(allowedCores), or train with --threads \(allowedCores)",
         values)
     }
-    if let wish, threads < allowedCores {
+    if let given, threads < allowedCores {
       return .warning(
-        "threads", "OMP_NUM_THREADS=\(wish) leaves \(allowedCores - threads) of \(allowedCores) cores without work",
+        "threads", "OMP_NUM_THREADS=\(given) leaves \(allowedCores - threads) of \(allowedCores) cores without work",
         remedy: "unset OMP_NUM_THREADS, unless that many processes train here; launch divides the cores itself", values)
     }
     return .ok("threads", "\(counted(threads, "thread")) for each operator, fused ones as well", values)

@@ -80,7 +80,7 @@ enum Container {
 }
 
 extension StorageFacts {
-  /// How it is.
+  /// What was found.
   package var findings: [Finding] {
     [memoryFinding, sharedMemoryFinding, disk, files, locking].compactMap(\.self)
   }

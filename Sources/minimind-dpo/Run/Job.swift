@@ -57,7 +57,8 @@ final class Job {
         },
         lost: { loss in
           // The thread that trains may be blocked for good in a collective operation.
-          var failure = Failure(.unavailable, "\(loss.reason). Rank \(environment.rank) stops.")
+          let reason = loss.reason.hasSuffix(".") ? loss.reason : loss.reason + "."
+          var failure = Failure(.unavailable, "\(reason) Rank \(environment.rank) stops.")
           failure.isSaidElsewhere = loss.isSaidElsewhere
           failure.leave(environment)
         })
