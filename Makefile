@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help libtorch build test lint format demo bench check-cuda gpu-bundle clean
+.PHONY: help libtorch build test test-one lint format demo bench check-cuda gpu-bundle clean
 
 PROGRAM := .build/release/minimind-dpo
 SOURCES := Package.swift Sources Tests
@@ -12,6 +12,7 @@ help:
 	@echo 'make build      the program, $(PROGRAM)'
 	@echo 'make demo       a small model learns from preference pairs; needs nothing else'
 	@echo 'make test       format, a build without warnings, all tests'
+	@echo 'make test-one T=DPOTests   the tests of one target, without building the others'
 	@echo 'make lint       checks the format'
 	@echo 'make format     formats the sources'
 	@echo 'make bench      training speed of a 64 M model on this machine'
@@ -29,6 +30,12 @@ build: libtorch
 test: libtorch lint
 	@Tools/build_tests
 	@Tools/run_tests
+
+# The manifest declares only the test target that the variable names, so SwiftPM builds what that one needs and keeps the rest.
+test-one: libtorch
+	@[ -n "$(T)" ] && [ -d "Tests/$(T)" ] || { echo 'make test-one T=DPOTests: name a folder of Tests/' >&2; exit 64; }
+	MINIMIND_TEST_TARGET=$(T) swift build -c release --product minimind-dpoPackageTests
+	MINIMIND_TEST_TARGET=$(T) swift test -c release --skip-build --disable-xctest --filter '$(or $(F),$(T))'
 
 lint:
 	swift format lint --strict --parallel -r $(SOURCES)

@@ -183,3 +183,8 @@ let package = Package(
   swiftLanguageModes: [.v6],
   cxxLanguageStandard: .cxx20
 )
+
+// `make test-one T=DPOTests` declares that test target alone, so that only what it needs is built.
+if let only = Context.environment["MINIMIND_TEST_TARGET"], !only.isEmpty {
+  package.targets.removeAll { $0.isTest && $0.name != only }
+}
