@@ -52,7 +52,7 @@ private enum Forged {
   }
 }
 
-@Suite("torch.save files that mean harm")
+@Suite("Hostile torch.save files")
 struct HostileArchiveTests {
   private func read(_ pickle: [UInt8], storages: [[UInt8]] = []) throws -> TorchValue {
     let scratch = try Scratch()
@@ -64,7 +64,7 @@ struct HostileArchiveTests {
     try failure { _ = try read(pickle, storages: storages) }
   }
 
-  @Test("The forged archives are read where they are sound")
+  @Test("Forged archives that are valid are read")
   func sound() throws {
     let storage = [UInt8](repeating: 0, count: 16)
     let tensor = Forged.tensor(count: 4, offset: 1, shape: [3], strides: [1])
@@ -101,14 +101,14 @@ struct HostileArchiveTests {
     #expect(error.description.contains("tensor"), "\(error)")
   }
 
-  @Test("A storage of another size than declared, or none, is refused", arguments: [5, 3, -1, 1 << 60, Int.max])
+  @Test("A storage of another size than declared, or a missing one, is refused", arguments: [5, 3, -1, 1 << 60, Int.max])
   func storages(count: Int) throws {
     let tensor = Forged.tensor(count: count, offset: 0, shape: [1], strides: [1])
     #expect(try refusal(tensor + [0x2E], storages: [[UInt8](repeating: 0, count: 16)]).reason == .damaged)
     #expect(try refusal(tensor + [0x2E]).reason == .damaged)
   }
 
-  @Test("Pickles that end too early, use what they have not made, or hold too much, are refused")
+  @Test("Pickles that end too early, use values before making them, or have too many values are refused")
   func broken() throws {
     let broken: [[UInt8]] = [
       [], [0x2E], [0x4E], [0x4E, 0x4E, 0x2E], [0x28, 0x4E, 0x2E], [0x74, 0x2E], [0x85, 0x2E], [0x68, 0, 0x2E],
@@ -124,7 +124,7 @@ struct HostileArchiveTests {
     for pickle in broken { #expect(try refusal(pickle).isBadData, "\(pickle)") }
   }
 
-  @Test("Depth and repetition beyond any use are refused before they cost anything")
+  @Test("Absurd depth and repetition are refused before they cost anything")
   func bombs() throws {
     // A hundred thousand nested tuples.
     #expect(try refusal([0x29] + [UInt8](repeating: 0x85, count: 100_000) + [0x2E]).description.contains("deep"))

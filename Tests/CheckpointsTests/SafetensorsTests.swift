@@ -24,7 +24,7 @@ struct SafetensorsTests {
     }
   }
 
-  @Test("The metadata are read")
+  @Test("Metadata are read")
   func metadata() throws {
     #expect(try SafetensorsFile(contentsOf: Golden.url("metadata.safetensors")).metadata == ["note": "测试\n"])
   }
@@ -51,7 +51,7 @@ struct SafetensorsTests {
     #expect(try SafetensorsFile(contentsOf: url).tensor("a").array(Float.self) == [1, 2, 3])
   }
 
-  @Test("A view that is not contiguous is written out in its own order")
+  @Test("A view that is not contiguous is written in its own order")
   func views() throws {
     let scratch = try Scratch()
     let url = scratch.file("a.safetensors")
@@ -71,7 +71,7 @@ struct SafetensorsTests {
     #expect(folder["absent"] == nil)
   }
 
-  @Test("A single file comes before an index")
+  @Test("A single file wins over an index")
   func singleFile() throws {
     let scratch = try Scratch()
     try FileManager.default.copyItem(
@@ -80,7 +80,7 @@ struct SafetensorsTests {
     #expect(try Set(SafetensorsFolder(scratch.url).names) == ["a", "b"])
   }
 
-  @Test("A missing shard, a tensor that its shard does not hold, and a path out of the folder are refused")
+  @Test("A missing shard, a tensor that is not in its shard, and a path out of the folder are refused")
   func damagedFolders() throws {
     let scratch = try Scratch()
     #expect(!SafetensorsFolder.exists(in: scratch.url))
@@ -107,7 +107,7 @@ struct SafetensorsTests {
     }
   }
 
-  @Test("What is not there, or is none of these files, is told apart")
+  @Test("A missing file and files of other kinds each have their own reason")
   func impostors() throws {
     let scratch = try Scratch()
     #expect(try failure { _ = try SafetensorsFile(contentsOf: scratch.file("absent")) }.isMissingInput)

@@ -42,14 +42,14 @@ struct TorchArchiveTests {
     #expect(try row.to(.float32).array(Float.self) == [6, 8, 10])
   }
 
-  @Test("Nothing that is not a state dict passes for one")
+  @Test("Only a state dict is read as one")
   func stateDict() throws {
     #expect(try TorchArchive.read(Golden.url("nested.pth")).stateDict == nil)
     #expect(try TorchArchive.read(Golden.url("dtypes.pth")).stateDict?.count == 10)
   }
 
   @Test(
-    "What is refused is named, with a way out",
+    "What is refused is named, with a remedy",
     arguments: [
       ("forbidden.pth", "posix.system", "torch.load"),
       ("legacy.pth", "before version 1.6", "torch.save(torch.load("),
@@ -70,7 +70,7 @@ struct TorchArchiveTests {
     #expect(error.remedy.contains(remedy), "\(error)")
   }
 
-  @Test("Other kinds of files are not taken for archives")
+  @Test("Other kinds of files are not mistaken for archives")
   func impostors() throws {
     #expect(try failure { _ = try TorchArchive.read(Golden.url("absent.pth")) }.reason == .missing)
     #expect(try failure { _ = try TorchArchive.read(Golden.url("dtypes.safetensors")) }.reason == .damaged)
@@ -79,7 +79,7 @@ struct TorchArchiveTests {
     #expect(try failure { _ = try TorchArchive.read(empty) }.reason == .damaged)
   }
 
-  @Test("A changed byte in a storage shows in its checksum, unless that is waived")
+  @Test("A changed byte in a storage is found by its checksum, unless that is not verified")
   func checksum() throws {
     let scratch = try Scratch()
     var bytes = try Golden.bytes("plain.pth")

@@ -70,7 +70,7 @@ struct ConfigurationDefaultTests {
     }
   }
 
-  @Test("Heads turn by the angles of the class's own rotary embedding, whatever is left out")
+  @Test("Heads rotate by the angles of the class's own rotary embedding, whichever keys are absent")
   func rotation() throws {
     for reference in try ReferenceConfiguration.all("rope") {
       guard var object = reference.config.object else { continue }

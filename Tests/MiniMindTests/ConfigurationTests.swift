@@ -53,7 +53,7 @@ struct ConfigurationTests {
     #expect(error.description.contains(words), "\(error)")
   }
 
-  @Test("A file that is no JSON is refused with its path, line and column")
+  @Test("A file that is not JSON is refused with its path, line and column")
   func noJSON() throws {
     let scratch = try Scratch()
     let file = scratch.file("config.json")
@@ -70,7 +70,7 @@ struct ConfigurationTests {
     #expect(try smallConfiguration(["eos_token_id": .null]).endTokenIDs == [])
   }
 
-  @Test("MiniMind's switch for long contexts stands for its numbers, with or without rope_scaling beside it")
+  @Test("MiniMind's switch for long contexts means its numbers, with or without rope_scaling")
   func miniMindScaling() throws {
     let yarn = RotaryConfiguration.Scaling.yarn(
       factor: 16, originalPositions: 2048, betaFast: 32, betaSlow: 1, attentionFactor: 1)

@@ -22,7 +22,7 @@ struct GenerationTests {
     }
   }
 
-  @Test("The three best scores of each step are those of `transformers`", arguments: ["qwen3", "llama"])
+  @Test("The three largest logits of each step are those of `transformers`", arguments: ["qwen3", "llama"])
   func scores(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()
@@ -43,7 +43,7 @@ struct GenerationTests {
   }
 
   @Test(
-    "The cache gives what a whole pass gives, in pieces of any length", arguments: ["qwen3", "llama", "qwen3_yarn"])
+    "The cache gives the result of a full pass, in pieces of any length", arguments: ["qwen3", "llama", "qwen3_yarn"])
   func cache(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()
@@ -62,7 +62,7 @@ struct GenerationTests {
     }
   }
 
-  @Test("A full cache is an error that says so, and stays usable for what fits")
+  @Test("A full cache is an error that says so; the cache stays usable for what fits")
   func fullCache() throws {
     let model = try smallModel()
     let cache = try KeyValueCache(for: model.configuration, capacity: 4)

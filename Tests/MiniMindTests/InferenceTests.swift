@@ -4,7 +4,7 @@ import OrderedJSON
 import Testing
 import Torch
 
-@Suite("Configurations read off the tensors of a bare weight file")
+@Suite("Configurations inferred from the tensors of a bare weight file")
 struct InferenceTests {
   /// Shapes that MiniMind's files have, small.
   static let shapes: [(name: String, changes: [String: JSON])] = [
@@ -49,7 +49,7 @@ struct InferenceTests {
     #expect(try largestDifference(logits, golden.tensor("logits")) < 1e-4)
   }
 
-  @Test("MiniMind's scaling of positions can be asked for")
+  @Test("MiniMind's scaling of positions can be requested")
   func scaling() throws {
     let scratch = try Scratch()
     try ModelFiles.writeTorchFile(smallModel(), to: scratch.file("a.pth"))
@@ -60,7 +60,7 @@ struct InferenceTests {
         == .yarn(factor: 16, originalPositions: 2048, betaFast: 32, betaSlow: 1, attentionFactor: 1))
   }
 
-  @Test("A weight file of Hugging Face is described by the config.json beside it, a .pth by its tensors alone")
+  @Test("A weight file of Hugging Face is described by the config.json next to it, a .pth by its tensors alone")
   func neighbour() throws {
     let scratch = try Scratch()
     let model = try smallModel(["rope_theta": 5e4])

@@ -24,7 +24,7 @@ struct KnownShapeTests {
     #expect(try CausalLM.pretrained(file).configuration.headCount == 8)
   }
 
-  @Test("A file whose rotation is scaled computes as MiniMind does with its switch")
+  @Test("A file with scaled rotation gives the logits of MiniMind with its switch")
   func scaledRotation() throws {
     let scratch = try Scratch()
     let golden = try Golden("qwen3_yarn")

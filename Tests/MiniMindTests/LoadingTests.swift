@@ -32,7 +32,7 @@ struct LoadingTests {
     #expect(try model.hasSameWeights(as: smallModel(seed: 1)))
   }
 
-  @Test("A head beside tied embeddings must be their copy")
+  @Test("A head next to tied embeddings must be a copy of them")
   func tiedHead() throws {
     let scratch = try Scratch()
     let model = try smallModel(seed: 1)
@@ -93,7 +93,7 @@ struct LoadingTests {
     #expect(error.tensors.map(\.notFinite) == [1])
   }
 
-  @Test("Weights whose sum overflows are finite all the same")
+  @Test("Finite weights whose sum overflows are loaded")
   func large() throws {
     let scratch = try Scratch()
     let model = try smallModel()
@@ -146,7 +146,7 @@ struct LoadingTests {
     }
   }
 
-  @Test("Parameters lie in one buffer, in which loading changes them")
+  @Test("Parameters are in one buffer, and loading changes them there")
   func buffer() throws {
     let scratch = try Scratch()
     let model = try smallModel(seed: 1)

@@ -34,7 +34,7 @@ struct SamplingTests {
     }
   }
 
-  @Test("Tokens come as often as their probability says, at several temperatures", arguments: [0.5, 1.0, 2.0])
+  @Test("Tokens are drawn as often as their probability says, at several temperatures", arguments: [0.5, 1.0, 2.0])
   func frequencies(temperature: Double) throws {
     let expected = try probabilities(temperature: temperature)
     expect(try firstTokens(600) { $0.temperature = temperature }, asOftenAs: expected)
@@ -63,7 +63,7 @@ struct SamplingTests {
     #expect(drawn.isSuperset(of: nucleus.filter { expected[$0] / sum > 0.05 }))
   }
 
-  @Test("The repetition penalty divides positive scores of tokens that occurred, and multiplies negative ones")
+  @Test("The repetition penalty divides positive logits of tokens that occurred, and multiplies negative ones")
   func repetitionPenalty() throws {
     let penalty = 1.7
     var expected: [Int32] = []
@@ -86,7 +86,7 @@ struct SamplingTests {
     #expect(penalized != plain)
   }
 
-  @Test("So tokens that occurred become rarer, whatever the sign of their score")
+  @Test("With it, tokens that occurred become rarer, whatever the sign of their logit")
   func repetitionFrequencies() throws {
     let seen = Set(prompt.map(Int.init))
     let expected = try probabilities(temperature: 4) { token, score in

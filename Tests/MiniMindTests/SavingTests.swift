@@ -10,7 +10,7 @@ import Torch
 struct SavingTests {
   static let folders = ["qwen3", "qwen3_yarn", "minimind", "llama", "llama_untied", "llama3_rope"]
 
-  @Test("A folder that was written loads as the same model, bit by bit", arguments: folders)
+  @Test("A written folder loads as the same model, bit for bit", arguments: folders)
   func folder(name: String) throws {
     let scratch = try Scratch()
     let model = try Golden(name).model()
@@ -38,7 +38,7 @@ struct SavingTests {
     #expect(try loaded.hasSameWeights(as: model))
   }
 
-  @Test("A configuration of Hugging Face is written back whole, but for the type of the weights")
+  @Test("A configuration of Hugging Face is written back unchanged, except for the dtype")
   func untouched() throws {
     let scratch = try Scratch()
     let model = try Golden("qwen3").model()
@@ -53,7 +53,7 @@ struct SavingTests {
     #expect(Set(file.names) == Set(model.namedParameters.map(\.name)))
   }
 
-  @Test("A .pth that was written loads as the same model, and holds the head under its name too", arguments: folders)
+  @Test("A written .pth loads as the same model, and has the head under its own name too", arguments: folders)
   func torchFile(name: String) throws {
     let scratch = try Scratch()
     let model = try Golden(name).model()
@@ -67,7 +67,7 @@ struct SavingTests {
     #expect(try loaded.hasSameWeights(as: model))
   }
 
-  @Test("A .pth has float16 weights unless asked otherwise, each the nearest to its own")
+  @Test("A .pth has float16 weights by default, each rounded to nearest")
   func halves() throws {
     let scratch = try Scratch()
     let model = try smallModel()
@@ -81,7 +81,7 @@ struct SavingTests {
     }
   }
 
-  @Test("The tokenizer's files go along, unless the folder is the tokenizer's own")
+  @Test("The tokenizer's files are copied, unless the folder is the tokenizer's own")
   func tokenizer() throws {
     let (source, target) = (try Scratch(), try Scratch())
     try Data("{}".utf8).write(to: source.file("tokenizer.json"))

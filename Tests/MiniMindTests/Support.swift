@@ -50,7 +50,7 @@ extension CausalLM {
       pattern: PackedTrees(rows.map { TreeShape(prefix: $0.count) }))
   }
 
-  /// log p of each token but the first of each row, one row behind the other.
+  /// log p of each token except the first of each row, row after row.
   func nextTokenLogProbabilities(of rows: [[Int]]) throws -> Tensor {
     let hidden = try hiddenStates(
       Tensor(rows.flatMap(\.self)), positions: Tensor(rows.flatMap { Array($0.indices) }),

@@ -40,7 +40,7 @@ extension StoredTensor {
 
   /// A tensor of these little-endian bytes in row-major order.
   /// - Throws: `FileError` when their number does not match shape and dtype.
-  public init(bytes: [UInt8], shape: [Int], dtype: DType) throws {
+  package init(bytes: [UInt8], shape: [Int], dtype: DType) throws {
     guard Self.byteCount(of: shape, dtype) == bytes.count else {
       throw FileError(
         .cannotWrite(.invalidContents), file: "a tensor",
