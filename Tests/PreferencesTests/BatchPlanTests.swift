@@ -19,8 +19,7 @@ struct BatchPlanTests {
     }
   }
 
-  @Test("Epochs and seeds come in orders of their own, and the same again")
-  func orders() {
+  @Test func `Epochs and seeds come in orders of their own, and the same again`() {
     func order(seed: UInt64, epoch: Int) -> [Int] {
       let plan = BatchPlan(pairCount: 40, globalBatchSize: 8, epochs: 2, seed: seed)
       return (1...5).flatMap { plan.pairs(ofStep: 5 * epoch + $0) }
@@ -30,8 +29,7 @@ struct BatchPlanTests {
     #expect(order(seed: 1, epoch: 1) == all[1])
   }
 
-  @Test("The order does not depend on how large a step is")
-  func batchSizes() {
+  @Test func `The order does not depend on how large a step is`() {
     func order(_ batch: Int) -> [Int] {
       let plan = BatchPlan(pairCount: 30, globalBatchSize: batch, epochs: 1, seed: 3)
       return (1...plan.totalSteps).flatMap(plan.pairs(ofStep:))
@@ -40,14 +38,12 @@ struct BatchPlanTests {
     #expect(order(7) == order(64))
   }
 
-  @Test("Without shuffling pairs come as they are in the file, in every epoch")
-  func unshuffled() {
+  @Test func `Without shuffling, pairs come in file order in every epoch`() {
     let plan = BatchPlan(pairCount: 5, globalBatchSize: 2, epochs: 2, shuffles: false, seed: 0)
     #expect((1...6).map(plan.pairs(ofStep:)) == [[0, 1], [2, 3], [4], [0, 1], [2, 3], [4]])
   }
 
-  @Test("A number of steps goes before epochs, and parts of an epoch are rounded up to steps")
-  func lengths() {
+  @Test func `A number of steps goes before epochs, and parts of an epoch are rounded up to steps`() {
     func steps(epochs: Double, maxSteps: Int? = nil) -> Int {
       BatchPlan(pairCount: 10, globalBatchSize: 4, epochs: epochs, maxSteps: maxSteps, seed: 0).totalSteps
     }
@@ -59,8 +55,7 @@ struct BatchPlanTests {
     #expect(steps(epochs: 2, maxSteps: 1) == 1)
   }
 
-  @Test("Passes over the pairs are counted by pairs, whole ones as whole numbers")
-  func epochCount() {
+  @Test func `Passes over the pairs are counted by pairs, whole ones as whole numbers`() {
     let plan = BatchPlan(pairCount: 10, globalBatchSize: 4, epochs: 2, seed: 0)
     #expect((0...6).map(plan.epoch(afterStep:)) == [0, 0.4, 0.8, 1, 1.4, 1.8, 2])
   }

@@ -3,8 +3,7 @@ import Testing
 
 @Suite("Fair shares")
 struct FairSharesTests {
-  @Test("Every piece of work is dealt exactly once, in ascending order", arguments: 1...5)
-  func partition(ranks: Int) {
+  @Test(arguments: 1...5) func `Every piece of work is dealt exactly once, in ascending order`(ranks: Int) {
     var random = SeededGenerator(seed: 7)
     for count in [0, 1, 2, 3, 7, 40] {
       let costs = (0..<count).map { _ in 1 + random.below(1000) }
@@ -15,11 +14,9 @@ struct FairSharesTests {
     }
   }
 
-  @Test("One rank takes everything in the order given")
-  func alone() { #expect(fairShares(of: [3, 1, 2], among: 1) == [[0, 1, 2]]) }
+  @Test func `One rank takes everything in the order given`() { #expect(fairShares(of: [3, 1, 2], among: 1) == [[0, 1, 2]]) }
 
-  @Test("The fullest rank has no more than a pair's difference that an exchange could even out")
-  func balance() {
+  @Test func `The fullest rank has no more than a pair's difference that an exchange could even out`() {
     var random = SeededGenerator(seed: 3)
     for ranks in 2...4 {
       for _ in 0..<50 {
@@ -31,16 +28,14 @@ struct FairSharesTests {
     }
   }
 
-  @Test("Equal loads are found where they exist and greed alone misses them")
-  func exchange() {
+  @Test func `Equal loads are found where they exist and greed alone misses them`() {
     // Largest first ends with 7 and 5; 3 + 3 against 2 + 2 + 2 takes an exchange.
     let costs = [3, 3, 2, 2, 2]
     let loads = fairShares(of: costs, among: 2).map { $0.reduce(0) { $0 + costs[$1] } }
     #expect(loads == [6, 6])
   }
 
-  @Test("More ranks than work leave some with nothing")
-  func fewer() {
+  @Test func `More ranks than work leave some with nothing`() {
     let shares = fairShares(of: [5], among: 3)
     #expect(shares.filter(\.isEmpty).count == 2)
   }

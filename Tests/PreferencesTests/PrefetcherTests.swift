@@ -23,23 +23,20 @@ struct PrefetcherTests {
     }
   }
 
-  @Test("Items come in order, each once, and the end stays the end", arguments: [1, 2, 5])
-  func order(depth: Int) {
+  @Test(arguments: [1, 2, 5]) func `Items come in order, each once, and the end stays the end`(depth: Int) {
     let source = Source(limit: 100)
     let prefetcher = Prefetcher(depth: depth, next: source.next)
     for number in 1...100 { #expect(prefetcher.next() == number) }
     for _ in 0..<3 { #expect(prefetcher.next() == nil) }
   }
 
-  @Test("An empty sequence ends at once")
-  func empty() {
+  @Test func `An empty sequence ends at once`() {
     let prefetcher = Prefetcher<Int> { nil }
     #expect(prefetcher.next() == nil)
     #expect(prefetcher.next() == nil)
   }
 
-  @Test("No more than the depth is prepared ahead")
-  func depth() async throws {
+  @Test func `No more than the depth is prepared ahead`() async throws {
     let source = Source()
     let prefetcher = Prefetcher(depth: 3, next: source.next)
     while source.made < 3 { try await Task.sleep(for: .milliseconds(1)) }
@@ -52,8 +49,7 @@ struct PrefetcherTests {
     prefetcher.cancel()
   }
 
-  @Test("After a cancellation what is ready can be had, then it ends; a second one does no harm")
-  func cancellation() async throws {
+  @Test func `After a cancellation what is ready can be had, then it ends; a second one does no harm`() async throws {
     let source = Source()
     let prefetcher = Prefetcher(depth: 2, next: source.next)
     while source.made < 2 { try await Task.sleep(for: .milliseconds(1)) }
@@ -65,8 +61,7 @@ struct PrefetcherTests {
     #expect(source.made == 2)
   }
 
-  @Test("It can be let go in any state: unused, half used, cancelled, at its end, with the thread gone")
-  func release() async throws {
+  @Test func `It can be let go in any state: unused, half used, cancelled, at its end, with the thread gone`() async throws {
     for used in 0...6 {
       for cancels in [true, false] where cancels || used > 4 {
         weak var released: Prefetcher<Int>?
