@@ -14,7 +14,9 @@ struct FairSharesTests {
     }
   }
 
-  @Test func `One rank takes everything in the order given`() { #expect(fairShares(of: [3, 1, 2], among: 1) == [[0, 1, 2]]) }
+  @Test func `One rank takes everything in the order given`() {
+    #expect(fairShares(of: [3, 1, 2], among: 1) == [[0, 1, 2]])
+  }
 
   @Test func `The fullest rank has no more than a pair's difference that an exchange could even out`() {
     var random = SeededGenerator(seed: 3)

@@ -61,7 +61,9 @@ struct PrefetcherTests {
     #expect(source.made == 2)
   }
 
-  @Test func `It can be let go in any state: unused, half used, cancelled, at its end, with the thread gone`() async throws {
+  @Test func `It can be let go in any state: unused, half used, cancelled, at its end, with the thread gone`()
+    async throws
+  {
     for used in 0...6 {
       for cancels in [true, false] where cancels || used > 4 {
         weak var released: Prefetcher<Int>?

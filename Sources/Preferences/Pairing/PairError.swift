@@ -1,6 +1,6 @@
-/// Why pairs could not be made into tokens, or none of them is of use.
+/// Why pairs could not be tokenized, or why none of them can be trained on.
 public enum PairError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// The data holds conversations, and there is no chat template to write them with.
+  /// The data holds conversations, and there is no chat template.
   case noTemplate(line: Int)
   /// The chat template refused conversations: all of them, in order.
   case notRenderable(lines: [BadLine], total: Int)

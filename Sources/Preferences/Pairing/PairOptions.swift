@@ -8,19 +8,19 @@ public struct PairOptions: Hashable, Sendable {
     case keepEnd = "keep_end"
   }
 
-  /// What becomes of empty thinking blocks, `<think>\n\n</think>\n\n`, which MiniMind's template writes into every
+  /// How empty thinking blocks are treated, `<think>\n\n</think>\n\n`, which MiniMind's template writes into every
   /// reply that has no reasoning.
   public enum EmptyThink: String, CaseIterable, Hashable, Sendable {
     /// They stay, as the template wrote them.
     case keep
-    /// They are deleted, all of them.
+    /// All of them are deleted.
     case drop
     /// They are deleted in 80 % of the pairs, as MiniMind does it. The choice is made once per pair, for both sides
     /// alike: a pair that differed in its thinking block would teach nothing but that.
     case random
   }
 
-  /// Which tokens the losses are taken over.
+  /// Which tokens are targets.
   public enum CompletionMask: String, CaseIterable, Hashable, Sendable {
     /// The assistant turns after the messages that both sides share.
     case lastTurns = "last-turns"
@@ -32,9 +32,9 @@ public struct PairOptions: Hashable, Sendable {
   public var maxLength: Int
   /// Which end is kept.
   public var truncationMode: TruncationMode
-  /// What becomes of empty thinking blocks.
+  /// How empty thinking blocks are treated.
   public var emptyThink: EmptyThink
-  /// Which tokens the losses are taken over.
+  /// Which tokens are targets.
   public var completionMask: CompletionMask
   /// Write plain-text pairs as a question and two answers with the chat template; without it they stay plain text.
   public var applyChatTemplate: Bool

@@ -2,7 +2,7 @@ import Foundation
 import OrderedJSON
 import Tokenization
 
-/// Makes pairs into tokens: chat template, empty thinking blocks, byte-pair encoding, target mask, truncation, shared
+/// Turns pairs into tokens: chat template, empty thinking blocks, byte-pair encoding, target mask, truncation, shared
 /// prefix, and whether anything is left to learn.
 ///
 /// The ids of a conversation are those of `transformers`' `apply_chat_template(messages, tokenize=False)` followed by
@@ -25,13 +25,13 @@ public struct PairTokenizer: Sendable {
 
   /// A tokenizer of pairs.
   /// - Parameters:
-  ///   - tokenizer: what makes text into ids.
-  ///   - template: what makes conversations into text; needed only for data that holds conversations.
+  ///   - tokenizer: encodes text.
+  ///   - template: renders conversations; needed only for data that holds conversations.
   ///   - startOfText: the tokenizer's `bos_token`, if it has one; tells MiniMind's template from others.
   ///   - endOfText: the token that closes plain-text completions (`eos_token`); nil appends nothing.
   ///   - options: how pairs are treated.
   ///   - now: what templates that print the date are told. All ranks of a run, and a run that resumes on another day,
-  ///     need the same to get the same tokens.
+  ///     must be given the same date to get the same tokens.
   /// - Throws: `PairError.maxLength`.
   public init(
     tokenizer: Tokenizer, template: ChatTemplate?, startOfText: String?, endOfText: String?, options: PairOptions,
@@ -70,7 +70,7 @@ public struct PairTokenizer: Sendable {
   /// options.
   /// - Parameters:
   ///   - pairs: the pairs of a file.
-  ///   - progress: called with (done, total) now and then, one call at a time.
+  ///   - progress: called with (done, total) from time to time, one call at a time.
   /// - Returns: as many pairs, in the same order, those that teach nothing marked as dropped.
   /// - Throws: `PairError` if there is no template, or it refuses a conversation.
   public func tokenize(

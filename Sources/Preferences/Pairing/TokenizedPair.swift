@@ -1,4 +1,4 @@
-/// A pair as token ids, cut to the maximal length, with the tokens marked over which the losses are taken.
+/// A pair as token ids, cut to the maximal length, with a mark on each token that is a target.
 public struct TokenizedPair: Hashable, Sendable {
   /// The pair's place in its file, counted from 0.
   public var index: Int

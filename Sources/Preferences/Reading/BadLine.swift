@@ -1,4 +1,4 @@
-/// Why an object is no preference pair, in a sentence.
+/// Why an object is not a preference pair, in one sentence.
 public struct UnusableRecord: Error, Hashable, Sendable, CustomStringConvertible {
   /// What is wrong, what was expected, and what to do.
   public let description: String
@@ -8,7 +8,7 @@ public struct UnusableRecord: Error, Hashable, Sendable, CustomStringConvertible
   }
 }
 
-/// A line of a preference file that is no pair.
+/// A line of a preference file that is not a pair.
 public struct BadLine: Error, Hashable, Sendable, Codable, CustomStringConvertible {
   /// The line, counted from 1; in a JSON array the line on which the element starts or, for a syntax error, the line
   /// of the error.

@@ -1,7 +1,7 @@
 import OrderedJSON
 
-/// What a conversation must look like before a chat template sees it: templates print what they do not understand as
-/// nothing at all, and a run would then learn from an empty text without a word.
+/// Checks conversations before a chat template sees them. A template prints nothing for what it does not know, and a run
+/// would then train on an empty text unnoticed.
 enum Messages {
   static let roles = ["system", "user", "assistant", "tool"]
 

@@ -12,7 +12,7 @@ public struct PreferencePair: Hashable, Sendable {
     /// - Parameter sharedMessages: how many leading messages are the prompt of both sides. With an explicit prompt, its
     ///   length; else the equal leading messages, of which at least one is left to each side as its completion.
     case conversation(chosen: [JSON], rejected: [JSON], sharedMessages: Int)
-    /// Plain text, which goes around the chat template.
+    /// Plain text, to which the chat template is not applied.
     case text(prompt: String, chosen: String, rejected: String)
   }
 

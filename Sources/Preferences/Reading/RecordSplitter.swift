@@ -4,8 +4,8 @@ struct Record: Sendable {
   var line: Int
 }
 
-/// Cuts a file into the JSON values it holds, without parsing them, so that they can be parsed in parallel and so that
-/// one broken value does not take the others with it.
+/// Cuts a file into the JSON values it holds, without parsing them, so that they can be parsed in parallel and a broken
+/// value does not affect the others.
 enum RecordSplitter {
   /// The values of JSONL or of a JSON array, and what is wrong with the array's own brackets, if anything.
   static func split(_ bytes: UnsafeRawBufferPointer) -> (records: [Record], broken: BadLine?) {

@@ -1,7 +1,6 @@
 import Tokenization
 
-/// Shows a tokenized pair to a reader at a terminal: what both sides share, what each side goes on with, and which
-/// tokens are learned from.
+/// Prints a tokenized pair for a terminal: the shared prefix, the rest of each side, and which tokens are targets.
 public struct PairDisplay: Sendable {
   /// Whether colours are used; without them, brackets mark the targets.
   public var usesColour: Bool
@@ -11,7 +10,7 @@ public struct PairDisplay: Sendable {
   /// A display.
   /// - Parameters:
   ///   - tokenizer: what the ids mean.
-  ///   - usesColour: whether the terminal shows colours; false where `NO_COLOR` is set or output is no terminal.
+  ///   - usesColour: whether the terminal shows colours; false where `NO_COLOR` is set or the output is not a terminal.
   public init(tokenizer: Tokenizer, usesColour: Bool) {
     self.init(
       decode: { tokenizer.decode($0, skipSpecialTokens: false) }, usesColour: usesColour)

@@ -1,6 +1,6 @@
 import OrderedJSON
 
-/// What a preference file is worth and what it costs: counted over all its pairs, the dropped ones included, unless a
+/// Counts over a preference file: what it holds, and what training on it costs. Dropped pairs are included unless a
 /// property says otherwise.
 public struct PairStatistics: Hashable, Sendable, Codable {
   /// How many pairs the file holds.
@@ -16,8 +16,8 @@ public struct PairStatistics: Hashable, Sendable, Codable {
   public var tokens = 0
   /// Tokens after truncation with the shared prefix of a pair once: what is computed.
   public var treeTokens = 0
-  /// Tokens as MiniMind computes them: every side padded to the maximal length, less the last token, which is only
-  /// predicted: pairs · 2 · (maxLength − 1).
+  /// Tokens that MiniMind would compute: each side padded to the maximal length, without the last token, which is only a
+  /// target: pairs · 2 · (maxLength − 1).
   public var paddedTokens = 0
   /// Tree tokens of the pairs that are trained on.
   public var usableTreeTokens = 0

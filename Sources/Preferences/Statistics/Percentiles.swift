@@ -1,21 +1,21 @@
 import OrderedJSON
 
-/// The spread of a list of lengths.
+/// The distribution of a list of lengths.
 public struct Percentiles: Hashable, Sendable, Codable {
-  /// Their mean; 0 for none.
+  /// The mean; 0 for an empty list.
   public var mean = 0.0
-  /// The least.
+  /// The smallest value.
   public var minimum = 0
-  /// Half are at most this.
+  /// Half of the values are at most this.
   public var median = 0
-  /// 90 % are at most this.
+  /// 90 % of the values are at most this.
   public var p90 = 0
-  /// 99 % are at most this.
+  /// 99 % of the values are at most this.
   public var p99 = 0
-  /// The greatest.
+  /// The largest value.
   public var maximum = 0
 
-  /// Nothing.
+  /// An empty list.
   public init() {}
 
   /// The percentiles of values by the nearest-rank rule: the p-th is the value at place ⌈p · n⌉ of the sorted list.

@@ -4,15 +4,15 @@ import Foundation
 /// Tokens of preference files, kept between runs and shared between the processes of a job: the first process tokenizes,
 /// the others wait for it, and later starts find the work done.
 ///
-/// A cache never fails: where its folder cannot be read or written it is as if there were none.
+/// A cache never fails: if its folder cannot be read or written, the pairs are tokenized without it.
 public struct TokenCache: Sendable {
-  /// What a cache has to tell.
+  /// What a cache reports.
   public enum Event: Sendable, Hashable {
     /// The tokens were there.
     case found(file: String)
     /// Another process is at work on the same tokens.
     case waiting(seconds: Int, holder: String)
-    /// A file was not as it had been written, and was removed.
+    /// A file was damaged, and was removed.
     case damaged(file: String, reason: String)
     /// The tokens were made, and are kept.
     case kept(file: String, bytes: Int)

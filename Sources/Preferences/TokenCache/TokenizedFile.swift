@@ -1,8 +1,8 @@
-/// A preference file as training needs it: its pairs as tokens, and all there is to say about them.
+/// A tokenized preference file: its pairs, their statistics, and the lines that were skipped.
 public struct TokenizedFile: Sendable {
   /// The pairs, the dropped ones among them.
   public var tokenized: TokenizedPairs
-  /// What they are worth and what they cost.
+  /// Counts over the pairs.
   public var statistics: PairStatistics
   /// The lines that were skipped because they are no pairs.
   public var badLines: [BadLine]
