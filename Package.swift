@@ -106,12 +106,13 @@ let package = Package(
     .target(
       // It shares CTorch's headers as files: as a module, C++20 would want them built before.
       name: "CKernels",
-      exclude: hasLibTorch ? ["without_libtorch.cpp", "row_kernels.inc", "product_kernels.inc", "cuda"] : [],
+      exclude: hasLibTorch
+        ? ["without_libtorch.cpp", "simd/row_kernels.inc", "matmul/gemm_kernels.inc", "cuda/device"] : [],
       sources: hasLibTorch ? nil : ["without_libtorch.cpp"],
       cxxSettings: cxxSettings + [
-        .headerSearchPath("../CTorch"), .headerSearchPath("../CTorch/include"),
+        .headerSearchPath("."), .headerSearchPath("../CTorch/include"),
         // The kernels that NVRTC compiles: their text becomes part of the library.
-        .headerSearchPath("cuda"),
+        .headerSearchPath("cuda/device"),
       ],
       linkerSettings: linkerSettings),
     .target(name: "Torch", dependencies: ["CTorch", "CKernels"]),

@@ -1,6 +1,6 @@
 // Operators that work element by element.
 #include "ctorch_operators.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <ATen/ops/abs.h>
 #include <ATen/ops/add.h>

@@ -1,5 +1,5 @@
 #include "ctorch_autograd.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <c10/core/GradMode.h>
 

@@ -1,5 +1,5 @@
 #include "ctorch_cuda.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <ATen/Context.h>
 

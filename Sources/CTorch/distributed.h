@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ctorch_distributed.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <torch/csrc/distributed/c10d/Backend.hpp>
 #include <torch/csrc/distributed/c10d/Store.hpp>

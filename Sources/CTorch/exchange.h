@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ctorch_distributed.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <array>
 #include <chrono>

@@ -1,5 +1,5 @@
 #include "ctorch_operators.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <ATen/ops/linear.h>
 #include <ATen/ops/rms_norm.h>

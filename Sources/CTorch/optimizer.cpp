@@ -1,5 +1,5 @@
 #include "ctorch_optimizer.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <ATen/ops/_amp_update_scale.h>
 

@@ -1,5 +1,5 @@
 #include "ctorch_random.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>

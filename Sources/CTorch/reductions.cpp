@@ -1,6 +1,6 @@
 // Operators that reduce, order or index a dimension.
 #include "ctorch_operators.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <ATen/ops/all.h>
 #include <ATen/ops/amax.h>

@@ -1,5 +1,5 @@
 #include "ctorch_runtime.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>

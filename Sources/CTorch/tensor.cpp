@@ -1,5 +1,5 @@
 #include "ctorch_tensor.h"
-#include "internal.h"
+#include "ctorch_handles.h"
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>

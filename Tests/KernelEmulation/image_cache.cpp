@@ -1,4 +1,4 @@
-#include "../../Sources/CKernels/image_cache.h"
+#include "../../Sources/CKernels/cuda/host/image_cache.h"
 #include "kernel_emulation.h"
 
 #include <cstring>

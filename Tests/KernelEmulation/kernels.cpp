@@ -1,8 +1,8 @@
 // The kernels' own text, and the launches' own header, on fibers.
 #include "device.h"
 
-#include "../../Sources/CKernels/cuda/kernels.cuh"
-#include "../../Sources/CKernels/cuda_launches.h"
+#include "../../Sources/CKernels/cuda/device/kernels.cuh"
+#include "../../Sources/CKernels/cuda/host/launches.h"
 #include "kernel_emulation.h"
 
 #include <functional>

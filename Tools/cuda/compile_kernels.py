@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compiles Sources/CKernels/cuda with NVRTC for several architectures, as the program does on a user's machine.
+"""Compiles Sources/CKernels/cuda/device with NVRTC for several architectures, as the program does on a user's machine.
 
     compile_kernels.py [--nvrtc FOLDER_OR_FILE] [--arch sm_80 ...] [--ptx FILE]
 
@@ -14,9 +14,9 @@ import pathlib
 import re
 import sys
 
-FOLDER = pathlib.Path(__file__).resolve().parents[2] / "Sources/CKernels/cuda"
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "Sources/CKernels/cuda/device"
 ENTRY = "kernels.cuh"
-# Those of Sources/CKernels/kernel_compiler.cpp; the last makes the compiler report registers.
+# Those of Sources/CKernels/cuda/host/compiler.cpp; the last makes the compiler report registers.
 OPTIONS = ["-std=c++17"]
 REPORT = "--ptxas-options=-v"
 
@@ -107,8 +107,8 @@ def main():
     headers = {path.name: path.read_bytes() for path in sorted(FOLDER.glob("*.cuh")) if path.name != ENTRY}
     print(f"NVRTC {compiler.version()}, {len(headers) + 1} files of {FOLDER.name}/")
     failures, compiled, table = [], [], {}
-    carried = (FOLDER.parent / "cuda_source.cpp").read_text()
-    failures += [f"cuda_source.cpp does not carry {name}" for name in headers if f'{{"{name}", ' not in carried]
+    carried = (FOLDER.parent / "host" / "source.cpp").read_text()
+    failures += [f"host/source.cpp does not carry {name}" for name in headers if f'{{"{name}", ' not in carried]
     for arch in options.arch:
         if arch not in known:
             print(f"{arch}: this NVRTC does not know it; left out")

@@ -19,6 +19,9 @@ void ckernels_keep_pages(void);
 
 // The number of threads that the kernels run on, found by running on them.
 int ckernels_thread_count(void);
+// From now on threads of the OpenMP runtime that wait for others spin for microseconds instead of milliseconds before they
+// sleep, or (false) as usual again. Returns false where the runtime cannot be told: only GNU's can.
+bool ckernels_sleep_soon(bool sleeps_soon);
 
 // Weights and what layers add up are float32 (or float64). A weight may have a copy of 16 bits, which products then take:
 // they give results of that type, while sums, norms, log-probabilities and the gradients of weights stay in float32.

@@ -45,6 +45,7 @@ extension DeviceArguments {
     CUDA.prepareAllocator()
     let count = CUDA.isBuiltIn ? Runtime.cudaDeviceCount : 0
     guard device == .cuda || (device == .auto && count > 0) else {
+      SharedCores.watch()
       return Placement(type: products ?? .float32)
     }
     guard CUDA.isBuiltIn else {

@@ -1,11 +1,11 @@
-// The CUDA kernels of Sources/CKernels/cuda, compiled for the CPU and run there: each thread of a block is a fiber, and
+// The CUDA kernels of Sources/CKernels/cuda/device, compiled for the CPU and run there: each thread of a block is a fiber, and
 // blocks run one after another. It shows whether the kernels' arithmetic, indices, barriers and launches are right; not
 // whether NVRTC takes the text (Tools/cuda/compile_kernels.py does), nor how fast it is.
 //
 // All functions return null, or a text, to be freed, that says what the kernel did that a device would not survive.
 #pragma once
 
-#include "../../../Sources/CKernels/cuda/arguments.cuh"
+#include "../../../Sources/CKernels/cuda/device/arguments.cuh"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ typedef struct EmulatedMachine {
   EmulatedOrder order;
 } EmulatedMachine;
 
-// The operations of Sources/CKernels/cuda_launches.h.
+// The operations of Sources/CKernels/cuda/host/launches.h.
 char *emulate_rms_norm(EmulatedMachine machine, EmulatedElement delta, EmulatedElement normed,
                        const RMSNormArguments *arguments);
 int64_t emulated_rms_norm_backward_blocks(EmulatedMachine machine, int64_t rows, int size);
@@ -62,7 +62,7 @@ typedef enum EmulatedMistake {
 } EmulatedMistake;
 char *emulate_mistake(EmulatedMachine machine, EmulatedMistake mistake, float *out);
 
-// The kernels' cache on disk, Sources/CKernels/image_cache.h. Paths and bytes that are returned are to be freed.
+// The kernels' cache on disk, Sources/CKernels/cuda/host/image_cache.h. Paths and bytes that are returned are to be freed.
 char *image_cache_folder(void); // or null
 char *image_cache_path(const char *folder, const char *key);
 bool image_cache_write(const char *folder, const char *key, const void *image, size_t size);

@@ -1,0 +1,116 @@
+// Trees as sequences (Wang & Hegde, 2024, arXiv:2410.20305, without a kernel of its own). Prefix and chosen tail are
+// one, whose queries and keys are the same; the rejected tail is another, whose queries see the prefix's keys as well.
+// A sequence's queries are a run of the packed tokens already; keys and values are gathered, those of a prefix twice.
+#include "attention/tree_plan.h"
+
+#include "ctorch_handles.h"
+#include "memory/refill.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+namespace ckernels {
+
+// Calls body(tokens before its queries, number of queries, tree's start, prefix tokens before its own as keys).
+template <typename Body> static void each_sequence(const ckernels_tree *trees, size_t count, Body body) {
+  int64_t start = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t trunk = trees[i].prefix + trees[i].chosen, tail = trees[i].rejected;
+    if (trunk > 0) body(start, trunk, start, int64_t(0));
+    if (tail > 0) body(start + trunk, tail, start, trees[i].prefix);
+    start += trunk + tail;
+  }
+}
+
+ckernels_plan_size plan_size(const ckernels_tree *trees, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    for (int64_t length : {trees[i].prefix, trees[i].chosen, trees[i].rejected}) {
+      TORCH_CHECK(length >= 0, "a part of tree ", i, " has ", length, " tokens");
+    }
+  }
+  ckernels_plan_size size{};
+  each_sequence(trees, count, [&](int64_t, int64_t queries, int64_t, int64_t before) {
+    size.tokens += queries;
+    size.key_rows += before + queries;
+    size.sequences += 1;
+    size.longest_queries = std::max(size.longest_queries, queries);
+    size.longest_keys = std::max(size.longest_keys, before + queries);
+  });
+  return size;
+}
+
+void fill_plan(const PlanLayout &layout, const ckernels_tree *trees, size_t count, int32_t *numbers) {
+  const auto &size = layout.size;
+  int32_t *query_starts = numbers, *key_starts = query_starts + layout.starts();
+  int32_t *key_tokens = key_starts + layout.starts(), *own = key_tokens + size.key_rows, *other = own + size.tokens;
+  const auto none = static_cast<int32_t>(size.key_rows);
+  std::fill_n(other, size.tokens, none);
+  int64_t sequence = 0, query = 0, key = 0;
+  query_starts[0] = key_starts[0] = 0;
+  each_sequence(trees, count, [&](int64_t first, int64_t queries, int64_t start, int64_t before) {
+    for (int64_t i = 0; i < before; ++i, ++key) {
+      key_tokens[key] = static_cast<int32_t>(start + i);
+      // A prefix without a chosen tail, too, is a sequence of its own before this one.
+      other[start + i] = static_cast<int32_t>(key);
+    }
+    for (int64_t i = 0; i < queries; ++i, ++key) {
+      key_tokens[key] = static_cast<int32_t>(first + i);
+      own[first + i] = static_cast<int32_t>(key);
+    }
+    query += queries;
+    ++sequence;
+    query_starts[sequence] = static_cast<int32_t>(query);
+    key_starts[sequence] = static_cast<int32_t>(key);
+  });
+  // What a smaller batch leaves over: sequences without tokens, and key rows that nobody looks at.
+  std::fill(query_starts + sequence + 1, query_starts + layout.starts(), static_cast<int32_t>(query));
+  std::fill(key_starts + sequence + 1, key_starts + layout.starts(), static_cast<int32_t>(key));
+  std::fill(key_tokens + key, key_tokens + size.key_rows, 0);
+}
+
+// Kernels get the plan's sizes once, the trees at every refill.
+static void check_fit(const ckernels_plan_size &needed, const ckernels_plan_size &size) {
+  TORCH_CHECK(needed.tokens == size.tokens, "trees of ", needed.tokens, " tokens do not cover a plan's ", size.tokens,
+              "; let further trees take up the rest");
+  const auto within = [](const char *what, int64_t needed, int64_t room) {
+    TORCH_CHECK(needed <= room, "these trees have ", what, " ", needed, ", the plan has room for ", room,
+                "; make a plan of larger capacity");
+  };
+  within("sequences:", needed.sequences, size.sequences);
+  within("key rows:", needed.key_rows, size.key_rows);
+  within("longest queries:", needed.longest_queries, size.longest_queries);
+  within("longest keys:", needed.longest_keys, size.longest_keys);
+}
+
+} // namespace ckernels
+
+using namespace ckernels;
+
+ctorch_status ckernels_tree_plan_size(const ckernels_tree *trees, size_t count, ckernels_plan_size *out,
+                                      char **error) {
+  return ctorch::guarded(error, [&] { *out = plan_size(trees, count); });
+}
+
+ctorch_status ckernels_tree_plan(const ckernels_tree *trees, size_t count, ckernels_plan_size size,
+                                 ctorch_device device, ckernels_plan *out, char **error) {
+  return ctorch::guarded(error, [&] {
+    check_fit(plan_size(trees, count), size);
+    const PlanLayout layout{size};
+    TORCH_CHECK(layout.count() < std::numeric_limits<int32_t>::max(), "a plan for ", size.tokens,
+                " tokens is too large: make smaller micro-batches");
+    const auto options = at::TensorOptions().dtype(at::kInt).device(ctorch::device_of(device));
+    auto plan = std::make_unique<ckernels_tree_plan_s>(layout, at::empty({layout.count()}, options));
+    refill<int32_t>(plan->numbers, [&](int32_t *numbers) { fill_plan(layout, trees, count, numbers); });
+    *out = plan.release();
+  });
+}
+
+ctorch_status ckernels_tree_plan_update(ckernels_plan plan, const ckernels_tree *trees, size_t count, char **error) {
+  return ctorch::guarded(error, [&] {
+    check_fit(plan_size(trees, count), plan->layout.size);
+    refill<int32_t>(plan->numbers, [&](int32_t *numbers) { fill_plan(plan->layout, trees, count, numbers); });
+  });
+}
+
+void ckernels_tree_plan_free(ckernels_plan plan) { delete plan; }

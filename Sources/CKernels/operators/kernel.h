@@ -1,0 +1,76 @@
+// What the fused operators share.
+#pragma once
+
+#include "ckernels.h"
+#include "ctorch_handles.h"
+#include "threads/threads.h"
+
+#include <ATen/Dispatch.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/GradMode.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/graph_task.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <optional>
+#include <vector>
+
+namespace ckernels {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Whether the C++ loops of this library may run: all tensors given are on the CPU, of one type, float32 or float64.
+inline bool is_native(std::initializer_list<at::Tensor> tensors) {
+  at::ScalarType type = (*tensors.begin()).scalar_type();
+  if (type != at::kFloat && type != at::kDouble) return false;
+  return std::all_of(tensors.begin(), tensors.end(), [type](const at::Tensor &tensor) {
+    return !tensor.defined() || (tensor.device().is_cpu() && tensor.scalar_type() == type);
+  });
+}
+
+// An argument of a node that may be missing: LibTorch numbers a node's edges over those that are there.
+inline std::optional<at::Tensor> given(const at::Tensor &tensor) {
+  return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
+}
+
+// How many runs rows are split into: one per thread, unless they are few.
+inline int64_t run_count(int64_t rows) {
+  return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), rows / 16));
+}
+
+// Splits rows into runs, the same for the same number of threads, and calls body(run, begin, end).
+template <typename Body> void parallel_runs(int64_t rows, Body body) {
+  const int64_t runs = run_count(rows);
+  parallel_items(runs, [&](int64_t run) { body(run, rows * run / runs, rows * (run + 1) / runs); });
+}
+
+// The memory to which a backward pass may add a parameter's gradient itself, or an undefined tensor.
+//
+// Only a plain .backward() ends in .grad: one that asks for the gradients of named inputs, or for a graph of its own,
+// gets them from the nodes.
+inline at::Tensor gradient_in_place(const at::Tensor &parameter) {
+  const auto *selection = torch::autograd::get_current_graph_task_exec_info();
+  if (c10::GradMode::is_enabled() || (selection && !selection->empty()) || !parameter.is_leaf()) return {};
+  const at::Tensor &gradient = parameter.grad();
+  const bool fits = gradient.defined() && gradient.is_contiguous() && gradient.sizes() == parameter.sizes() &&
+                    gradient.scalar_type() == parameter.scalar_type() && gradient.device() == parameter.device();
+  return fits ? gradient : at::Tensor();
+}
+
+// Calls add(gradient) with the memory that a parameter's gradient is to be added to, and returns what the node returns.
+template <typename Add> at::Tensor accumulate(const at::Tensor &parameter, Add add) {
+  if (at::Tensor gradient = gradient_in_place(parameter); gradient.defined()) {
+    add(gradient);
+    return {};
+  }
+  at::Tensor gradient = at::zeros_like(parameter, at::MemoryFormat::Contiguous);
+  add(gradient);
+  return gradient;
+}
+
+} // namespace ckernels

@@ -1,0 +1,149 @@
+// log p(target) from hidden states, without a table of log-probabilities.
+#include "cuda/host/kernels.h"
+#include "operators/kernel.h"
+#include "matmul/linear.h"
+#include "simd/row_kernels.h"
+
+#include <ATen/ops/linear.h>
+#include <ATen/ops/logsumexp.h>
+
+using namespace ckernels;
+using at::Tensor;
+
+namespace {
+
+// Few and large: a product of few rows reads the whole weight for little.
+constexpr int64_t kLogitsPerChunk = int64_t(1) << 22;
+
+// Calls body(begin, end) for each chunk of rows.
+template <typename Body> void each_chunk(int64_t rows, int64_t words, Body body) {
+  const int64_t chunks = std::max<int64_t>(1, (rows * words + kLogitsPerChunk - 1) / kLogitsPerChunk);
+  for (int64_t chunk = 0; chunk < chunks; ++chunk) body(rows * chunk / chunks, rows * (chunk + 1) / chunks);
+}
+
+bool fits_device(const Tensor &logits) {
+  return logits.is_cuda() && logits.scalar_type() == at::kFloat && cuda::available(logits.device());
+}
+
+// Logits to log-probabilities of the targets and the logarithms of the sums of exponentials.
+void log_probabilities(const Tensor &logits, const Tensor &targets, Tensor &out, Tensor &log_sum) {
+  if (fits_device(logits)) return cuda::log_probability(logits, targets, out, log_sum);
+  if (!is_native({logits})) {
+    log_sum.copy_(at::logsumexp(logits, 1));
+    out.copy_(logits.gather(1, targets.unsqueeze(1)).squeeze(1).sub(log_sum));
+    return;
+  }
+  const int64_t words = logits.size(1);
+  AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "log_probability", [&] {
+    parallel_runs(logits.size(0), [&](int64_t, int64_t begin, int64_t end) {
+      row_kernels<scalar_t>().log_probability(end - begin, words, logits.const_data_ptr<scalar_t>() + begin * words,
+                                              targets.const_data_ptr<int64_t>() + begin,
+                                              out.data_ptr<scalar_t>() + begin, log_sum.data_ptr<scalar_t>() + begin);
+    });
+  });
+}
+
+// The gradients at the logits, in their type; may overwrite them.
+void log_probabilities_backward(const Tensor &logits, const Tensor &targets, const Tensor &log_sum,
+                                const Tensor &gradients, Tensor &at_logits) {
+  if (fits_device(logits)) return cuda::log_probability_backward(logits, targets, log_sum, gradients, at_logits);
+  if (!is_native({logits})) {
+    at_logits.copy_(logits.sub(log_sum.unsqueeze(1)).exp_().mul_(gradients.neg().unsqueeze(1)));
+    at_logits.scatter_add_(1, targets.unsqueeze(1), gradients.unsqueeze(1));
+    return;
+  }
+  const int64_t words = logits.size(1);
+  AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "log_probability_backward", [&] {
+    parallel_runs(logits.size(0), [&](int64_t, int64_t begin, int64_t end) {
+      row_kernels<scalar_t>().log_probability_backward(
+          end - begin, words, logits.const_data_ptr<scalar_t>() + begin * words,
+          targets.const_data_ptr<int64_t>() + begin, log_sum.const_data_ptr<scalar_t>() + begin,
+          gradients.const_data_ptr<scalar_t>() + begin, at_logits.data_ptr<scalar_t>() + begin * words);
+    });
+  });
+}
+
+struct LogProbability : torch::autograd::Function<LogProbability> {
+  // `factor` is what products take: the weight, or its copy of 16 bits. Logits are float32 then too.
+  static Tensor forward(AutogradContext *context, const Tensor &hidden, const Tensor &weight, const Tensor &factor,
+                        const Tensor &targets, bool keeps_logits) {
+    const Tensor h = hidden.contiguous(), words_of = targets.contiguous();
+    const int64_t rows = h.size(0), words = weight.size(0);
+    const auto wide = weight.options();
+    Tensor out = at::empty({rows}, wide), log_sum = at::empty({rows}, wide);
+    Tensor kept = keeps_logits ? at::empty({rows, words}, wide) : Tensor();
+    each_chunk(rows, words, [&](int64_t first, int64_t last) {
+      const Tensor states = h.narrow(0, first, last - first);
+      Tensor logits, part = out.narrow(0, first, last - first), sums = log_sum.narrow(0, first, last - first);
+      if (keeps_logits && h.scalar_type() == weight.scalar_type()) {
+        logits = kept.narrow(0, first, last - first);
+        linear_product_into(logits, states, factor);
+      } else {
+        logits = wide_linear_product(states, factor);
+        if (keeps_logits) kept.narrow(0, first, last - first).copy_(logits);
+      }
+      log_probabilities(logits, words_of.narrow(0, first, last - first), part, sums);
+    });
+    context->save_for_backward({h, weight, factor, words_of, log_sum, kept});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext *context, variable_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor &h = saved[0], &weight = saved[1], &factor = saved[2], &targets = saved[3], &log_sum = saved[4];
+    const Tensor &kept = saved[5], incoming = gradients[0].contiguous();
+    const int64_t rows = h.size(0), words = weight.size(0);
+    const bool passes = context->needs_input_grad(0), learns = context->needs_input_grad(1);
+    Tensor hidden_gradient = passes ? at::empty_like(h) : Tensor(), weight_gradient;
+    Tensor sum = learns ? gradient_in_place(weight) : Tensor();
+    if (learns && !sum.defined()) sum = weight_gradient = at::zeros_like(weight, at::MemoryFormat::Contiguous);
+    each_chunk(rows, words, [&](int64_t first, int64_t last) {
+      const int64_t count = last - first;
+      const Tensor states = h.narrow(0, first, count);
+      const Tensor logits = kept.defined() ? kept.narrow(0, first, count) : wide_linear_product(states, factor);
+      // A CUDA kernel writes them in the type of the products that follow.
+      Tensor at_logits = fits_device(logits)  ? at::empty(logits.sizes(), h.options())
+                         : kept.defined() ? at::empty_like(logits)
+                                          : logits;
+      log_probabilities_backward(logits, targets.narrow(0, first, count), log_sum.narrow(0, first, count),
+                                 incoming.narrow(0, first, count), at_logits);
+      at_logits = at_logits.to(h.scalar_type());
+      if (passes) {
+        Tensor part = hidden_gradient.narrow(0, first, count);
+        if (part.scalar_type() == weight.scalar_type()) {
+          linear_product_into(part, at_logits, factor.t());
+        } else {
+          part.copy_(linear_product(at_logits, factor.t()));
+        }
+      }
+      // Words that are never likely have gradients a millionth of others' size.
+      if (learns) add_transposed_product_plainly(sum, at_logits, states);
+    });
+    return {hidden_gradient, weight_gradient, {}, {}, {}};
+  }
+};
+
+} // namespace
+
+ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ctorch_tensor weight, ctorch_tensor copy,
+                                         ctorch_tensor targets, bool keeps_logits, ctorch_tensor *out, char **error) {
+  return ctorch::produce(out, error, [&]() -> Tensor {
+    const Tensor &h = hidden->value, &w = weight->value, &t = targets->value, &factor = copy ? copy->value : w;
+    TORCH_CHECK(h.dim() == 2 && w.dim() == 2 && h.size(1) == w.size(1), "hidden states ", h.sizes(),
+                " do not fit a weight ", w.sizes());
+    TORCH_CHECK(t.dim() == 1 && t.size(0) == h.size(0) && t.scalar_type() == at::kLong, "targets must be int64 [",
+                h.size(0), "], not ", t.scalar_type(), " ", t.sizes());
+    if (!copy && w.scalar_type() != at::kFloat && w.scalar_type() != at::kDouble) {
+      // A weight that is itself of 16 bits.
+      const Tensor scores = at::linear(h, w).to(at::kFloat);
+      return scores.gather(1, t.unsqueeze(1)).squeeze(1).sub(at::logsumexp(scores, 1));
+    }
+    if (!t.device().is_cpu()) return LogProbability::apply(h.to(factor.scalar_type()), w, factor, t, keeps_logits);
+    const int64_t *words = t.const_data_ptr<int64_t>();
+    for (int64_t i = 0; i < t.size(0); ++i) {
+      const int64_t word = words[i * t.stride(0)];
+      TORCH_CHECK(word >= 0 && word < w.size(0), "target ", word, " is outside a vocabulary of ", w.size(0));
+    }
+    return LogProbability::apply(h.to(factor.scalar_type()), w, factor, t, keeps_logits);
+  });
+}

@@ -1,0 +1,68 @@
+#include "threads/threads.h"
+
+#include "ckernels.h"
+
+#include <ATen/Parallel.h>
+
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include <dlfcn.h>
+
+namespace {
+
+// The entry that code compiled with OpenMP calls. GNU's runtime and LLVM's both have it; LibTorch has loaded one of them.
+using ckernels::Fork;
+using Number = int (*)();
+
+struct Runtime {
+  Fork fork = reinterpret_cast<Fork>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
+  Number thread = reinterpret_cast<Number>(dlsym(RTLD_DEFAULT, "omp_get_thread_num"));
+  Number team = reinterpret_cast<Number>(dlsym(RTLD_DEFAULT, "omp_get_num_threads"));
+  bool is_there() const { return fork && thread && team; }
+};
+
+struct Work {
+  const Runtime &runtime;
+  int64_t count;
+  void (*body)(void *, int64_t);
+  void *context;
+  std::atomic_flag failed = ATOMIC_FLAG_INIT;
+  std::exception_ptr error{};
+
+  void take_part() {
+    try {
+      for (int64_t item = runtime.thread(); item < count; item += runtime.team()) body(context, item);
+    } catch (...) {
+      // An exception must not leave a thread of the team; the first is told.
+      if (!failed.test_and_set()) error = std::current_exception();
+    }
+  }
+};
+
+} // namespace
+
+void ckernels::run_in_parallel(int64_t count, void (*body)(void *, int64_t), void *context) {
+  static const Runtime runtime;
+  if (count < 2 || at::get_num_threads() < 2 || at::in_parallel_region() || !runtime.is_there()) {
+    for (int64_t item = 0; item < count; ++item) body(context, item);
+    return;
+  }
+  Work work{runtime, count, body, context};
+  // As many threads as LibTorch uses: GNU's runtime makes its team anew when asked for another number.
+  runtime.fork([](void *work) { static_cast<Work *>(work)->take_part(); }, &work, 0, 0);
+  if (work.error) std::rethrow_exception(work.error);
+}
+
+int ckernels_thread_count(void) {
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  ckernels::parallel_items(at::get_num_threads(), [&](int64_t) {
+    std::lock_guard<std::mutex> lock(mutex);
+    threads.insert(std::this_thread::get_id());
+  });
+  return static_cast<int>(threads.size());
+}

@@ -1,0 +1,31 @@
+import Foundation
+import Launcher
+import Logging
+import Observability
+import Synchronization
+import Torch
+
+/// Lets the threads of this process give way while other programs use its cores, and says so once.
+enum SharedCores {
+  private static let monitor = Mutex<CoreMonitor?>(nil)
+
+  /// Watches for the rest of the process; further calls do nothing.
+  static func watch() {
+    monitor.withLock { if $0 == nil { $0 = begin() } }
+  }
+
+  private static func begin() -> CoreMonitor? {
+    let adapts = !Runtime.hasWaitPolicy()
+    let isFirst = ((try? WorkerEnvironment(ProcessInfo.processInfo.environment))?.rank ?? 0) == 0
+    return CoreMonitor {
+      if adapts { Runtime.sleepSoon($0) }
+    } lasting: { share in
+      guard isFirst else { return }
+      Logger(label: "cores").warning(
+        """
+        other programs take \(HumanText.percent(share)) of the time of this process's cores, or a limit of its control \
+        group does; every step takes longer by that. `top` shows them; --threads with a smaller number leaves them cores.
+        """)
+    }
+  }
+}
