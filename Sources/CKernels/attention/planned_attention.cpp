@@ -1,4 +1,4 @@
-// Attention over packed trees by a kernel for sequences of different lengths; see tree_plan.cpp.
+// Attention over packed trees by a kernel for sequences of different lengths; see attention/tree_plan.cpp.
 #include "operators/kernel.h"
 #include "attention/sequence_attention.h"
 #include "attention/tree_plan.h"
