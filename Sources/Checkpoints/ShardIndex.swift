@@ -7,7 +7,7 @@ import OrderedJSON
 /// `pytorch_model.bin.index.json`, which maps every tensor's name to the file that holds it.
 public struct ShardIndex: Sendable {
   /// The file that holds each tensor, by the tensor's name, in the index's order.
-  public let files: OrderedDictionary<String, URL>
+  public let files: TextDictionary<URL>
   /// The path of the index.
   public let path: String
 
@@ -27,10 +27,12 @@ public struct ShardIndex: Sendable {
       throw FileError.damaged(url.path, "the index has no \"weight_map\" that names tensors")
     }
     let folder = url.deletingLastPathComponent()
-    var files: OrderedDictionary<String, URL> = [:]
+    var files: TextDictionary<URL> = [:]
     for (name, value) in map {
       // A shard is in the folder of its index; anything else would let a downloaded file reach outside its folder.
-      guard let shard = value.string, !shard.isEmpty, !shard.contains("/"), !shard.contains("\0"), shard != ".." else {
+      guard let shard = value.string, !shard.isEmpty, shard != "..",
+        !shard.utf8.contains(where: { $0 == UInt8(ascii: "/") || $0 == 0 })
+      else {
         throw FileError.damaged(url.path, "the index does not give a plain file name for tensor \"\(name)\"")
       }
       files[name] = folder.appendingPathComponent(shard)

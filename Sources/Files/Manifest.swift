@@ -1,5 +1,4 @@
 import Foundation
-import OrderedCollections
 import OrderedJSON
 
 /// The contents of a checkpoint folder: the size and the SHA-256 of each file, stored in its `manifest.json`.
@@ -49,7 +48,7 @@ public struct Manifest: Hashable, Sendable {
   private static let version = 1
 
   /// The files by their paths inside the folder, in alphabetical order.
-  public let files: OrderedDictionary<String, File>
+  public let files: TextDictionary<File>
 
   /// Reads the manifest of a folder.
   /// - Throws: `FileError`: missing (the folder is not a finished checkpoint) or damaged.
@@ -71,10 +70,10 @@ public struct Manifest: Hashable, Sendable {
       throw FileError.damaged(
         url.path, "is not a manifest of version \(Self.version)", remedy: "use another checkpoint")
     }
-    var files: OrderedDictionary<String, File> = [:]
+    var files: TextDictionary<File> = [:]
     for (name, value) in members {
-      guard let size = value["size"]?.int, let sum = value["sha256"]?.string, !name.hasPrefix("/"),
-        !name.split(separator: "/").contains("..")
+      guard let size = value["size"]?.int, let sum = value["sha256"]?.string, !name.hasTextPrefix("/"),
+        !name.utf8.split(separator: UInt8(ascii: "/")).contains(where: { $0.elementsEqual("..".utf8) })
       else {
         throw FileError.damaged(
           url.path, "has no valid entry for \"\(name)\"", remedy: "use another checkpoint")
@@ -86,7 +85,7 @@ public struct Manifest: Hashable, Sendable {
 
   /// The manifest of files as they are now.
   init(describing names: [String], in folder: URL) throws {
-    var files: OrderedDictionary<String, File> = [:]
+    var files: TextDictionary<File> = [:]
     for name in names.sorted() {
       let file = try MappedFile(folder.appendingPathComponent(name))
       files[name] = File(size: file.bytes.count, sha256: Self.sha256(of: file))

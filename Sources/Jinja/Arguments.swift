@@ -1,4 +1,5 @@
 import OrderedCollections
+import OrderedJSON
 
 /// The values that a call passes.
 struct Arguments {
@@ -57,7 +58,7 @@ struct Signature: Sendable {
     var values: [Value?] = arguments.positional
     values += repeatElement(nil, count: parameters.count - values.count)
     for (name, value) in arguments.named {
-      guard let index = parameters.firstIndex(of: name) else {
+      guard let index = parameters.firstIndex(where: { $0.isSameText(as: name) }) else {
         throw .runtime("\(function)() got an unexpected keyword argument '\(name)'")
       }
       guard values[index] == nil else { throw .runtime("\(function)() got multiple values for argument '\(name)'") }

@@ -1,4 +1,5 @@
 import Foundation
+import OrderedJSON
 
 /// `a + b` and its like, with Python's meaning for numbers, strings and lists.
 struct Arithmetic: Expression {
@@ -57,6 +58,10 @@ struct Arithmetic: Expression {
       if let count = a.asInteger, let repeated = try b.repeated(count, renderer) { return repeated }
     }
     if let x = a.asInteger, let y = b.asInteger { return try integers(operation, x, y, renderer) }
+    if a.isIntegral, b.isIntegral {
+      throw .runtime(
+        "integers beyond 64 bits cannot be computed with: \(try a.printed()) \(operation.rawValue) \(try b.printed())")
+    }
     if let x = a.asDouble, let y = b.asDouble { return try doubles(operation, x, y) }
     throw .runtime(
       "unsupported operand type(s) for \(operation.rawValue): '\(a.typeName)' and '\(b.typeName)'")
@@ -131,7 +136,19 @@ struct Arithmetic: Expression {
   }
 }
 
+extension LongInteger {
+  /// The integer with the other sign.
+  var negated: Value {
+    .integer(digits: isNegative ? String(description.dropFirst()) : "-" + description) ?? .longInteger(self)
+  }
+}
+
 extension Value {
+  /// Whether it is an integer or counts as one, whatever its length.
+  var isIntegral: Bool {
+    if case .longInteger = self { true } else { asInteger != nil }
+  }
+
   /// A string or list, repeated; nil for anything else.
   fileprivate func repeated(_ count: Int, _ renderer: Renderer) throws(TemplateError) -> Value? {
     let size: Int
@@ -164,9 +181,9 @@ struct Signed: Expression {
     if let integer = value.asInteger {
       guard isNegative else { return .integer(integer) }
       let (result, overflow) = (0).subtractingReportingOverflow(integer)
-      guard !overflow else { throw .runtime("the result of -\(integer) exceeds 64 bits") }
-      return .integer(result)
+      return overflow ? .integer(digits: "\(integer.magnitude)") ?? value : .integer(result)
     }
+    if case .longInteger(let integer) = value { return isNegative ? integer.negated : value }
     if let double = value.asDouble { return .double(isNegative ? -double : double) }
     throw .runtime("bad operand type for unary \(isNegative ? "-" : "+"): '\(value.typeName)'")
   }

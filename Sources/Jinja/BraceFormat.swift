@@ -1,3 +1,5 @@
+import OrderedJSON
+
 /// `format.format(…)`, as Python's strings do it: `{}`, `{0}`, `{name}`, `{a.b[c]}`, `!s`, `!r` and format specifications.
 struct BraceFormat {
   private let scalars: [Unicode.Scalar]
@@ -25,7 +27,7 @@ struct BraceFormat {
         throw .runtime("expected '}' before end of string")
       }
       let field = String(String.UnicodeScalarView(scalars[position..<end]))
-      guard !field.contains("{") else {
+      guard !field.utf8.contains(UInt8(ascii: "{")) else {
         throw TemplateError(.unsupported, "nested fields in a format string are not supported")
       }
       position = end + 1
@@ -54,7 +56,9 @@ struct BraceFormat {
       }
       value = arguments.positional[index]
     } else {
-      guard let named = arguments.named.last(where: { $0.name == name }) else { throw .runtime("KeyError: '\(name)'") }
+      guard let named = arguments.named.last(where: { $0.name.isSameText(as: name) }) else {
+        throw .runtime("KeyError: '\(name)'")
+      }
       value = named.value
     }
 

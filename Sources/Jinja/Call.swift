@@ -1,4 +1,5 @@
 import OrderedCollections
+import OrderedJSON
 
 /// `f(…)` and `a.method(…)`.
 struct Call: Expression {
@@ -62,7 +63,7 @@ extension Renderer {
   }
 
   private func bind(_ arguments: Arguments, to definition: MacroDefinition) throws(TemplateError) {
-    var named = OrderedDictionary<String, Value>(arguments.named.map { ($0.name, $0.value) }) { _, last in last }
+    var named = TextDictionary(arguments.named.map { (key: $0.name, value: $0.value) })
     for (index, parameter) in definition.parameters.enumerated() {
       if index < arguments.positional.count {
         set(parameter.symbol, to: arguments.positional[index])

@@ -1,4 +1,5 @@
 import OrderedCollections
+import OrderedJSON
 
 /// A part of a template that has a value.
 protocol Expression: Sendable {
@@ -10,6 +11,7 @@ enum Constant: Expression {
   case none
   case bool(Bool)
   case integer(Int)
+  case longInteger(LongInteger)
   case double(Double)
   case string(String)
 
@@ -18,6 +20,7 @@ enum Constant: Expression {
     case .none: .none
     case .bool(let value): .bool(value)
     case .integer(let value): .integer(value)
+    case .longInteger(let value): .longInteger(value)
     case .double(let value): .double(value)
     case .string(let value): .string(value)
     }

@@ -2,10 +2,11 @@ import Foundation
 
 extension Filter {
   static let ofNumbers: [String: Filter] = [
-    "abs": filter { (value, _, renderer) throws(TemplateError) in
+    "abs": filter { (value, _, _) throws(TemplateError) in
       if case .double(let number) = value { return .double(number.magnitude) }
+      if case .longInteger(let number) = value { return number.isNegative ? number.negated : value }
       guard let number = value.asInteger else { throw notANumber("abs", value) }
-      return number < 0 ? try Arithmetic.apply(.subtract, .integer(0), value, renderer) : .integer(number)
+      return .integer(digits: String(number.magnitude)) ?? value
     },
     "int": filter("default", "base") { (value, arguments, _) throws(TemplateError) in
       let otherwise = arguments[0] ?? .integer(0)
@@ -13,16 +14,12 @@ extension Filter {
       case .undefined(let undefined): throw undefined.error
       case .string(let text), .markup(let text):
         let base = try arguments.integer(1) ?? 10
-        if let integer = pythonInteger(text, base: base) { return .integer(integer) }
-        guard let double = pythonDouble(text) else { return otherwise }
-        return Int(exactly: double.rounded(.towardZero)).map { .integer($0) } ?? otherwise
+        if let integer = try pythonInteger(text, base: base) { return integer }
+        return pythonDouble(text).flatMap { .integer($0) } ?? otherwise
+      case .longInteger: return value
       default:
         if let integer = value.asInteger { return .integer(integer) }
-        guard let double = value.asDouble, double.isFinite else { return otherwise }
-        guard let integer = Int(exactly: double.rounded(.towardZero)) else {
-          throw .runtime("the filter 'int': \(double) does not fit 64 bits")
-        }
-        return .integer(integer)
+        return value.asDouble.flatMap { .integer($0) } ?? otherwise
       }
     },
     "float": filter("default") { (value, arguments, _) throws(TemplateError) in
@@ -54,6 +51,7 @@ extension Filter {
   private static func rounded(
     _ value: Value, _ number: Double, _ precision: Int, _ renderer: Renderer
   ) throws(TemplateError) -> Value {
+    if case .longInteger = value, precision >= 0 { return value }
     if let integer = value.asInteger {
       if precision >= 0 { return .integer(integer) }
       if precision < -18 { return .integer(0) }
@@ -76,7 +74,7 @@ extension Filter {
   }
 
   /// Python's `int(text, base)`; nil where that raises.
-  private static func pythonInteger(_ text: String, base: Int) -> Int? {
+  private static func pythonInteger(_ text: String, base: Int) throws(TemplateError) -> Value? {
     var digits = text.stripped()
     var sign = ""
     if digits.hasTextPrefix("-") || digits.hasTextPrefix("+") {
@@ -98,7 +96,10 @@ extension Filter {
     guard (2...36).contains(radix), let plain = withoutUnderscores(digits), let first = plain.utf8.first,
       first != UInt8(ascii: "+"), first != UInt8(ascii: "-")
     else { return nil }
-    return Int(sign + plain, radix: radix)
+    if let integer = Int(sign + plain, radix: radix) { return .integer(integer) }
+    if radix == 10 { return .integer(digits: (sign == "-" ? "-" : "") + plain) }
+    guard plain.unicodeScalars.allSatisfy({ Int(String($0), radix: radix) != nil }) else { return nil }
+    throw .runtime("the filter 'int': '\(text)' in base \(radix) has more than 64 bits")
   }
 
   /// Python's `float(text)`; nil where that raises.

@@ -1,3 +1,5 @@
+import OrderedJSON
+
 /// Cuts a template into tokens, with `trim_blocks` and `lstrip_blocks` on, as Jinja's own lexer does:
 /// - the first line end after a block or comment is dropped, and so are blanks between a line's start and a block;
 /// - a minus inside a tag's mark strips all white space on its side, a plus keeps what would be dropped;
@@ -302,9 +304,10 @@ struct Lexer {
       }
     }
     if isInteger {
-      guard let value = Int(text) else { throw error("expected a number of at most 64 bits, found \(text)") }
-      guard value == 0 || !text.hasPrefix("0") else { throw error("expected no leading zero in \(text)") }
-      add(.integer(value))
+      guard text.utf8.first != UInt8(ascii: "0") || text.utf8.allSatisfy({ $0 == UInt8(ascii: "0") }) else {
+        throw error("expected no leading zero in \(text)")
+      }
+      if let value = LongInteger(text) { add(.longInteger(value)) } else { add(.integer(Int(text) ?? 0)) }
     } else {
       add(.float(Double(text) ?? .nan))
     }

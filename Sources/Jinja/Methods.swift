@@ -1,4 +1,5 @@
 import OrderedCollections
+import OrderedJSON
 
 /// A name looked up once, when the template is read, among the methods of every type that has some.
 struct MethodName: Sendable {

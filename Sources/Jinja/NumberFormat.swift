@@ -39,6 +39,15 @@ struct NumberFormat {
       default: break
       }
     }
+    if case .longInteger(let integer) = value {
+      switch type {
+      case nil, "d", "i", "u":
+        let digits = integer.description
+        return number(integer.isNegative ? String(digits.dropFirst()) : digits, isNegative: integer.isNegative)
+      case "x", "X", "o", "b": throw .runtime("\(integer) has more than 64 bits and can be written in base 10 only")
+      default: break
+      }
+    }
     guard let double = value.asDouble else { throw unknown(for: value) }
     let magnitude = double.magnitude
     let isNegative = double.sign == .minus

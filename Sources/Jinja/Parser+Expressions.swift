@@ -188,6 +188,9 @@ extension Parser {
     case .integer(let value):
       advance()
       return try node(Constant.integer(value))
+    case .longInteger(let value):
+      advance()
+      return try node(Constant.longInteger(value))
     case .float(let value):
       advance()
       return try node(Constant.double(value))

@@ -161,7 +161,7 @@ extension Parser {
   private var startsTestArgument: Bool {
     switch current.kind {
     case .name(let name): !["else", "or", "and"].contains(name)
-    case .string, .integer, .float, .symbol(.leftBracket), .symbol(.leftBrace): true
+    case .string, .integer, .longInteger, .float, .symbol(.leftBracket), .symbol(.leftBrace): true
     default: false
     }
   }

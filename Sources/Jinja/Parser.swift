@@ -1,10 +1,12 @@
+import OrderedJSON
+
 /// Reads tokens into statements and expressions, as Jinja's own parser does; what is not supported is refused here.
 struct Parser {
   let tokens: [Token]
   var position = 0
   /// The names seen so far; a variable is its number.
   var symbols: [String] = []
-  private var numbers: [String: Int] = [:]
+  private var numbers: TextDictionary<Int> = [:]
   /// How many blocks, brackets and signs are open.
   private var nesting = 0
   private(set) var deepestNesting = 0

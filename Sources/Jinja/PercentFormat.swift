@@ -1,3 +1,5 @@
+import OrderedJSON
+
 /// `format % values`, as Python's strings do it.
 struct PercentFormat {
   private let scalars: [Unicode.Scalar]
@@ -99,19 +101,22 @@ struct PercentFormat {
           if case .undefined(let undefined) = value { throw undefined.error }
           throw .runtime("%\(type) format: a real number is required, not \(value.typeName)")
         }
-        guard let integer = value.asInteger ?? Int(exactly: double.rounded(.towardZero)) else {
-          throw .runtime("cannot convert \(double) to an integer of 64 bits")
+        guard let integer = value.asInteger.map({ .integer($0) }) ?? (value.isIntegral ? value : .integer(double))
+        else {
+          throw .runtime("cannot convert \(double) to an integer")
         }
         format.type = "d"
         if let precision = format.precision {
           // The precision of an integer is its least number of digits.
-          let digits = String(integer.magnitude)
+          let printed = try integer.printed()
+          let isNegative = printed.hasTextPrefix("-")
+          let digits = isNegative ? String(printed.dropFirst()) : printed
           try renderer.spend(precision)
           format.fill = format.alignment == "=" ? " " : format.fill
           let zeros = String(repeating: "0", count: max(0, precision - digits.utf8.count))
-          text = try format.padding(sign: integer < 0, zeros + digits, renderer)
+          text = try format.padding(sign: isNegative, zeros + digits, renderer)
         } else {
-          text = try format.apply(to: .integer(integer), renderer)
+          text = try format.apply(to: integer, renderer)
         }
       case "x", "X", "o":
         guard let integer = value.asInteger else {

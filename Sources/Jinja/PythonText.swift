@@ -1,26 +1,13 @@
 import Foundation
+import OrderedJSON
 
 /// Python's strings are sequences of code points. Swift's own operations work on grapheme clusters and take canonically
 /// equivalent texts for equal, so none of them is used here: searching and comparing works on UTF-8, the rest on scalars.
 extension String {
-  func withBytes<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
-    if let result = utf8.withContiguousStorageIfAvailable(body) { return result }
-    var copy = self
-    return copy.withUTF8(body)
-  }
-
-  func isSameText(as other: String) -> Bool {
-    withBytes { a in
-      other.withBytes { b in
-        a.count == b.count && (a.count == 0 || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0)
-      }
-    }
-  }
-
   /// Negative, zero or positive; the order of UTF-8 bytes is the order of code points.
   func textOrder(_ other: String) -> Int {
-    withBytes { a in
-      other.withBytes { b in
+    withUTF8Bytes { a in
+      other.withUTF8Bytes { b in
         let count = Swift.min(a.count, b.count)
         let order = count == 0 ? 0 : Int(memcmp(a.baseAddress!, b.baseAddress!, count))
         return order != 0 ? order : a.count - b.count
@@ -30,18 +17,12 @@ extension String {
 
   /// Python's `len`.
   var codePointCount: Int {
-    withBytes { bytes in bytes.reduce(0) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 } }
-  }
-
-  func hasTextPrefix(_ prefix: String) -> Bool { utf8.starts(with: prefix.utf8) }
-
-  func hasTextSuffix(_ suffix: String) -> Bool {
-    withBytes { a in suffix.withBytes { b in a.count >= b.count && a.suffix(b.count).elementsEqual(b) } }
+    withUTF8Bytes { bytes in bytes.reduce(0) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 } }
   }
 
   /// The byte offset of the first occurrence at or after a byte offset.
   func find(_ part: String, from start: Int = 0) -> Int? {
-    withBytes { text in part.withBytes { part in Self.find(part, in: text, from: start) } }
+    withUTF8Bytes { text in part.withUTF8Bytes { part in Self.find(part, in: text, from: start) } }
   }
 
   private static func find(
@@ -64,8 +45,8 @@ extension String {
 
   /// The byte offset of the last occurrence that ends at or before a byte offset.
   func findLast(_ part: String, before end: Int? = nil) -> Int? {
-    withBytes { text in
-      part.withBytes { part in
+    withUTF8Bytes { text in
+      part.withUTF8Bytes { part in
         var start = (end ?? text.count) - part.count
         while start >= 0 {
           if text[start..<start + part.count].elementsEqual(part) { return start }

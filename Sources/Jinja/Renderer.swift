@@ -1,5 +1,4 @@
 import Foundation
-import OrderedCollections
 import OrderedJSON
 
 /// What a rendering knows and changes: the output so far, the variables, and how much work it has done.
@@ -21,7 +20,7 @@ final class Renderer {
   private var namespaces: [Namespace] = []
   private var scopesOfMacros: [Scope] = []
 
-  init(_ template: Template, context: OrderedDictionary<String, JSON>, now: Date) {
+  init(_ template: Template, context: JSON.Object, now: Date) {
     self.template = template
     self.now = now
     root = Array(repeating: nil, count: template.symbols.count)

@@ -1,3 +1,5 @@
+import OrderedJSON
+
 extension StringMethod {
   // MARK: Searching and replacing
 

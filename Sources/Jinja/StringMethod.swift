@@ -1,3 +1,5 @@
+import OrderedJSON
+
 /// A method of `str`.
 struct StringMethod: Sendable {
   typealias Body = @Sendable (String, Bound, Renderer) throws(TemplateError) -> Value

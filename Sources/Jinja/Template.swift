@@ -1,5 +1,4 @@
 import Foundation
-import OrderedCollections
 import OrderedJSON
 
 /// A chat template: the part of Jinja that templates use, read once and rendered any number of times, from any thread.
@@ -8,7 +7,7 @@ import OrderedJSON
 /// `lstrip_blocks`, its own `tojson`, `raise_exception`, `strftime_now`, `{% generation %}`, `break` and `continue`.
 /// A template cannot harm: it sees no files, and nesting, loops and the size of texts are limited.
 ///
-/// Differences that remain: integers have 64 bits; lower case knows no final sigma; a generator's items are computed at
+/// Differences that remain: integers beyond 64 bits are printed and compared, but not computed with; lower case knows no final sigma; a generator's items are computed at
 /// once; inheritance, `include`, `import`, `call`, `recursive` loops and a few filters made for HTML are refused by name.
 public struct Template: Sendable {
   let body: Body
@@ -34,13 +33,7 @@ public struct Template: Sendable {
   ///   - context: The variables; names that the template does not use are ignored.
   ///   - now: What `strftime_now` tells, in the local time zone.
   /// - Throws: `TemplateError` with the line; of reason `raised` when the template itself refuses its input.
-  public func render(_ context: OrderedDictionary<String, JSON>, now: Date = Date()) throws(TemplateError) -> String {
+  public func render(_ context: JSON.Object, now: Date = Date()) throws(TemplateError) -> String {
     try Renderer(self, context: context, now: now).run()
-  }
-
-  /// Renders the template with these variables; see `render(_:now:)` for ordered ones.
-  public func render(_ context: [String: JSON], now: Date = Date()) throws(TemplateError) -> String {
-    let ordered = OrderedDictionary(uniqueKeysWithValues: context.map { ($0.key, $0.value) })
-    return try render(ordered, now: now)
   }
 }

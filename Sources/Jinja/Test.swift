@@ -46,7 +46,12 @@ struct Test: Sendable {
     "boolean": test { if case .bool = $0 { true } else { false } },
     "true": test { if case .bool(true) = $0 { true } else { false } },
     "false": test { if case .bool(false) = $0 { true } else { false } },
-    "integer": test { if case .integer = $0 { true } else { false } },
+    "integer": test {
+      switch $0 {
+      case .integer, .longInteger: true
+      default: false
+      }
+    },
     "float": test { if case .double = $0 { true } else { false } },
     // As in Python, a boolean is a number.
     "number": test { $0.asDouble != nil },
@@ -96,6 +101,9 @@ struct Test: Sendable {
     }
     guard number != 0 else { throw .runtime("integer modulo by zero") }
     if let a = value.asInteger, let b = divisor.asInteger { return .integer(b == -1 ? 0 : (a % b + b) % b) }
+    if value.isIntegral, divisor.isIntegral {
+      throw .runtime("integers beyond 64 bits cannot be divided: \(try value.printed()) and \(try divisor.printed())")
+    }
     let rest = (value.asDouble ?? 0).truncatingRemainder(dividingBy: number)
     return .double(rest != 0 && (rest < 0) != (number < 0) ? rest + number : rest)
   }

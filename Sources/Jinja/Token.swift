@@ -1,3 +1,5 @@
+import OrderedJSON
+
 /// A piece of a template.
 struct Token {
   enum Kind: Equatable {
@@ -6,6 +8,7 @@ struct Token {
     case name(String)
     case string(String)
     case integer(Int)
+    case longInteger(LongInteger)
     case float(Double)
     case symbol(Symbol)
     case end
@@ -36,6 +39,7 @@ struct Token {
     case .name(let name): "'\(name)'"
     case .string(let text): "the string '\(text)'"
     case .integer(let value): "the number \(value)"
+    case .longInteger(let value): "the number \(value)"
     case .float(let value): "the number \(value)"
     case .symbol(let symbol): "'\(symbol.rawValue)'"
     case .end: "the end of the template"

@@ -1,4 +1,5 @@
-import OrderedCollections
+import Foundation
+import OrderedJSON
 
 extension Value {
   /// Python's truth.
@@ -7,6 +8,7 @@ extension Value {
     case .undefined, .none: false
     case .bool(let value): value
     case .integer(let value): value != 0
+    case .longInteger: true
     case .double(let value): value != 0
     case .string(let text), .markup(let text): !text.utf8.isEmpty
     case .list(let list), .tuple(let list): list.count > 0
@@ -16,7 +18,7 @@ extension Value {
     }
   }
 
-  /// A number's value; booleans count as 0 and 1.
+  /// An integer's value, where it has at most 64 bits; booleans count as 0 and 1.
   var asInteger: Int? {
     switch self {
     case .bool(let value): value ? 1 : 0
@@ -27,13 +29,31 @@ extension Value {
 
   /// A number's value as a double.
   var asDouble: Double? {
-    if case .double(let value) = self { value } else { asInteger.map(Double.init) }
+    switch self {
+    case .double(let value): value
+    case .longInteger(let value): value.double
+    default: asInteger.map(Double.init)
+    }
+  }
+
+  /// An integer of any length, from its decimal digits with an optional minus; nil for other texts.
+  static func integer(digits: String) -> Value? {
+    Int(digits).map { .integer($0) } ?? LongInteger(digits).map { .longInteger($0) }
+  }
+
+  /// The integer part of a double, with all its digits; nil for what is not finite.
+  static func integer(_ double: Double) -> Value? {
+    guard double.isFinite else { return nil }
+    let whole = double.rounded(.towardZero)
+    return Int(exactly: whole).map { .integer($0) } ?? .integer(digits: String(format: "%.0f", whole))
   }
 }
 
 extension Value {
   /// The order of two numbers, exact between integers and doubles; nil where one is no number.
   fileprivate func numericOrder(_ other: Value) -> Int? {
+    if case .longInteger(let integer) = self { return Value.order(integer, other) }
+    if case .longInteger(let integer) = other { return Value.order(integer, self).map { -$0 } }
     switch (asInteger, other.asInteger) {
     case (let a?, let b?): return a < b ? -1 : a > b ? 1 : 0
     case (let a?, nil): return other.asDouble.flatMap { Value.order(a, $0) }
@@ -41,6 +61,19 @@ extension Value {
     case (nil, nil):
       guard let a = asDouble, let b = other.asDouble else { return nil }
       return a < b ? -1 : a > b ? 1 : a == b ? 0 : nil
+    }
+  }
+
+  private static func order(_ integer: LongInteger, _ other: Value) -> Int? {
+    let otherIsLower = integer.isNegative ? -1 : 1
+    switch other {
+    case .longInteger(let other): return integer < other ? -1 : integer == other ? 0 : 1
+    case .double(let double):
+      if double.isNaN { return nil }
+      if double.isInfinite { return double > 0 ? -1 : 1 }
+      guard case .longInteger(let whole)? = Value.integer(double) else { return otherIsLower }
+      return integer < whole ? -1 : integer == whole ? 0 : 1
+    default: return other.asInteger == nil ? nil : otherIsLower
     }
   }
 
@@ -74,7 +107,7 @@ extension Value: Hashable {
     case (.loop(let a), .loop(let b)): return a === b
     case (.macro(let a), .macro(let b)): return a === b
     case (.builtin(let a), .builtin(let b)): return a == b
-    case (.method(let a), .method(let b)): return a.name.name == b.name.name && a.receiver == b.receiver
+    case (.method(let a), .method(let b)): return a.name.name.isSameText(as: b.name.name) && a.receiver == b.receiver
     default:
       return left.numericOrder(right) == 0
     }
@@ -83,13 +116,12 @@ extension Value: Hashable {
   /// Equal values hash alike, so integral doubles and booleans hash as integers.
   func hash(into hasher: inout Hasher) {
     switch self {
-    case .string(let text), .markup(let text):
-      var text = text
-      text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    case .string(let text), .markup(let text): hasher.combine(ExactText(text))
     case .double(let value):
       if let integer = Int(exactly: value) { hasher.combine(integer) } else { hasher.combine(value) }
     case .bool(let value): hasher.combine(value ? 1 : 0)
     case .integer(let value): hasher.combine(value)
+    case .longInteger(let value): hasher.combine(value.double)
     case .list(let list), .tuple(let list): hasher.combine(list.items)
     default: hasher.combine(typeName)
     }

@@ -25,6 +25,7 @@ extension Value {
     case .none: output += "None"
     case .bool(let value): output += value ? "True" : "False"
     case .integer(let value): output += String(value)
+    case .longInteger(let value): output += value.description
     case .double(let value): output += JSON.pythonRepr(value)
     case .string(let text): output += text.quoted
     case .markup(let text): output += "Markup(" + text.quoted + ")"
@@ -89,6 +90,7 @@ extension Value {
     case .none: return .null
     case .bool(let value): return .bool(value)
     case .integer(let value): return .integer(value)
+    case .longInteger(let value): return .longInteger(value)
     case .double(let value): return .number(value)
     case .string(let text), .markup(let text): return .string(text)
     case .list(let list), .tuple(let list):
@@ -109,7 +111,7 @@ extension Value {
   private func jsonKey() throws(TemplateError) -> String {
     switch self {
     case .string(let text), .markup(let text): return text
-    case .none, .bool, .integer, .double: return try json().serialized()
+    case .none, .bool, .integer, .longInteger, .double: return try json().serialized()
     default: throw .runtime("keys must be str, int, float, bool or None, not \(typeName)")
     }
   }

@@ -7,6 +7,8 @@ enum Value {
   case none
   case bool(Bool)
   case integer(Int)
+  /// An integer beyond 64 bits. It is printed and compared, but not computed with.
+  case longInteger(LongInteger)
   case double(Double)
   case string(String)
   /// A string that was marked safe: joining it with others escapes those, as in Python.
@@ -35,6 +37,7 @@ enum Value {
     case .null: self = .none
     case .bool(let value): self = .bool(value)
     case .integer(let value): self = .integer(value)
+    case .longInteger(let value): self = .longInteger(value)
     case .number(let value): self = .double(value)
     case .string(let value): self = .string(value)
     case .array(let elements): self = .list(List(elements))
@@ -51,7 +54,7 @@ enum Value {
     case .loop(let loop): loop.depth
     case .method(let method): method.receiver.depth + 1
     // A namespace is kept by the renderer until the end, so chains of them never unwind recursively.
-    case .undefined, .none, .bool, .integer, .double, .string, .markup, .namespace, .builtin, .macro: 0
+    case .undefined, .none, .bool, .integer, .longInteger, .double, .string, .markup, .namespace, .builtin, .macro: 0
     }
   }
 
@@ -78,7 +81,7 @@ enum Value {
     case .undefined: "Undefined"
     case .none: "NoneType"
     case .bool: "bool"
-    case .integer: "int"
+    case .integer, .longInteger: "int"
     case .double: "float"
     case .string: "str"
     case .markup: "Markup"
@@ -145,7 +148,7 @@ final class Mapping {
   private(set) lazy var members: OrderedDictionary<Value, Value> = OrderedDictionary(
     uncheckedUniqueKeys: json.keys.lazy.map { .string($0) }, values: json.values.lazy.map(Value.init))
   let depth: Int
-  private let json: OrderedDictionary<String, JSON>
+  private let json: JSON.Object
   private let isJSON: Bool
 
   init(_ members: OrderedDictionary<Value, Value>) throws(TemplateError) {
@@ -155,7 +158,7 @@ final class Mapping {
     self.members = members
   }
 
-  init(_ members: OrderedDictionary<String, JSON>) {
+  init(_ members: JSON.Object) {
     depth = JSON.maximumDepth
     json = members
     isJSON = true
@@ -164,7 +167,7 @@ final class Mapping {
   var count: Int { isJSON ? json.count : members.count }
 
   /// The members as they came.
-  var source: OrderedDictionary<String, JSON>? { isJSON ? json : nil }
+  var source: JSON.Object? { isJSON ? json : nil }
 
   subscript(key: Value) -> Value? { members[key] }
 
@@ -225,7 +228,7 @@ final class Iterable {
 
 /// The one kind of object that a template may change.
 final class Namespace {
-  var attributes: OrderedDictionary<String, Value> = [:]
+  var attributes: TextDictionary<Value> = [:]
 }
 
 /// A method taken from its object without being called.

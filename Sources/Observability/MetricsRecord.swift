@@ -1,4 +1,3 @@
-import OrderedCollections
 import OrderedJSON
 
 /// One line of `metrics.jsonl`: a step and its numbers, in the order in which they were set.
@@ -6,10 +5,10 @@ public struct MetricsRecord: Hashable, Sendable {
   /// Optimizer steps done when the record was made, counted from 1 (0: before the first step).
   public let step: Int
   /// Everything but the step. Usually names from ``MetricName``.
-  public private(set) var values: OrderedDictionary<String, JSON>
+  public private(set) var values: JSON.Object
 
   /// A record with the values given, written in their order.
-  public init(step: Int, _ values: OrderedDictionary<String, JSON> = [:]) {
+  public init(step: Int, _ values: JSON.Object = [:]) {
     self.step = step
     self.values = values
     self.values.removeValue(forKey: MetricName.step)
@@ -34,7 +33,7 @@ public struct MetricsRecord: Hashable, Sendable {
 
   /// The record as an object, `step` first; numbers that are not finite become null, since JSON has no word for them.
   public var json: JSON {
-    var object: OrderedDictionary<String, JSON> = [MetricName.step: .integer(step)]
+    var object: JSON.Object = [MetricName.step: .integer(step)]
     for (name, value) in values {
       if case .number(let number) = value, !number.isFinite {
         object[name] = .null

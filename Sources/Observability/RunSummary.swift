@@ -175,7 +175,7 @@ extension RunSummary {
     var sentences: [String] = []
     let dropped = totals.dropped.filter { $0.value > 0 }
     if !dropped.isEmpty {
-      let count = dropped.values.reduce(0, +)
+      let count = dropped.map(\.value).reduce(0, +)
       let all = totals.pairsRead.map { " of \(HumanText.grouped($0))" } ?? ""
       sentences.append(
         "Dropped \(HumanText.grouped(count))\(all) pairs: "

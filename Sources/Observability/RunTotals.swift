@@ -1,4 +1,3 @@
-import OrderedCollections
 import OrderedJSON
 
 /// What a whole run amounted to: the last line of `metrics.jsonl`, and a source of the closing words and the report.
@@ -20,7 +19,7 @@ public struct RunTotals: Hashable, Sendable {
   /// Pairs in the data, before any was dropped.
   public var pairsRead: Int?
   /// Pairs left out, by reason in words ("nothing to learn from within 1024 tokens").
-  public var dropped: OrderedDictionary<String, Int>
+  public var dropped: TextDictionary<Int>
   /// Sides of pairs that were cut to the maximum length.
   public var truncated: Int
   /// Why training stopped before its last step ("SIGTERM"); nil when it ran to the end.
@@ -29,7 +28,7 @@ public struct RunTotals: Hashable, Sendable {
   /// Totals of a run.
   public init(
     steps: Int, epochs: Double = 0, pairs: Int = 0, tokens: Int = 0, seconds: Double = 0, pairsRead: Int? = nil,
-    dropped: OrderedDictionary<String, Int> = [:], truncated: Int = 0, stoppedBy: String? = nil
+    dropped: TextDictionary<Int> = [:], truncated: Int = 0, stoppedBy: String? = nil
   ) {
     self.steps = steps
     self.epochs = epochs

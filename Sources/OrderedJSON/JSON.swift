@@ -1,5 +1,3 @@
-import OrderedCollections
-
 /// A JSON value whose objects keep the order of their keys, as Python's `dict` does.
 ///
 /// Order matters here: chat templates print tool schemas and arguments in the order in which they were written,
@@ -11,30 +9,49 @@ public enum JSON: Hashable, Sendable {
   case bool(Bool)
   /// A number written without fraction and exponent that fits a 64-bit integer.
   case integer(Int)
-  /// Any other number. Integers beyond 64 bits are kept here, rounded to the nearest double.
+  /// A number written without fraction and exponent that does not fit: all its digits are kept.
+  case longInteger(LongInteger)
+  /// A number written with a fraction or an exponent.
   case number(Double)
   /// A string, free of lone surrogates.
   case string(String)
   /// An array.
   case array([JSON])
   /// An object. Of duplicate keys the last value wins, at the place of the first, as in Python.
-  case object(OrderedDictionary<String, JSON>)
+  case object(Object)
+
+  /// The members of an object, in order.
+  public typealias Object = TextDictionary<JSON>
 }
 
 extension JSON {
-  /// Whether two values are the same text: keys in the same order, and strings with the same bytes. Swift's own `==`
-  /// takes canonically equivalent strings for equal, but they have different tokens. (Keys of one object are still
-  /// told apart by Swift's `==`.) Integers and doubles are different, and NaN equals nothing.
+  /// Whether two values are the same text: keys in the same order, keys and strings with the same code points.
+  /// Integers and doubles are different, and NaN equals nothing.
   public static func == (left: JSON, right: JSON) -> Bool {
     switch (left, right) {
     case (.null, .null): true
     case (.bool(let a), .bool(let b)): a == b
     case (.integer(let a), .integer(let b)): a == b
+    case (.longInteger(let a), .longInteger(let b)): a == b
     case (.number(let a), .number(let b)): a == b
-    case (.string(let a), .string(let b)): a == b && a.utf8.elementsEqual(b.utf8)
+    case (.string(let a), .string(let b)): a.isSameText(as: b)
     case (.array(let a), .array(let b)): a == b
     case (.object(let a), .object(let b)): a == b
     default: false
+    }
+  }
+
+  /// Equal values hash alike.
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .null: hasher.combine(0)
+    case .bool(let value): hasher.combine(value)
+    case .integer(let value): hasher.combine(value)
+    case .longInteger(let value): hasher.combine(value)
+    case .number(let value): hasher.combine(value)
+    case .string(let value): hasher.combine(ExactText(value))
+    case .array(let value): hasher.combine(value)
+    case .object(let value): hasher.combine(value)
     }
   }
 
@@ -56,6 +73,7 @@ extension JSON {
   public var double: Double? {
     switch self {
     case .integer(let value): Double(value)
+    case .longInteger(let value): value.double
     case .number(let value): value
     default: nil
     }
@@ -72,7 +90,7 @@ extension JSON {
   }
 
   /// The members of an object, in order; nil for anything else.
-  public var object: OrderedDictionary<String, JSON>? {
+  public var object: Object? {
     if case .object(let value) = self { value } else { nil }
   }
 
@@ -107,6 +125,6 @@ extension JSON: ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral, Expres
   public init(arrayLiteral elements: JSON...) { self = .array(elements) }
   /// An object in the order written; of duplicate keys the last value wins.
   public init(dictionaryLiteral elements: (String, JSON)...) {
-    self = .object(OrderedDictionary(elements, uniquingKeysWith: { _, last in last }))
+    self = .object(Object(elements.lazy.map { (key: $0.0, value: $0.1) }))
   }
 }

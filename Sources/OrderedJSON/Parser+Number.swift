@@ -1,5 +1,6 @@
 extension Parser {
-  /// `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`. As in Python, a fraction or an exponent makes a double.
+  /// `-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?`. As in Python, a fraction or an exponent makes a double, and
+  /// integers have any length.
   mutating func number() throws(JSONError) -> JSON {
     let start = position
     let isNegative = current == UInt8(ascii: "-")
@@ -37,11 +38,9 @@ extension Parser {
       if !isNegative, magnitude <= UInt(Int.max) { return .integer(Int(magnitude)) }
       if isNegative, magnitude <= UInt(Int.max) + 1 { return .integer(Int(truncatingIfNeeded: 0 &- magnitude)) }
     }
-    guard let double = Double(String(decoding: bytes[start..<position], as: UTF8.self)) else {
-      throw error("expected a number", at: start)
-    }
-    // Python reads 1e999 as infinity, but keeps an integer of that size; an infinity would be a silent lie here.
-    if isInteger, double.isInfinite { throw error("expected an integer within the range of a double", at: start) }
+    let text = String(decoding: bytes[start..<position], as: UTF8.self)
+    if isInteger, let integer = LongInteger(text) { return .longInteger(integer) }
+    guard let double = Double(text) else { throw error("expected a number", at: start) }
     return .number(double)
   }
 

@@ -1,5 +1,3 @@
-import OrderedCollections
-
 extension JSON {
   /// Arrays and objects nested deeper than this are refused, so that hostile input cannot overflow the stack.
   public static let maximumDepth = 512
@@ -126,8 +124,8 @@ struct Parser {
     }
   }
 
-  private mutating func object() throws(JSONError) -> OrderedDictionary<String, JSON> {
-    var members: OrderedDictionary<String, JSON> = [:]
+  private mutating func object() throws(JSONError) -> JSON.Object {
+    var members: JSON.Object = [:]
     position += 1
     skipWhiteSpace()
     if skip(UInt8(ascii: "}")) { return members }

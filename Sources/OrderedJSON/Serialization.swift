@@ -51,15 +51,15 @@ extension JSON {
       case .null: output += "null"
       case .bool(let value): output += value ? "true" : "false"
       case .integer(let value): output += String(value)
+      case .longInteger(let value): output += value.description
       case .number(let value): output += JSON.text(of: value)
       case .string(let value): write(value, into: &output)
       case .array(let elements):
         write(elements, brackets: ("[", "]"), into: &output, level: level) { element, output in
           write(element, into: &output, level: level + 1)
         }
-      case .object(var members):
-        // Python compares strings by code points, which is the order of their UTF-8 too.
-        if sortsKeys { members.sort { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) } }
+      case .object(let members):
+        let members = sortsKeys ? members.sorted { $0.key.precedesText($1.key) } : Array(members)
         write(members, brackets: ("{", "}"), into: &output, level: level) { member, output in
           write(member.key, into: &output)
           output += keySeparator

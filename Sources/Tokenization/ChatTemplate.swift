@@ -1,22 +1,20 @@
 import Foundation
 import Jinja
-import OrderedCollections
 import OrderedJSON
 
 /// Turns conversations into the text that a model was trained on, as `transformers`' `apply_chat_template` does with
 /// `tokenize=False`, byte for byte. Templates are read once; rendering may happen on many threads at once.
 public struct ChatTemplate: Sendable {
-  private let templates: [String: Template]
+  private let templates: TextDictionary<Template>
   /// The text of the default template and of all others, for keys of caches.
   public let source: String
-  private let specialTokens: OrderedDictionary<String, String>
+  private let specialTokens: TextDictionary<String>
 
   /// Takes a template's text.
   /// - Parameter specialTokens: Tokens by the names under which the template sees them, such as `bos_token`.
   /// - Throws: `TemplateError` with the line when it is no template or uses what is not supported.
-  public init(source: String, specialTokens: [String: String] = [:]) throws {
-    let ordered = OrderedDictionary(uniqueKeysWithValues: specialTokens.sorted { $0.key < $1.key })
-    try self.init(sources: ["default": source], specialTokens: ordered)
+  public init(source: String, specialTokens: TextDictionary<String> = [:]) throws {
+    try self.init(sources: ["default": source], specialTokens: specialTokens)
   }
 
   /// Takes the chat template of a model folder and its special tokens: `chat_template.jinja` and
@@ -36,16 +34,16 @@ public struct ChatTemplate: Sendable {
   }
 
   private init(
-    sources: OrderedDictionary<String, String>, specialTokens: OrderedDictionary<String, String>
+    sources: TextDictionary<String>, specialTokens: TextDictionary<String>
   ) throws {
-    templates = try Dictionary(uniqueKeysWithValues: sources.map { ($0.key, try Template($0.value)) })
+    templates = try sources.mapValues { (source) in try Template(source) }
     source = sources.count == 1 ? sources.values[0] : JSON.object(sources.mapValues { .string($0) }).serialized()
     self.specialTokens = specialTokens
   }
 
   /// The templates that a folder keeps in files of their own.
-  private static func files(in folder: URL) throws -> OrderedDictionary<String, String> {
-    var sources: OrderedDictionary<String, String> = [:]
+  private static func files(in folder: URL) throws -> TextDictionary<String> {
+    var sources: TextDictionary<String> = [:]
     func read(_ file: URL, as name: String) throws {
       guard let data = FileManager.default.contents(atPath: file.path) else { return }
       guard let text = String(validating: data, as: UTF8.self) else {
@@ -56,8 +54,8 @@ public struct ChatTemplate: Sendable {
     try read(folder.appendingPathComponent("chat_template.jinja"), as: "default")
     let others = folder.appendingPathComponent("additional_chat_templates")
     let names = (try? FileManager.default.contentsOfDirectory(atPath: others.path)) ?? []
-    for name in names.sorted() where name.hasSuffix(".jinja") {
-      try read(others.appendingPathComponent(name), as: String(name.dropLast(".jinja".count)))
+    for name in names.sorted(by: { $0.precedesText($1) }) where name.hasTextSuffix(".jinja") {
+      try read(others.appendingPathComponent(name), as: String(name.unicodeScalars.dropLast(".jinja".count)))
     }
     return sources
   }
@@ -73,11 +71,11 @@ public struct ChatTemplate: Sendable {
   ///   - now: What the template's `strftime_now` tells. Pass a fixed date where texts must not change from day to day.
   /// - Throws: `ChatTemplateError` for a conversation that is none, `TemplateError` from the template, with its line.
   public func render(
-    messages: [JSON], tools: [JSON]? = nil, addGenerationPrompt: Bool = false, variables: [String: JSON] = [:],
+    messages: [JSON], tools: [JSON]? = nil, addGenerationPrompt: Bool = false, variables: JSON.Object = [:],
     now: Date = Date()
   ) throws -> String {
     guard !messages.isEmpty else { throw ChatTemplateError.emptyConversation }
-    var context: OrderedDictionary<String, JSON> = [:]
+    var context: JSON.Object = [:]
     for (name, token) in specialTokens { context[name] = .string(token) }
     context["documents"] = .null
     for (name, value) in variables { context[name] = value }
@@ -97,18 +95,18 @@ public struct ChatTemplate: Sendable {
   private func template(hasTools: Bool) throws -> Template {
     if hasTools, let template = templates["tool_use"] { return template }
     guard let template = templates["default"] else {
-      throw ChatTemplateError.noDefault(names: templates.keys.sorted())
+      throw ChatTemplateError.noDefault(names: templates.keys.sorted { $0.precedesText($1) })
     }
     return template
   }
 
   /// Drops null members and offers reasoning under both names that templates read.
-  private static func prepared(_ members: OrderedDictionary<String, JSON>) -> OrderedDictionary<String, JSON> {
+  private static func prepared(_ members: JSON.Object) -> JSON.Object {
     var message = members
-    if message.values.contains(.null) { message.removeAll { $0.value == .null } }
+    message.removeAll { $0.value.isNull }
     let names = ["reasoning_content", "thinking", "reasoning"]
     guard let reasoning = names.lazy.compactMap({ message[$0] }).first else { return message }
-    var result: OrderedDictionary<String, JSON> = ["thinking": reasoning]
+    var result: JSON.Object = ["thinking": reasoning]
     for (name, value) in message { result[name] = value }
     result["reasoning_content"] = reasoning
     return result

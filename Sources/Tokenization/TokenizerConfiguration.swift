@@ -1,5 +1,4 @@
 import Foundation
-import OrderedCollections
 import OrderedJSON
 
 /// What a model folder's `tokenizer_config.json` says: special tokens and chat templates.
@@ -55,8 +54,8 @@ public struct TokenizerConfiguration: Sendable {
   public var padToken: String? { token("pad_token") }
 
   /// The named special tokens that `transformers` passes to chat templates, in its order.
-  public var specialTokens: OrderedDictionary<String, String> {
-    var tokens: OrderedDictionary<String, String> = [:]
+  public var specialTokens: TextDictionary<String> {
+    var tokens: TextDictionary<String> = [:]
     for name in Self.specialTokenNames {
       if let token = token(name) { tokens[name] = token }
     }
@@ -64,11 +63,11 @@ public struct TokenizerConfiguration: Sendable {
   }
 
   /// The chat templates by name. A file that holds a single template names it `default`.
-  public var chatTemplates: OrderedDictionary<String, String> {
+  public var chatTemplates: TextDictionary<String> {
     switch raw["chat_template"] {
     case .string(let source): return ["default": source]
     case .array(let entries):
-      var templates: OrderedDictionary<String, String> = [:]
+      var templates: TextDictionary<String> = [:]
       for entry in entries {
         if let name = entry["name"]?.string, let source = entry["template"]?.string { templates[name] = source }
       }

@@ -23,7 +23,7 @@ struct TorchArchiveTests {
     #expect(resume["step"]?.integer == 3)
     #expect(resume["wandb_id"]?.isNone == true)
     #expect(resume["scaler"]?["scale"]?.number == 65536)
-    #expect(resume["model"]?.stateDict?.keys.elements == ["0.weight", "1.weight", "1.bias"])
+    #expect(resume["model"]?.stateDict?.keys == ["0.weight", "1.weight", "1.bias"])
     let optimizer = try #require(resume["optimizer"])
     #expect(try optimizer["state"]?[0]?["step"]?.stored?.tensor().item() == 3)
     #expect(optimizer["state"]?[0]?["exp_avg_sq"]?.stored?.shape == [2, 3])

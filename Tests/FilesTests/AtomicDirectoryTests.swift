@@ -94,7 +94,7 @@ struct AtomicDirectoryTests {
     try AtomicDirectory.write(to: checkpoint, replacing: true) {
       try writeAtomically("2".utf8, to: $0.appendingPathComponent("new"))
     }
-    #expect(try AtomicDirectory.verify(checkpoint).files.keys.elements == ["new"])
+    #expect(try AtomicDirectory.verify(checkpoint).files.keys == ["new"])
     #expect(!FileManager.default.fileExists(atPath: checkpoint.appendingPathComponent("old").path))
     #expect(try scratch.names == ["checkpoint-1"])
   }

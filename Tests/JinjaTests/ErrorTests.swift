@@ -65,7 +65,7 @@ import Testing
       "{% set ns = namespace(a=1, b=[1, {'k': (2, 3)}]) %}{% macro f(x, y=2) %}{{ x ~ y ** 2 // 3 }}{% endmacro %}{{ f(ns.b[1].k[0], y=-1) if ns.a is defined else 'é😀' }}{# c #}{% raw %}{{ x }}{% endraw %}",
       "{{ '%s %d' % ('a', 3) }}{{ '{:>5}'.format(ms|length) }}{{ ms|map(attribute='role')|select('in', ['user'])|join(', ') }}{% filter upper %}{% generation %}g{% endgeneration %}{% endfilter %}",
     ]
-    let context: [String: JSON] = ["ms": [["role": "user", "content": "héllo"], ["role": "x", "content": "y"]]]
+    let context: JSON.Object = ["ms": [["role": "user", "content": "héllo"], ["role": "x", "content": "y"]]]
     var random = Lehmer(state: 20_261_124)
     for source in sources {
       let scalars = Array(source.unicodeScalars)

@@ -68,15 +68,17 @@ import Testing
     "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a }}",
     "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a|tojson }}",
     "{{ 9223372036854775807 + 1 }}", "{{ -9223372036854775807 - 2 }}", "{{ 9223372036854775807 * 2 }}", "{{ 2 ** 64 }}",
-    "{{ 10 ** 1000 }}", "{{ 1e308 ** 2 }}", "{{ -(-9223372036854775807 - 1) }}",
-    "{{ (-9223372036854775807 - 1) // -1 }}", "{{ (-9223372036854775807 - 1)|abs }}",
-    "{{ 'abc'[::9223372036854775807][5].x }}", "{{ 1e400|int }}x{{ 1e300|int }}",
+    "{{ 10 ** 1000 }}", "{{ 1e308 ** 2 }}",
+    "{{ (-9223372036854775807 - 1) // -1 }}", "{{ 18446744073709551616 + 1 }}", "{{ -18446744073709551616 // 2 }}",
+    "{{ 18446744073709551616 is odd }}", "{{ '%x' % 18446744073709551616 }}", "{{ 'ff' * 18446744073709551616 }}",
+    "{{ ('f' * 17)|int(0, 16) }}", "{{ range(18446744073709551616) }}", "{{ 'abc'[:18446744073709551616] }}",
+    "{{ 'abc'[::9223372036854775807][5].x }}",
     "{{ range(-9223372036854775807, 9223372036854775807, 1) }}",
-    "{{ '%d' % 1e300 }}", "{{ 1e300|round(0, 'floor')|int }}", "{{ 'x'|int(0, 99) }}{{ 1|round(400, 'ceil') }}",
+    "{{ 'x'|int(0, 99) }}{{ 1|round(400, 'ceil') }}",
   ])
   func `endless work and endless values are refused`(source: String) throws {
     let template = try Template(source)
-    #expect(throws: TemplateError.self) { try template.render([String: JSON]()) }
+    #expect(throws: TemplateError.self) { try template.render([:]) }
   }
 
   @Test func `chains of namespaces and deep values are taken apart without a crash`() throws {
@@ -85,7 +87,7 @@ import Testing
       {% set ns = namespace(current=namespace()) %}
       {% for i in range(100000) %}{% set c = ns.current %}{% set n = namespace() %}{% set c.next = n %}{% set ns.current = n %}{% endfor %}done
       """)
-    #expect(try template.render([String: JSON]()) == "done")
+    #expect(try template.render([:]) == "done")
     var deep: JSON = []
     for _ in 0..<JSON.maximumDepth { deep = [deep] }
     let text = try Template("{{ x|tojson|length }} {{ x|string|length }} {{ x == x[:] }} {{ [x] == [x[0:]] }}").render([
@@ -102,7 +104,7 @@ import Testing
     let thread = Thread {
       for source in ["{{ \(expression) }}", source] {
         do {
-          texts.append("\(try Template(source).render([String: JSON]()))")
+          texts.append("\(try Template(source).render([:]))")
         } catch {
           texts.append("\(error)")
         }

@@ -7,7 +7,7 @@ import Torch
 @Suite("Configurations inferred from the tensors of a bare weight file")
 struct InferenceTests {
   /// Shapes that MiniMind's files have, small.
-  static let shapes: [(name: String, changes: [String: JSON])] = [
+  static let shapes: [(name: String, changes: JSON.Object)] = [
     ("MiniMind-3", ["num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 8, "hidden_size": 64]),
     (
       "MiniMind2",
@@ -21,9 +21,9 @@ struct InferenceTests {
   ]
 
   @Test("The configuration of a .pth is that of the folder it came from", arguments: shapes)
-  func inferred(name: String, changes: [String: JSON]) throws {
+  func inferred(name: String, changes: JSON.Object) throws {
     let scratch = try Scratch()
-    let model = try smallModel(changes.merging(["max_position_embeddings": 32768]) { first, _ in first })
+    let model = try smallModel((["max_position_embeddings": 32768] as JSON.Object).merging(changes))
     let file = scratch.file("dpo_64.pth")
     try ModelFiles.writeTorchFile(model, to: file, dtype: .float32)
     let loaded = try CausalLM.pretrained(file)

@@ -99,22 +99,22 @@ final class Scratch {
 }
 
 /// A configuration as MiniMind writes it, small, with changes.
-func smallConfiguration(_ changes: [String: JSON] = [:]) throws -> ModelConfiguration {
+func smallConfiguration(_ changes: JSON.Object = [:]) throws -> ModelConfiguration {
   try ModelConfiguration(smallJSON(changes))
 }
 
-func smallJSON(_ changes: [String: JSON] = [:]) -> JSON {
-  var object: [String: JSON] = [
+func smallJSON(_ changes: JSON.Object = [:]) -> JSON {
+  var object: JSON.Object = [
     "model_type": "qwen3", "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8, "rms_norm_eps": 1e-6, "rope_theta": 1e6,
     "tie_word_embeddings": true, "max_position_embeddings": 128,
   ]
-  object.merge(changes) { _, new in new }
-  return .object(.init(uniqueKeysWithValues: object.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }))
+  for (name, value) in changes { object[name] = value }
+  return .object(object)
 }
 
 /// A model with random weights.
-func smallModel(_ changes: [String: JSON] = [:], seed: UInt64 = 1) throws -> CausalLM {
+func smallModel(_ changes: JSON.Object = [:], seed: UInt64 = 1) throws -> CausalLM {
   let model = try CausalLM(smallConfiguration(changes))
   try model.initializeRandomly(seed: seed)
   return model

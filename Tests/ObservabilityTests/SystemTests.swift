@@ -51,6 +51,6 @@ struct SystemTests {
     let info = SystemInfo()
     #expect(!info.hostName.isEmpty && !info.kernel.isEmpty && !info.processor.isEmpty && !info.operatingSystem.isEmpty)
     #expect(info.availableCores >= 1)
-    #expect(info.json.object?.keys.elements == ["host", "os", "kernel", "processor", "cores", "memory_bytes"])
+    #expect(info.json.object?.keys == ["host", "os", "kernel", "processor", "cores", "memory_bytes"])
   }
 }

@@ -74,7 +74,7 @@ enum Templates {
   }
 
   /// ChatML, as MiniMind2 and many others have it.
-  @Sendable static func chatML(_ messages: [JSON], _ tools: [JSON]?, _ variables: [String: JSON], _ generating: Bool)
+  @Sendable static func chatML(_ messages: [JSON], _ tools: [JSON]?, _ variables: JSON.Object, _ generating: Bool)
     throws -> String
   {
     if variables["refuse"] == true { throw Refusal(description: "the template says no") }
@@ -83,7 +83,7 @@ enum Templates {
   }
 
   /// ChatML with a thinking block in every reply and, empty, in the generation prompt, as MiniMind-3 has it.
-  @Sendable static func thinking(_ messages: [JSON], _ tools: [JSON]?, _ variables: [String: JSON], _ generating: Bool)
+  @Sendable static func thinking(_ messages: [JSON], _ tools: [JSON]?, _ variables: JSON.Object, _ generating: Bool)
     -> String
   {
     messages.map { message in
@@ -95,7 +95,7 @@ enum Templates {
 
   /// A thinking block only in the last turn, as Qwen3 has it: the beginning of a conversation changes as it goes on.
   @Sendable static func lastThinking(
-    _ messages: [JSON], _ tools: [JSON]?, _ variables: [String: JSON], _ generating: Bool
+    _ messages: [JSON], _ tools: [JSON]?, _ variables: JSON.Object, _ generating: Bool
   ) -> String {
     messages.enumerated().map { index, message in
       let think = word(message, "role") == "assistant" && index == messages.count - 1 ? "<think>\n\n</think>\n\n" : ""
@@ -104,7 +104,7 @@ enum Templates {
   }
 
   /// Llama-3's.
-  @Sendable static func llama3(_ messages: [JSON], _ tools: [JSON]?, _ variables: [String: JSON], _ generating: Bool)
+  @Sendable static func llama3(_ messages: [JSON], _ tools: [JSON]?, _ variables: JSON.Object, _ generating: Bool)
     -> String
   {
     "<s>"
@@ -114,7 +114,7 @@ enum Templates {
   }
 
   /// A template that ignores `add_generation_prompt`.
-  @Sendable static func unmarked(_ messages: [JSON], _ tools: [JSON]?, _ variables: [String: JSON], _ generating: Bool)
+  @Sendable static func unmarked(_ messages: [JSON], _ tools: [JSON]?, _ variables: JSON.Object, _ generating: Bool)
     -> String
   {
     messages.map { word($0, "content") + "</s>" }.joined()

@@ -92,6 +92,20 @@ struct FormatTests {
     }
   }
 
+  @Test func `Keys and texts are compared by code points, as Python compares them`() throws {
+    let (composed, decomposed) = ("Caf\u{E9}", "Cafe\u{301}")
+    let variables = try pair([
+      "chat_template_kwargs": [composed: 1, decomposed: 2], "chosen": [question, good], "rejected": [question, bad],
+    ]).templateVariables
+    #expect(variables.count == 2)
+    #expect(variables[decomposed] == 2)
+    func conversation(_ text: String, _ reply: JSON) -> JSON { [["role": "user", "content": .string(text)], reply] }
+    let result = try pair(["chosen": conversation(composed, good), "rejected": conversation(decomposed, bad)])
+    #expect(result.promptsDiffer)
+    guard case .conversation(_, _, sharedMessages: let shared) = result.content else { return }
+    #expect(shared == 0)
+  }
+
   @Test func `Members of messages are kept, tool calls written as text are read`() throws {
     let call: JSON = [
       "role": "assistant", "content": .null, "reasoning_content": "hm",

@@ -99,14 +99,14 @@ import Tokenization
 
 /// Templates, conversations and their texts.
 private struct ConversationGoldens {
-  let templates: [String: String]
-  let specialTokens: [String: String]
+  let templates: TextDictionary<String>
+  let specialTokens: TextDictionary<String>
   let conversations: [JSON]
   let texts: JSON
 
   init(_ json: JSON) throws {
-    func strings(_ name: String) throws -> [String: String] {
-      Dictionary(uniqueKeysWithValues: try #require(json[name]?.object).map { ($0.key, $0.value.string ?? "") })
+    func strings(_ name: String) throws -> TextDictionary<String> {
+      try #require(json[name]?.object).compactMapValues(\.string)
     }
     templates = try strings("templates")
     specialTokens = try strings("special_tokens")
@@ -127,8 +127,7 @@ private struct ConversationGoldens {
         let text = try template.render(
           messages: try #require(conversation["messages"]?.array), tools: conversation["tools"]?.array,
           addGenerationPrompt: conversation["add_generation_prompt"]?.bool ?? false,
-          variables: Dictionary(
-            uniqueKeysWithValues: (conversation["variables"]?.object ?? [:]).map { ($0.key, $0.value) }))
+          variables: conversation["variables"]?.object ?? [:])
         let wanted = try #require(expected["text"]?.string, place)
         #expect(
           text.utf8.elementsEqual(wanted.utf8), "\(place): \(text.debugDescription), not \(wanted.debugDescription)")

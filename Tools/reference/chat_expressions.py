@@ -11,6 +11,9 @@ CONTEXT = {
     "users": [{"name": "Bob", "age": 30, "on": True}, {"name": "al", "age": 25, "on": False}, {"name": "Cy", "age": 30}],
     "msg": {"role": "user", "content": "hi", "tool_calls": [{"function": {"name": "f", "arguments": {"x": 1}}}]},
     "weird": {"a b": 1, "_p": 2, "0": "zero"},
+    # Integers beyond 64 bits, and texts that are canonically equivalent but not equal in Python.
+    "wide": 18446744073709551615, "long": -123456789012345678901234567890,
+    "nfc": "Caf\u00e9", "nfd": "Cafe\u0301", "forms": {"Caf\u00e9": 1, "Cafe\u0301": 2},
 }
 
 # Printed as {{ … }}.
@@ -70,6 +73,12 @@ range(5)|list ### range(1, 5)|list ### range(5, 1, -2)|list ### range(0)|list ##
 -1|abs ### -s|length if f else 3 ### 2 + 3|string ~ "x" if f else "ok" ### "a" ~ "b"|upper ### ("a" ~ "b")|upper ### 1 + 2 * 3 - 4 / 2 ### (1 + 2) * 3 ### 10 - 3 - 2 ### 2 * 3 % 4 ### 1 < 2 and 3 > 2 ### 1 + 1 == 2 ### "a" in "abc" == true ### not 1 == 2 ### 1 if 2 > 1 and not f else 0 ### - 2 + 5 ### -2 * -3 ### 3 - -2 ### [1, 2][0] + {"a": 1}["a"] ### {"a": [1, 2]}.a[1] ### "abc"[1].upper() ### "a,b".split(",")|last ### ("x" if t else "y") ~ "z" ### (nums + [9])[-1] ### 2 ** 2 * 3 ### "a" "b" ~ "c" ### n is none == true
 'é' == comb ### [comb, 'é']|unique|list|length ### {"é": 1, comb: 2}|length ### comb|length ### comb|upper|length ### 'é' in comb ### '\\r\\n'|length ### lines|length ### '\\r\\n'.split('\\n')|length
 "\\u0378 \\u200b \\ue000 \\x80 \\xa0 \\xad \\u2028 \\U0001F600 é"|list ### ["\\x00\\x1b\\x7f\\n\\t\\r\\\\"] ### ["'", '"', "'\\""] ### {"k": none, "t": true, "f": 1.0}
+wide ### -wide ### long ### -long ### [wide, -wide]|tojson ### long|tojson ### {wide: 1}|tojson ### wide|string|length ### wide ~ "x" ### wide and 1 ### not wide ### 9223372036854775808 ### -9223372036854775808 ### 1_8446744073709551616 ### -(-9223372036854775807 - 1) ### (-9223372036854775807 - 1)|abs
+wide == 18446744073709551615 ### wide == 18446744073709551615.0 ### wide == 18446744073709551616.0 ### wide > 9223372036854775807 ### wide < 1e30 ### long < -1e30 ### long < 5 ### -long > 0.5 ### wide != long ### wide == "18446744073709551615" ### wide in [1, 18446744073709551615] ### {wide: 1}[18446744073709551615] ### [wide, 1, 2.5, long]|sort ### [wide, 1]|max ### [wide, 18446744073709551616.0, 18446744073709551615]|unique|list ### {18446744073709551616: 1}[18446744073709551616.0]
+wide is integer ### wide is number ### wide is float ### wide is string ### wide|abs ### long|abs ### wide|int ### "123456789012345678901234567890"|int ### " -18446744073709551616 "|int ### "000018446744073709551616"|int ### "18_446_744_073_709_551_616"|int ### 1e22|int ### 1e300|int ### 1e300|round(0, "floor")|int ### "1e20"|int ### wide|float ### wide|round ### wide|default(1) ### wide + 0.5 ### wide / 2.0
+"%d" % wide ### "%d" % 1e20 ### "%d" % 1e300 ### "%+d|%-25d|%25d|%025d" % (wide, wide, long, long) ### "%.25d" % long ### "%s" % wide ### "%f" % wide ### "{}".format(wide) ### "{:,}".format(long) ### "{:>25d}|".format(wide) ### "{:e}".format(wide) ### "%.3d|%.3d" % (true, -7)
+forms ### forms|tojson ### forms|length ### forms[nfc] ### forms[nfd] ### forms.get(nfd) ### nfc in forms ### forms|items|list ### {nfc: 1, nfd: 2}|length ### {nfc: 1}[nfd] is defined ### {nfc: 1} == {nfd: 1} ### dict(forms, x=1)|length ### "{Caf\\u00e9}{Cafe\\u0301}".format(**forms) ### "%(Caf\\u00e9)s%(Cafe\\u0301)s" % forms ### forms|dictsort|map("first")|map("length")|list
+nfc == nfd ### nfc != nfd ### nfc is eq nfd ### nfc < nfd ### nfc in nfd ### nfc in [nfd] ### nfc in (nfd, nfc) ### nfd.startswith("Cafe") ### nfd.endswith("e") ### (nfc ~ "x").find(nfd) ### nfd.split("e") ### nfd.replace("e", "E") ### nfd.count("e") ### nfd|length ### nfd[:4] ### nfd.strip("\\u0301") ### nfd.partition("e") ### [nfc, nfd]|unique|list|length ### [nfc, nfd].index(nfd) ### [nfc, nfd, nfc].count(nfc) ### ([nfc, nfd]|sort|first) == nfd ### [{"k": nfc}, {"k": nfd}]|selectattr("k", "equalto", nfd)|list|length ### "\\u212a" == "K" ### "a\\u037e" == "a;" ### "K" in "\\u212a" ### "\\r\\n".endswith("\\n") ### "a\\r\\nb".split("\\n") ### "\\n\\u0301".startswith("\\n")
 """
 
 # Whole templates.

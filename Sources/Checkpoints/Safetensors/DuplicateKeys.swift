@@ -4,7 +4,7 @@ import OrderedJSON
 enum DuplicateKeys {
   /// The first such key, or nil. The text must be valid JSON.
   static func first(in text: some Collection<UInt8>) -> String? {
-    var open: [Set<String>?] = []  // the keys of each enclosing object; nil for an array
+    var open: [Set<ExactText>?] = []  // the keys of each enclosing object; nil for an array
     var position = text.startIndex
     while position < text.endIndex {
       switch text[position] {
@@ -14,7 +14,8 @@ enum DuplicateKeys {
       case UInt8(ascii: "\""):
         let end = endOfString(at: position, in: text)
         if let depth = open.indices.last, open[depth] != nil, isKey(endingAt: end, in: text),
-          let key = try? JSON(parsing: text[position..<end]).string, open[depth]?.insert(key).inserted == false
+          let key = try? JSON(parsing: text[position..<end]).string,
+          open[depth]?.insert(ExactText(key)).inserted == false
         {
           return key
         }

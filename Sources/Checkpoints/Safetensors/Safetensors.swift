@@ -17,7 +17,7 @@ public enum Safetensors {
     let ranks = Dictionary(uniqueKeysWithValues: DTypeName.all.enumerated().map { ($1.dtype, $0) })
     let sorted = tensors.sorted { left, right in
       let ranks = (ranks[left.value.dtype] ?? 0, ranks[right.value.dtype] ?? 0)
-      return ranks.0 != ranks.1 ? ranks.0 > ranks.1 : left.key.utf8.lexicographicallyPrecedes(right.key.utf8)
+      return ranks.0 != ranks.1 ? ranks.0 > ranks.1 : left.key.precedesText(right.key)
     }
     let file = try AtomicFile(url)
     try file.writer.write(header(sorted.map { ($0.key, $0.value) }))
@@ -35,7 +35,7 @@ public enum Safetensors {
 
   private static func header(_ tensors: [(name: String, tensor: StoredTensor)]) -> [UInt8] {
     // `transformers` loads only files that name their framework.
-    var members: OrderedDictionary<String, JSON> = ["__metadata__": ["format": "pt"]]
+    var members: JSON.Object = ["__metadata__": ["format": "pt"]]
     var offset = 0
     for (name, tensor) in tensors {
       let end = offset + tensor.byteCount

@@ -1,6 +1,6 @@
 import Files
 import Foundation
-import OrderedCollections
+import OrderedJSON
 import Torch
 
 /// A safetensors file, mapped into memory. Opening it reads and checks its header only; tensors are read when they
@@ -20,10 +20,10 @@ public struct SafetensorsFile: Sendable {
   public var path: String { file.path }
 
   /// The names of the tensors, in the order of the header.
-  public var names: [String] { Array(header.entries.keys) }
+  public var names: [String] { header.entries.keys }
 
   /// The texts under `__metadata__`; transformers wants `format` to be `pt` there.
-  package var metadata: OrderedDictionary<String, String> { header.metadata }
+  package var metadata: TextDictionary<String> { header.metadata }
 
   /// The stored tensor of a name, or nil if there is none.
   public subscript(name: String) -> StoredTensor? {

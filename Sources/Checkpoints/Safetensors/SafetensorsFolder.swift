@@ -1,13 +1,13 @@
 import Files
 import Foundation
-import OrderedCollections
+import OrderedJSON
 import Torch
 
 /// The weights in a Hugging Face folder: `model.safetensors`, or shards with `model.safetensors.index.json`.
 public struct SafetensorsFolder: Sendable {
   private let files: [SafetensorsFile]
   /// For each tensor the index of its file in `files`.
-  private let places: OrderedDictionary<String, Int>
+  private let places: TextDictionary<Int>
 
   /// The name of the file that holds a whole model.
   public static let fileName = "model.safetensors"
@@ -34,7 +34,7 @@ public struct SafetensorsFolder: Sendable {
     if FileManager.default.fileExists(atPath: single.path) {
       let file = try SafetensorsFile(contentsOf: single)
       files = [file]
-      places = OrderedDictionary(uniqueKeysWithValues: file.names.map { ($0, 0) })
+      places = TextDictionary(file.names.map { (key: $0, value: 0) })
       return
     }
     let index = try ShardIndex(contentsOf: folder.appendingPathComponent(Self.indexName))
@@ -47,7 +47,7 @@ public struct SafetensorsFolder: Sendable {
   }
 
   /// The names of all tensors.
-  public var names: [String] { Array(places.keys) }
+  public var names: [String] { places.keys }
 
   /// The stored tensor of a name, or nil if there is none.
   public subscript(name: String) -> StoredTensor? { places[name].flatMap { files[$0][name] } }

@@ -1,5 +1,4 @@
 import Files
-import OrderedCollections
 import OrderedJSON
 import Torch
 
@@ -16,8 +15,8 @@ struct SafetensorsHeader: Sendable {
   /// The format's own limit on the header's length.
   static let largestHeader = 100_000_000
 
-  private(set) var entries: OrderedDictionary<String, Entry> = [:]
-  private(set) var metadata: OrderedDictionary<String, String> = [:]
+  private(set) var entries: TextDictionary<Entry> = [:]
+  private(set) var metadata: TextDictionary<String> = [:]
 
   init(of file: MappedFile) throws {
     let path = file.path
@@ -54,11 +53,11 @@ struct SafetensorsHeader: Sendable {
     try checkCoverage(of: start..<file.bytes.count, path)
   }
 
-  private static func metadata(_ value: JSON, _ path: String) throws -> OrderedDictionary<String, String> {
+  private static func metadata(_ value: JSON, _ path: String) throws -> TextDictionary<String> {
     guard let members = value.object else {
       throw FileError.damaged(path, "__metadata__ in the safetensors header is not an object")
     }
-    var metadata: OrderedDictionary<String, String> = [:]
+    var metadata: TextDictionary<String> = [:]
     for (key, value) in members {
       guard let text = value.string else {
         throw FileError.damaged(path, "\"\(key)\" in the safetensors header's __metadata__ is not a string")

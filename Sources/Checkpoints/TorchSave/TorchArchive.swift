@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import OrderedJSON
 
 /// Files of `torch.save`: a zip archive that holds a pickle of the values and one uncompressed entry for each storage.
 ///
@@ -30,7 +31,7 @@ public enum TorchArchive {
     guard let pickle = try contents("data.pkl") else {
       throw FileError.damaged(file.path, "the archive has no data.pkl")
     }
-    var storages: [String: StoredTensor.Storage] = [:]
+    var storages: TextDictionary<StoredTensor.Storage> = [:]
     var unpickler = Unpickler(UnsafeRawBufferPointer(pickle), file: file.path) { key, byteCount in
       guard let entry = archive[folder + "data/" + key] else {
         throw FileError.damaged(file.path, "the archive has no storage \(key), which a tensor needs")

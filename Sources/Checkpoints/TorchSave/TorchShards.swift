@@ -1,6 +1,6 @@
 import Files
 import Foundation
-import OrderedCollections
+import OrderedJSON
 
 /// A model that `torch.save` wrote in several files, with `pytorch_model.bin.index.json`: what `transformers` made of large
 /// models before safetensors.
@@ -13,12 +13,12 @@ public enum TorchShards {
   /// The named tensors of all shards, in the order of the index; they lie on the mapped files.
   ///
   /// - Throws: `FileError`: missing (the index, or shards, all of which are listed), damaged, unsupported.
-  public static func read(_ folder: URL) throws -> OrderedDictionary<String, StoredTensor> {
+  public static func read(_ folder: URL) throws -> TextDictionary<StoredTensor> {
     let index = try ShardIndex(contentsOf: folder.appendingPathComponent(indexName))
-    var shards: [URL: OrderedDictionary<String, StoredTensor>] = [:]
+    var shards: [URL: TextDictionary<StoredTensor>] = [:]
     for shard in index.shards { shards[shard] = try namedTensors(in: shard) }
     try index.requireTensors { name, shard in shards[shard]?[name] != nil }
-    var tensors: OrderedDictionary<String, StoredTensor> = [:]
+    var tensors: TextDictionary<StoredTensor> = [:]
     for (name, shard) in index.files { tensors[name] = shards[shard]?[name] }
     return tensors
   }
@@ -27,10 +27,10 @@ public enum TorchShards {
   /// (MiniMind's resume files) or "state_dict".
   ///
   /// - Throws: `FileError`: missing, damaged, unsupported, or without a dictionary of named tensors.
-  public static func namedTensors(in file: URL) throws -> OrderedDictionary<String, StoredTensor> {
+  public static func namedTensors(in file: URL) throws -> TextDictionary<StoredTensor> {
     let value = try TorchArchive.read(file)
     let members = [value["model"], value["state_dict"], value].compactMap { $0?.dictionary }.first
-    var tensors: OrderedDictionary<String, StoredTensor> = [:]
+    var tensors: TextDictionary<StoredTensor> = [:]
     for (key, entry) in members ?? [:] {
       if case .string(let name) = key, let tensor = entry.stored { tensors[name] = tensor }
     }

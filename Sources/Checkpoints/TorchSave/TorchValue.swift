@@ -1,4 +1,5 @@
 import OrderedCollections
+import OrderedJSON
 import Torch
 
 /// The contents of a `torch.save` file: the plain Python values that weights, optimizers and training states consist of.
@@ -52,6 +53,35 @@ public enum TorchKey: Hashable, Sendable {
   case bytes([UInt8])
   /// `tuple`
   case tuple([TorchKey])
+}
+
+extension TorchKey {
+  /// Whether both are the same key; strings are compared by code points.
+  public static func == (left: TorchKey, right: TorchKey) -> Bool {
+    switch (left, right) {
+    case (.none, .none): true
+    case (.boolean(let a), .boolean(let b)): a == b
+    case (.integer(let a), .integer(let b)): a == b
+    case (.float(let a), .float(let b)): a == b
+    case (.string(let a), .string(let b)): a.isSameText(as: b)
+    case (.bytes(let a), .bytes(let b)): a == b
+    case (.tuple(let a), .tuple(let b)): a == b
+    default: false
+    }
+  }
+
+  /// Equal keys hash alike.
+  public func hash(into hasher: inout Hasher) {
+    switch self {
+    case .none: hasher.combine(0)
+    case .boolean(let value): hasher.combine(value)
+    case .integer(let value): hasher.combine(value)
+    case .float(let value): hasher.combine(value)
+    case .string(let value): hasher.combine(ExactText(value))
+    case .bytes(let value): hasher.combine(value)
+    case .tuple(let values): hasher.combine(values)
+    }
+  }
 }
 
 extension TorchKey: ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral {

@@ -1,4 +1,3 @@
-import OrderedCollections
 import OrderedJSON
 import Torch
 
@@ -15,8 +14,8 @@ extension ModelConfiguration {
     return .object(object)
   }
 
-  private var translated: OrderedDictionary<String, JSON> {
-    var object: OrderedDictionary<String, JSON> = [
+  private var translated: JSON.Object {
+    var object: JSON.Object = [
       "model_type": .string(hasQueryKeyNorm ? "qwen3" : "llama"),
       "vocab_size": .integer(vocabularySize),
       "hidden_size": .integer(hiddenSize),

@@ -68,8 +68,8 @@ extension ModelConfiguration {
 
   private static func layerNumber(_ name: String) -> Int? {
     let prefix = "model.layers."
-    guard name.hasPrefix(prefix) else { return nil }
-    return Int(name.dropFirst(prefix.count).prefix { $0 != "." })
+    guard name.hasTextPrefix(prefix) else { return nil }
+    return Int(String(name.unicodeScalars.dropFirst(prefix.unicodeScalars.count).prefix { $0 != "." }))
   }
 }
 

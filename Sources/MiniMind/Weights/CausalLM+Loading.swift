@@ -1,3 +1,4 @@
+import OrderedJSON
 import Torch
 
 extension CausalLM {
@@ -8,10 +9,10 @@ extension CausalLM {
   ///   `TorchError`.
   public func load(_ state: StateDictionary) throws {
     let tiedHead = configuration.tiesEmbeddings ? "lm_head.weight" : nil
-    let known = Set(namedParameters.map(\.name))
-    let present = Set(state.names)
-    let missing = namedParameters.map(\.name).filter { !present.contains($0) }
-    var unexpected = state.names.filter { !known.contains($0) && $0 != tiedHead && !Self.isDerived($0) }
+    let known = Set(namedParameters.map { ExactText($0.name) })
+    let present = Set(state.names.map { ExactText($0) })
+    let missing = namedParameters.map(\.name).filter { !present.contains(ExactText($0)) }
+    var unexpected = state.names.filter { !known.contains(ExactText($0)) && $0 != tiedHead && !Self.isDerived($0) }
     let misshapen = namedParameters.compactMap { name, parameter -> (name: String, found: [Int], expected: [Int])? in
       guard let shape = state.shape(of: name), shape != parameter.shape else { return nil }
       return (name, shape, parameter.shape)
@@ -43,7 +44,7 @@ extension CausalLM {
 
   /// Tables that older files carry and that follow from the configuration.
   private static func isDerived(_ name: String) -> Bool {
-    ["freqs_cos", "freqs_sin", "pos_cis", "rotary_emb.inv_freq"].contains { name.hasSuffix($0) }
+    ["freqs_cos", "freqs_sin", "pos_cis", "rotary_emb.inv_freq"].contains { name.hasTextSuffix($0) }
   }
 }
 

@@ -1,7 +1,7 @@
 import Checkpoints
 import Files
 import Foundation
-import OrderedCollections
+import OrderedJSON
 import Torch
 
 /// The named tensors of a model's weight files, read on demand.
@@ -57,10 +57,10 @@ public struct StateDictionary {
     }
   }
 
-  private init(source: String, torch stored: OrderedDictionary<String, StoredTensor>) throws {
-    var tensors: OrderedDictionary<String, StoredTensor> = [:]
+  private init(source: String, torch stored: TextDictionary<StoredTensor>) throws {
+    var tensors: TextDictionary<StoredTensor> = [:]
     for (name, tensor) in stored { tensors[Self.withoutWrappers(name)] = tensor }
-    self.init(source: source, names: Array(tensors.keys)) { tensors[$0] }
+    self.init(source: source, names: tensors.keys) { tensors[$0] }
   }
 
   init(source: String, names: [String], stored: @escaping (String) -> StoredTensor?) {
@@ -92,8 +92,10 @@ public struct StateDictionary {
 
   /// The name without the prefixes of DistributedDataParallel and torch.compile.
   private static func withoutWrappers(_ name: String) -> String {
-    var name = Substring(name)
-    for prefix in ["module.", "_orig_mod."] where name.hasPrefix(prefix) { name = name.dropFirst(prefix.count) }
-    return String(name)
+    var name = name
+    for prefix in ["module.", "_orig_mod."] where name.hasTextPrefix(prefix) {
+      name = String(name.unicodeScalars.dropFirst(prefix.unicodeScalars.count))
+    }
+    return name
   }
 }

@@ -59,8 +59,8 @@ public struct ReportRun: Sendable {
 
   /// `config.yaml` as names and values. The file is flat; lines that are not (a nested value of somebody's own) stay with
   /// the name above them, as text.
-  var settings: OrderedDictionary<String, String> {
-    var settings: OrderedDictionary<String, String> = [:]
+  var settings: TextDictionary<String> {
+    var settings: TextDictionary<String> = [:]
     for line in (configuration ?? "").split(separator: "\n") where !line.hasPrefix("#") && line != "---" {
       if let colon = line.firstIndex(of: ":"), line.first?.isWhitespace == false, line.first != "-" {
         settings[String(line[..<colon])] = line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces)
@@ -72,8 +72,8 @@ public struct ReportRun: Sendable {
   }
 
   /// `environment.json` as names and values; members of nested objects are called `outer.inner`.
-  var surroundings: OrderedDictionary<String, String> {
-    var flat: OrderedDictionary<String, String> = [:]
+  var surroundings: TextDictionary<String> {
+    var flat: TextDictionary<String> = [:]
     func add(_ value: JSON, as name: String) {
       switch value {
       case .object(let members):

@@ -1,4 +1,5 @@
 import OrderedCollections
+import OrderedJSON
 
 /// The tables of the report: outcome, what was dropped, configuration, environment.
 struct ReportTables {
@@ -34,7 +35,7 @@ struct ReportTables {
       return nil
     }
     var reasons: OrderedSet<String> = []
-    for run in runs { reasons.formUnion(run.log.totals?.dropped.keys.elements ?? []) }
+    for run in runs { reasons.formUnion(run.log.totals?.dropped.map(\.key) ?? []) }
     let number = { (count: Int?) in count.map(HumanText.grouped) ?? "–" }
     let rows =
       [["pairs in the data"] + runs.map { number($0.log.totals?.pairsRead) }]
@@ -51,12 +52,14 @@ struct ReportTables {
   /// Versions, devices, machine.
   var environment: String? { comparison(of: runs.map(\.surroundings)) }
 
-  private func comparison(of columns: [OrderedDictionary<String, String>]) -> String? {
-    var keys: OrderedSet<String> = []
-    for column in columns { keys.formUnion(column.keys) }
+  private func comparison(of columns: [TextDictionary<String>]) -> String? {
+    var keys: TextDictionary<Bool> = [:]  // true where the runs differ
+    for key in columns.flatMap(\.keys) where keys[key] == nil {
+      keys[key] = Set(columns.map { column in column[key].map { ExactText($0) } }).count > 1
+    }
     guard !keys.isEmpty else { return nil }
-    let differing = keys.filter { key in Set(columns.map { $0[key] }).count > 1 }
-    let ordered = differing + keys.filter { !differing.contains($0) }
+    let differing = keys.filter(\.value).map(\.key)
+    let ordered = differing + keys.filter { !$0.value }.map(\.key)
     let rows = ordered.map { key in
       [HTML.escape(key)] + columns.map { "<span class=\"value\">\(HTML.escape($0[key] ?? "–"))</span>" }
     }

@@ -11,7 +11,7 @@ import Tokenization
 /// alone stop being a prefix of either side.
 public struct PairTokenizer: Sendable {
   /// Renders (messages, tools, variables, add_generation_prompt).
-  package typealias Render = @Sendable ([JSON], [JSON]?, [String: JSON], Bool) throws -> String
+  package typealias Render = @Sendable ([JSON], [JSON]?, JSON.Object, Bool) throws -> String
 
   /// How pairs are treated.
   public let options: PairOptions

@@ -1,4 +1,3 @@
-import OrderedCollections
 import OrderedJSON
 
 /// ShareGPT's way of writing a turn: `{"from": "human", "value": "…"}`.
@@ -15,7 +14,7 @@ enum ShareGPT {
       throw UnusableRecord("\(place).value is \(found); expected a text")
     }
     func message(_ role: String, _ content: String = value, calls: [JSON]? = nil) -> JSON {
-      var message: OrderedDictionary<String, JSON> = ["role": .string(role), "content": .string(content)]
+      var message: JSON.Object = ["role": .string(role), "content": .string(content)]
       if let calls { message["tool_calls"] = .array(calls) }
       for (key, value) in turn.object ?? [:] where message[key] == nil && key != "from" && key != "value" {
         message[key] = value

@@ -41,7 +41,7 @@ enum Messages {
     guard let role = members["role"]?.string else {
       throw UnusableRecord("\(place) has no \"role\" that is a text; expected one of \(roles.joined(separator: ", "))")
     }
-    guard roles.contains(role) else {
+    guard roles.containsText(role) else {
       throw UnusableRecord(
         "\(place) has the unknown role \"\(role)\"; expected one of \(roles.joined(separator: ", "))")
     }

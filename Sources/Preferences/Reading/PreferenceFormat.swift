@@ -40,7 +40,7 @@ public enum PreferenceFormat {
     }
     for key in ["chosen", "rejected"] where members[key] == nil {
       throw UnusableRecord(
-        "no \"\(key)\"; the keys are \(list(members.keys.map { $0 })). The formats known are: \(known)")
+        "no \"\(key)\"; the keys are \(list(members.keys)). The formats known are: \(known)")
     }
     let chosen = members["chosen"] ?? .null
     let rejected = members["rejected"] ?? .null
@@ -334,12 +334,12 @@ public enum PreferenceFormat {
     return try tools(first["tools"] ?? first["functions"])
   }
 
-  private static func templateVariables(_ value: JSON?) throws(UnusableRecord) -> [String: JSON] {
+  private static func templateVariables(_ value: JSON?) throws(UnusableRecord) -> JSON.Object {
     guard let value, !value.isNull else { return [:] }
     guard let members = value.object else {
       throw UnusableRecord("\"chat_template_kwargs\" is \(kind(of: value)); expected an object")
     }
-    return Dictionary(uniqueKeysWithValues: members.map { ($0.key, $0.value) })
+    return members
   }
 
   // MARK: Words
@@ -349,7 +349,7 @@ public enum PreferenceFormat {
     switch value {
     case .null: "null"
     case .bool: "a boolean"
-    case .integer, .number: "a number"
+    case .integer, .longInteger, .number: "a number"
     case .string: "a text"
     case .array: "a list"
     case .object: "an object"

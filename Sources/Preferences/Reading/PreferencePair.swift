@@ -25,13 +25,13 @@ public struct PreferencePair: Hashable, Sendable {
   /// The tools offered in the conversation, for the chat template.
   public var tools: [JSON]?
   /// More variables for the chat template (TRL's `chat_template_kwargs`), such as `enable_thinking`.
-  public var templateVariables: [String: JSON]
+  public var templateVariables: JSON.Object
   /// Keys of the line that are no part of the pair, such as `source` or `score_chosen`.
   public var unusedKeys: [String]
 
   /// A pair made of its parts; nothing is checked.
   public init(
-    index: Int = 0, line: Int = 1, content: Content, tools: [JSON]? = nil, templateVariables: [String: JSON] = [:],
+    index: Int = 0, line: Int = 1, content: Content, tools: [JSON]? = nil, templateVariables: JSON.Object = [:],
     unusedKeys: [String] = []
   ) {
     self.index = index
@@ -56,7 +56,7 @@ public struct PreferencePair: Hashable, Sendable {
 func isSameValue(_ one: JSON, _ other: JSON) -> Bool {
   switch (one, other) {
   case (.string(let one), .string(let other)):
-    return one.utf8.elementsEqual(other.utf8)
+    return one.isSameText(as: other)
   case (.array(let one), .array(let other)):
     return one.count == other.count && zip(one, other).allSatisfy { isSameValue($0, $1) }
   case (.object(let one), .object(let other)):

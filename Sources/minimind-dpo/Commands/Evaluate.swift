@@ -4,7 +4,6 @@ import Foundation
 import Launcher
 import MiniMind
 import Observability
-import OrderedCollections
 import OrderedJSON
 import Preferences
 import Tokenization
@@ -103,7 +102,7 @@ struct Evaluate: ParsableCommand {
   }
 
   private func report(_ sums: PreferenceMetrics) {
-    var figures: OrderedDictionary<String, JSON> = ["eval_pairs": .integer(Int(sums.pairs))]
+    var figures: JSON.Object = ["eval_pairs": .integer(Int(sums.pairs))]
     let comparesModels = refModel != nil
     for (name, value) in sums.means where comparesModels || name.hasPrefix("logps/") {
       figures[MetricName.evaluationPrefix + name] = .number(value)

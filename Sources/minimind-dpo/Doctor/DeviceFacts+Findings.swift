@@ -1,5 +1,4 @@
 import Observability
-import OrderedCollections
 import OrderedJSON
 
 extension DeviceFacts {
@@ -68,7 +67,7 @@ extension DeviceFacts {
   private var driver: Finding {
     let version = driverVersion ?? "of an unknown version"
     let cuda = driverCUDA.map { ", CUDA up to \(Self.text($0))" } ?? ""
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "driver": driverVersion.map(JSON.string) ?? .null, "cuda": driverCUDA.map { .string(Self.text($0)) } ?? .null,
     ]
     return .ok("driver", "NVIDIA driver \(version)\(cuda)", values)
@@ -79,7 +78,7 @@ extension DeviceFacts {
 
   private func describe(_ device: Device) -> Finding {
     var parts = ["GPU \(device.index): \(device.name)"]
-    var values: OrderedDictionary<String, JSON> = ["index": .integer(device.index), "name": .string(device.name)]
+    var values: JSON.Object = ["index": .integer(device.index), "name": .string(device.name)]
     if let total = device.memoryBytes {
       let used = device.memoryUsedBytes ?? 0
       parts.append("\(HumanText.bytes(total - used)) of \(HumanText.bytes(total)) free")
@@ -158,7 +157,7 @@ extension DeviceFacts {
   private var visibility: Finding? {
     guard let visibleText else { return nil }
     let setting = "CUDA_VISIBLE_DEVICES=\(visibleText)"
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "value": .string(visibleText), "visible": .array(visible.indices.map { .integer($0) }),
     ]
     // Parts of a GPU are not numbered here, and LibTorch's own count tells whether they are seen.
@@ -183,7 +182,7 @@ extension DeviceFacts {
 
   /// Whether LibTorch can use the devices, and if not, why.
   private var sight: Finding? {
-    let values: OrderedDictionary<String, JSON> = ["count": .integer(libTorchCount)]
+    let values: JSON.Object = ["count": .integer(libTorchCount)]
     guard let cuda = libTorch.cuda else {
       return .problem(
         "libtorch-cuda",
@@ -268,7 +267,7 @@ extension DeviceFacts {
 
   private var peers: Finding? {
     guard devices.count > 1 else { return nil }
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "nvlink": .bool(isFullyLinked), "pairs_without_access": .integer(gaps.count),
     ]
     guard let gap = gaps.first else {

@@ -2,7 +2,6 @@ import Collectives
 import Foundation
 import Launcher
 import Observability
-import OrderedCollections
 import OrderedJSON
 import Torch
 
@@ -35,7 +34,7 @@ package struct Exchange: Hashable, Sendable {
 
   /// What was found.
   package var finding: Finding {
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "processes": .integer(processes), "hosts": .integer(hosts), "bytes": .integer(bytes),
       "seconds": .number(seconds), "bus_bandwidth": .number(busBandwidth),
       "backend": .string(isBetweenGPUs ? "nccl" : "gloo"),

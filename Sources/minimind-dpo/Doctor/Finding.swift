@@ -1,5 +1,4 @@
 import Observability
-import OrderedCollections
 import OrderedJSON
 
 /// The state of what was examined, from best to worst.
@@ -27,30 +26,30 @@ package struct Finding: Hashable, Sendable {
   /// What to do about it; nil where all is well.
   package let remedy: String?
   /// The numbers, for programs.
-  package let values: OrderedDictionary<String, JSON>
+  package let values: JSON.Object
 
   /// As it should be.
-  package static func ok(_ check: String, _ text: String, _ values: OrderedDictionary<String, JSON> = [:]) -> Finding {
+  package static func ok(_ check: String, _ text: String, _ values: JSON.Object = [:]) -> Finding {
     Finding(check: check, verdict: .ok, text: text, remedy: nil, values: values)
   }
 
   /// It works, but not well.
   package static func warning(
-    _ check: String, _ text: String, remedy: String, _ values: OrderedDictionary<String, JSON> = [:]
+    _ check: String, _ text: String, remedy: String, _ values: JSON.Object = [:]
   ) -> Finding {
     Finding(check: check, verdict: .warning, text: text, remedy: remedy, values: values)
   }
 
   /// It does not work.
   package static func problem(
-    _ check: String, _ text: String, remedy: String, _ values: OrderedDictionary<String, JSON> = [:]
+    _ check: String, _ text: String, remedy: String, _ values: JSON.Object = [:]
   ) -> Finding {
     Finding(check: check, verdict: .problem, text: text, remedy: remedy, values: values)
   }
 
   /// The finding as an object.
   package var json: JSON {
-    var object: OrderedDictionary<String, JSON> = [
+    var object: JSON.Object = [
       "check": .string(check), "verdict": .string(verdict.rawValue), "text": .string(text),
     ]
     if let remedy { object["remedy"] = .string(remedy) }

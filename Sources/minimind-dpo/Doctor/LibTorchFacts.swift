@@ -1,5 +1,4 @@
 import Foundation
-import OrderedCollections
 import OrderedJSON
 import Torch
 
@@ -82,7 +81,7 @@ extension LibTorchFacts {
     return .ok("libtorch", text, values)
   }
 
-  private var values: OrderedDictionary<String, JSON> {
+  private var values: JSON.Object {
     [
       "version": .string(version ?? builtAgainst), "built_against": .string(builtAgainst),
       "cuda": cuda.map(JSON.string) ?? .null, "cuda_loaded": .bool(isCUDALoaded),

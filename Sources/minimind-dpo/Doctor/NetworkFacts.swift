@@ -1,5 +1,4 @@
 import Foundation
-import OrderedCollections
 import OrderedJSON
 
 /// The facts about the network: how processes would find each other, on this machine and on others.
@@ -81,7 +80,7 @@ extension NetworkFacts {
   }
 
   private var host: Finding? {
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "host": .string(hostName), "addresses": .array(hostAddresses.map(JSON.string)),
     ]
     if hostAddresses.isEmpty {
@@ -117,10 +116,9 @@ extension NetworkFacts {
 
   private var wires: Finding? {
     let outside = interfaces.filter { !$0.isLoopback }
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "interfaces": .object(
-        OrderedDictionary(
-          interfaces.map { ($0.name, JSON.array($0.addresses.map(JSON.string))) }, uniquingKeysWith: { $1 }))
+        JSON.Object(interfaces.map { (key: $0.name, value: .array($0.addresses.map(JSON.string))) }))
     ]
     if outside.isEmpty {
       return .ok(

@@ -1,7 +1,6 @@
 import Foundation
 import Launcher
 import Observability
-import OrderedCollections
 import OrderedJSON
 import Torch
 
@@ -53,7 +52,7 @@ extension ProcessorFacts {
 
   private var processor: Finding {
     let share = allowedCores < cores ? "\(allowedCores) of \(counted(cores, "core"))" : counted(cores, "core")
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "capability": .string(capability), "cores": .integer(cores), "allowed_cores": .integer(allowedCores),
     ]
     if isX86, capability == "DEFAULT" {
@@ -67,7 +66,7 @@ extension ProcessorFacts {
   }
 
   private var threading: Finding {
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "threads": .integer(threads), "fused_threads": .integer(fusedThreads),
     ]
     let given = threadsWished.flatMap { $0.isEmpty ? nil : $0 }
@@ -97,7 +96,7 @@ extension ProcessorFacts {
   /// Others at work.
   private var crowd: Finding? {
     guard let load else { return nil }
-    let values: OrderedDictionary<String, JSON> = ["load": .number(load)]
+    let values: JSON.Object = ["load": .number(load)]
     guard load >= 0.5, load > 0.3 * Double(cores) else { return nil }
     return .warning(
       "load",

@@ -1,6 +1,5 @@
 import Foundation
 import Observability
-import OrderedCollections
 import OrderedJSON
 
 /// Memory, disk, and what the system lets a process have.
@@ -88,7 +87,7 @@ extension StorageFacts {
   private var memoryFinding: Finding? {
     guard let availableMemory else { return nil }
     let free = HumanText.bytes(availableMemory)
-    var values: OrderedDictionary<String, JSON> = ["available_bytes": .integer(availableMemory)]
+    var values: JSON.Object = ["available_bytes": .integer(availableMemory)]
     if let memory { values["memory_bytes"] = .integer(memory) }
     let text = memory.map { "\(free) of \(HumanText.bytes($0)) memory to be had" } ?? "\(free) of memory to be had"
     if availableMemory < 512 << 20 {
@@ -114,7 +113,7 @@ extension StorageFacts {
         remedy: "mount one: mount -t tmpfs tmpfs /dev/shm; in a container, start it with --ipc=host or --shm-size=1g")
     }
     let size = HumanText.bytes(sharedMemory.bytes)
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "bytes": .integer(sharedMemory.bytes), "free_bytes": .integer(sharedMemory.freeBytes),
     ]
     let remedy =
@@ -137,7 +136,7 @@ extension StorageFacts {
 
   private var disk: Finding? {
     guard let space = workingFolder else { return nil }
-    let values: OrderedDictionary<String, JSON> = [
+    let values: JSON.Object = [
       "path": .string(space.path), "free_bytes": .integer(space.freeBytes),
     ]
     let free = HumanText.bytes(space.freeBytes)
@@ -161,7 +160,7 @@ extension StorageFacts {
 
   private var files: Finding? {
     guard let openFiles else { return nil }
-    let values: OrderedDictionary<String, JSON> = ["limit": .integer(openFiles)]
+    let values: JSON.Object = ["limit": .integer(openFiles)]
     guard openFiles < 1024 else {
       return .ok(
         "open-files", "\(openFiles > 1 << 30 ? "any number of" : "up to " + HumanText.grouped(openFiles)) open files",
@@ -176,7 +175,7 @@ extension StorageFacts {
 
   private var locking: Finding? {
     guard hasInfiniBand, let lockedMemory else { return nil }
-    let values: OrderedDictionary<String, JSON> = ["limit_bytes": .integer(lockedMemory)]
+    let values: JSON.Object = ["limit_bytes": .integer(lockedMemory)]
     return .warning(
       "locked-memory", "InfiniBand is here, but a process may lock only \(HumanText.bytes(lockedMemory)) of memory",
       remedy: "ulimit -l unlimited; in a container, start it with --ulimit memlock=-1", values)

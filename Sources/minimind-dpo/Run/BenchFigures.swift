@@ -1,5 +1,4 @@
 import Observability
-import OrderedCollections
 import OrderedJSON
 import Torch
 import Training
@@ -46,8 +45,8 @@ struct BenchFigures {
   private var seconds: Double { times.total }
 
   /// The figures under their names.
-  var values: OrderedDictionary<String, JSON> {
-    var values: OrderedDictionary<String, JSON> = [
+  var values: JSON.Object {
+    var values: JSON.Object = [
       "model": .string(model), "processes": .integer(processes), "threads": .integer(Runtime.threadCount),
       "steps": .integer(steps), "pairs_per_second": .number(pairs / seconds),
       "tokens_per_second": .number(tokens / seconds), "seconds_per_step": .number(seconds / Double(max(1, steps))),

@@ -1,12 +1,11 @@
 import Foundation
-import OrderedCollections
 import OrderedJSON
 
 /// A file of prompts, a JSON object a line.
 struct PromptFile {
   /// A prompt: the line as it stood, and the conversation it means.
   struct Request {
-    let line: OrderedDictionary<String, JSON>
+    let line: JSON.Object
     let messages: [JSON]
   }
 

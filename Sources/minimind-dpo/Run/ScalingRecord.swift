@@ -10,7 +10,7 @@ enum ScalingRecord {
   /// Keeps the efficiency of each number of processes, with their threads and the model.
   static func write(_ efficiencies: OrderedDictionary<Int, Double>, model: String, threads: Int) {
     guard let file else { return }
-    var table: OrderedDictionary<String, JSON> = [
+    var table: JSON.Object = [
       "host": .string(SystemInfo().hostName), "model": .string(model), "threads": .integer(threads),
       "date": .string(ISO8601DateFormatter().string(from: Date())),
     ]

@@ -1,4 +1,5 @@
 import Files
+import OrderedJSON
 
 /// A zip file of uncompressed entries, as `torch.save` writes them, mapped into memory (APPNOTE.TXT of PKWARE).
 ///
@@ -16,16 +17,17 @@ struct ZipArchive {
 
   let file: MappedFile
   let entries: [Entry]
-  private let places: [String: Int]
+  private let places: TextDictionary<Int>
 
   init(_ file: MappedFile) throws {
     self.file = file
     entries = try ZipDirectory(of: file).entries
-    var places: [String: Int] = [:]
+    var places: TextDictionary<Int> = [:]
     for (place, entry) in entries.enumerated() {
-      guard places.updateValue(place, forKey: entry.name) == nil else {
+      guard places[entry.name] == nil else {
         throw FileError.damaged(file.path, "the zip archive has \(entry.name) twice")
       }
+      places[entry.name] = place
     }
     self.places = places
   }
