@@ -45,6 +45,7 @@ extension Value {
     case .undefined(let undefined): throw undefined.error
     case .namespace(let namespace): return namespace.attributes[name.name]
     case .loop(let loop): return try loop.attribute(name.name)
+    case .macro(let macro): return try macro.attribute(name.name)
     default: break
     }
     switch name.presence(in: self) {

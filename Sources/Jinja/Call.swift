@@ -1,10 +1,25 @@
 import OrderedCollections
 import OrderedJSON
 
-/// `f(…)` and `a.method(…)`.
-struct Call: Expression {
+/// An expression that calls something.
+protocol CallExpression: Expression {
+  var arguments: ArgumentList { get set }
+}
+
+extension CallExpression {
+  /// The same call with the body of a call block as one more argument; nil where it has such an argument already.
+  func passing(_ caller: CallerArgument) -> (any Expression)? {
+    guard !arguments.named.contains(where: { $0.name.isSameText(as: "caller") }) else { return nil }
+    var call = self
+    call.arguments.named.append(("caller", caller))
+    return call
+  }
+}
+
+/// `f(…)`.
+struct Call: CallExpression {
   let callee: any Expression
-  let arguments: ArgumentList
+  var arguments: ArgumentList
   let line: Int
 
   func evaluate(_ renderer: Renderer) throws(TemplateError) -> Value {
@@ -16,10 +31,10 @@ struct Call: Expression {
 }
 
 /// `a.method(…)`, without making a value of the method first.
-struct MethodCall: Expression {
+struct MethodCall: CallExpression {
   let object: any Expression
   let name: MethodName
-  let arguments: ArgumentList
+  var arguments: ArgumentList
   let line: Int
 
   func evaluate(_ renderer: Renderer) throws(TemplateError) -> Value {
@@ -75,19 +90,27 @@ extension Renderer {
         set(parameter.symbol, to: .undefined("parameter '\(parameter.name)' was not provided"))
       }
     }
+    if let symbol = definition.caller {
+      var caller = named.removeValue(forKey: "caller")
+      if case .some(.none) = caller { caller = nil }
+      set(symbol, to: caller ?? .undefined("No caller defined"))
+    }
     let extra = Array(arguments.positional.dropFirst(definition.parameters.count))
     if let symbol = definition.restPositional {
       set(symbol, to: try .tuple(extra))
     } else if !extra.isEmpty {
       throw .runtime(
-        "macro '\(definition.name)' takes not more than \(definition.parameters.count) argument(s)")
+        "macro \(definition.quotedName) takes not more than \(definition.parameters.count) argument(s)")
     }
     if let symbol = definition.restNamed {
       var rest: OrderedDictionary<Value, Value> = [:]
       for (name, value) in named { rest[.string(name)] = value }
       set(symbol, to: .dictionary(try Mapping(rest)))
+    } else if named["caller"] != nil {
+      throw .runtime(
+        "macro \(definition.quotedName) was invoked with two values for the special caller argument: it does not call caller()")
     } else if let name = named.keys.first {
-      throw .runtime("macro '\(definition.name)' takes no keyword argument '\(name)'")
+      throw .runtime("macro \(definition.quotedName) takes no keyword argument '\(name)'")
     }
   }
 }

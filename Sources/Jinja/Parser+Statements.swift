@@ -51,6 +51,7 @@ extension Parser {
     case "for": body.statements.append(try forStatement(line))
     case "set": body.statements.append(try setStatement(line))
     case "macro": body.statements.append(try macroStatement(line))
+    case "call": body.statements.append(try callStatement(line))
     case "with": body.statements.append(try withStatement(line))
     case "filter": body.statements.append(try filterStatement(line))
     case "generation":
@@ -61,7 +62,7 @@ extension Parser {
     case "break", "continue":
       guard isInLoop else { throw error("'\(tag)' outside of a loop", line: line) }
       body.statements.append(Jump(flow: tag == "break" ? .leaveLoop : .nextTurn))
-    case "block", "extends", "include", "import", "from", "call", "autoescape", "do", "trans", "debug":
+    case "block", "extends", "include", "import", "from", "autoescape", "do", "trans", "debug":
       throw unsupported("the tag '\(tag)'", line: line)
     default:
       throw unknown(tag, line)
@@ -122,7 +123,7 @@ extension Parser {
   }
 
   /// A body whose text is captured: a jump must not leave it.
-  private mutating func outsideLoop(until end: String) throws(TemplateError) -> Body {
+  mutating func outsideLoop(until end: String) throws(TemplateError) -> Body {
     let outer = isInLoop
     isInLoop = false
     defer { isInLoop = outer }
@@ -147,29 +148,6 @@ extension Parser {
       isFirst = false
       body.statements.append(Output(expression: try expression().expression, line: line))
     }
-  }
-
-  private mutating func macroStatement(_ line: Int) throws(TemplateError) -> MacroDefinition {
-    let name = try expectName("the macro's name")
-    var parameters: [(name: String, symbol: Int, standard: (any Expression)?)] = []
-    try expect(.leftParenthesis)
-    while !isSymbol(.rightParenthesis) {
-      if !parameters.isEmpty { try expect(.comma) }
-      let parameter = try expectName("a parameter's name")
-      let standard: Node? = skip(.assign) ? try expression() : nil
-      if standard == nil, parameters.last?.standard != nil {
-        throw error("non-default argument follows default argument")
-      }
-      parameters.append((parameter, symbol(parameter), standard?.expression))
-    }
-    try expect(.rightParenthesis)
-    let start = position
-    let body = try outsideLoop(until: "endmacro")
-    func rest(_ name: String) -> Bool { uses(name, since: start) && !parameters.contains { $0.name == name } }
-    return MacroDefinition(
-      name: name, symbol: symbol(name), parameters: parameters,
-      restPositional: rest("varargs") ? symbol("varargs") : nil,
-      restNamed: rest("kwargs") ? symbol("kwargs") : nil, body: body)
   }
 
   // MARK: Targets

@@ -101,9 +101,10 @@ final class Renderer {
     return try body.run(self)
   }
 
-  func define(_ definition: MacroDefinition) {
-    if let scope { scopesOfMacros.append(scope) }
-    set(definition.symbol, to: .macro(Macro(definition, scope: scope)))
+  /// A macro that looks up names in the present scope.
+  func macro(_ definition: MacroDefinition) -> Value {
+    if let scope, scope !== scopesOfMacros.last { scopesOfMacros.append(scope) }
+    return .macro(Macro(definition, scope: scope))
   }
 
   /// What a body writes.

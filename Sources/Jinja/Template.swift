@@ -8,7 +8,7 @@ import OrderedJSON
 /// A template cannot harm: it sees no files, and nesting, loops and the size of texts are limited.
 ///
 /// Differences that remain: integers beyond 64 bits are printed and compared, but not computed with; lower case knows no final sigma; a generator's items are computed at
-/// once; inheritance, `include`, `import`, `call`, `recursive` loops and a few filters made for HTML are refused by name.
+/// once; inheritance, `include`, `import`, `recursive` loops and a few filters made for HTML are refused by name.
 public struct Template: Sendable {
   let body: Body
   /// The names of the variables; a variable is its index.

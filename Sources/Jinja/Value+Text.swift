@@ -56,7 +56,7 @@ extension Value {
     case .loop(let loop): output += "<LoopContext \(loop.index0 + 1)/\(try loop.length())>"
     case .builtin(let builtin): output += "<function \(builtin.rawValue)>"
     case .method(let method): output += "<built-in method \(method.name.name) of \(method.receiver.typeName) object>"
-    case .macro(let macro): output += "<Macro \(macro.definition.name.quoted)>"
+    case .macro(let macro): output += "<Macro \(macro.definition.name?.quoted ?? "anonymous")>"
     }
   }
 

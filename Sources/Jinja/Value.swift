@@ -251,4 +251,16 @@ final class Macro {
     self.definition = definition
     self.scope = scope
   }
+
+  /// `macro.name` and the like; nil for an attribute it does not have.
+  func attribute(_ name: String) throws(TemplateError) -> Value? {
+    switch name {
+    case "name": return definition.name.map { Value.string($0) } ?? Value.none
+    case "arguments": return try .tuple(definition.parameters.map { .string($0.name) })
+    case "catch_varargs": return .bool(definition.restPositional != nil)
+    case "catch_kwargs": return .bool(definition.restNamed != nil)
+    case "caller": return .bool(definition.usesCaller)
+    default: return nil
+    }
+  }
 }

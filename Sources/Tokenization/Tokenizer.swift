@@ -22,28 +22,18 @@ public struct Tokenizer: Sendable {
   /// The ids of all special tokens: those that `decode(skipSpecialTokens: true)` leaves out.
   public let specialTokenIDs: Set<Int32>
 
-  /// Reads a `tokenizer.json`.
+  /// Reads a `tokenizer.json` alone.
   /// - Throws: `TokenizerError`, which names the file and the field.
   public init(contentsOf file: URL) throws {
-    let data: Data
-    do {
-      data = try Data(contentsOf: file, options: .mappedIfSafe)
-    } catch {
-      throw TokenizerError.missing(file: file.path, reason: error.localizedDescription)
-    }
-    let json: JSON
-    do {
-      json = try JSON(parsing: data)
-    } catch {
-      throw TokenizerError.malformed(file: file.path, field: "the file (\(error))", expected: "JSON")
-    }
-    try self.init(json: json, file: file.path)
+    try self.init(definition: TokenizerDefinition(Self.json(in: file), file: file.path))
   }
 
-  /// Reads the `tokenizer.json` in a folder, of a model or of MiniMind.
+  /// Reads the `tokenizer.json` in a folder, of a model or of MiniMind, and the tokens that `tokenizer_config.json`,
+  /// `special_tokens_map.json` and `added_tokens.json` add to it.
   /// - Throws: `TokenizerError`, which names the file and the field.
   public init(folder: URL) throws {
-    try self.init(contentsOf: folder.appendingPathComponent("tokenizer.json"))
+    let file = folder.appendingPathComponent("tokenizer.json")
+    try self.init(definition: TokenizerDefinition(Self.json(in: file), file: file.path, folder: folder))
   }
 
   /// Makes a tokenizer of the content of a `tokenizer.json`.
@@ -52,7 +42,24 @@ public struct Tokenizer: Sendable {
   ///   - file: where it comes from, for messages.
   /// - Throws: `TokenizerError`, which names the file and the field.
   public init(json: JSON, file: String = "tokenizer.json") throws {
-    let definition = try TokenizerDefinition(json, file: file)
+    try self.init(definition: TokenizerDefinition(json, file: file))
+  }
+
+  private static func json(in file: URL) throws(TokenizerError) -> JSON {
+    let data: Data
+    do {
+      data = try Data(contentsOf: file, options: .mappedIfSafe)
+    } catch {
+      throw TokenizerError.missing(file: file.path, reason: error.localizedDescription)
+    }
+    do {
+      return try JSON(parsing: data)
+    } catch {
+      throw TokenizerError.malformed(file: file.path, field: "the file (\(error))", expected: "JSON")
+    }
+  }
+
+  private init(definition: TokenizerDefinition) {
     encoder = TextEncoder(
       addedTokens: AddedTokens(definition.addedTokens, normalizer: definition.normalizer),
       normalizer: definition.normalizer, preTokenizer: definition.preTokenizer,

@@ -45,21 +45,25 @@ public struct TokenizerConfiguration: Sendable {
   }
 
   /// The token that starts a text, such as `<|im_start|>`.
-  public var bosToken: String? { token("bos_token") }
+  public var bosToken: String? { named["bos_token"]?.content }
 
   /// The token that ends a text, such as `<|im_end|>`.
-  public var eosToken: String? { token("eos_token") }
+  public var eosToken: String? { named["eos_token"]?.content }
 
   /// The token that fills up a batch.
-  public var padToken: String? { token("pad_token") }
+  public var padToken: String? { named["pad_token"]?.content }
 
   /// The named special tokens that `transformers` passes to chat templates, in its order.
   public var specialTokens: TextDictionary<String> {
-    var tokens: TextDictionary<String> = [:]
-    for name in Self.specialTokenNames {
-      if let token = token(name) { tokens[name] = token }
-    }
-    return tokens
+    named.mapValues(\.content)
+  }
+
+  private var named: TextDictionary<FolderTokens.NamedToken> {
+    let tokens = try? FolderTokens(
+      configuration: Field(json: raw, path: "", file: Self.fileName),
+      specialTokensMap: tokenMap.map { Field(json: $0, path: "", file: "special_tokens_map.json") }, addedTokens: nil,
+      listed: [])
+    return tokens?.named ?? [:]
   }
 
   /// The chat templates by name. A file that holds a single template names it `default`.
@@ -79,15 +83,6 @@ public struct TokenizerConfiguration: Sendable {
   /// The chat template named `default`, or the only one.
   public var chatTemplate: String? { chatTemplates["default"] }
 
-  private static let specialTokenNames = [
-    "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
-  ]
-
-  /// A token is written as a string or as an object with its properties.
-  private func token(_ name: String) -> String? {
-    let token = tokenMap?[name] ?? raw[name]
-    return token?.string ?? token?["content"]?.string
-  }
 }
 
 /// Why a folder's `tokenizer_config.json` could not be read.

@@ -23,7 +23,16 @@ import Testing
     ("{% break %}", .syntax, 1, "'break' outside of a loop"),
     ("\n{% include 'x' %}", .unsupported, 2, "the tag 'include' is not supported"),
     ("{% extends 'x' %}", .unsupported, 1, "the tag 'extends' is not supported"),
-    ("{% call m() %}{% endcall %}", .unsupported, 1, "the tag 'call' is not supported"),
+    ("\n{% call m %}{% endcall %}", .syntax, 2, "expected a call of a macro"),
+    ("{% call m(caller=1) %}{% endcall %}", .syntax, 1, "the special argument 'caller' is given twice"),
+    (
+      "{% macro m(caller) %}{{ caller() }}{% endmacro %}", .syntax, 1,
+      "the special argument 'caller' must be left out or be given a default"
+    ),
+    (
+      "\n{% call m() %}x", .syntax, 2,
+      "the template ends before {% endcall %}; the tag 'call' of line 2 is open"
+    ),
     ("{% for x in y recursive %}{% endfor %}", .unsupported, 1, "a recursive loop is not supported"),
     ("\n{{ x|groupby('a') }}", .unsupported, 2, "the filter 'groupby' is not supported"),
     ("{{ cycler(1) }}", .unsupported, 1, "the function 'cycler' is not supported"),
@@ -47,6 +56,11 @@ import Testing
       "unsupported operand type(s) for +: 'str' and 'int'"
     ),
     ("\n\n{{ [].append(1) }}", .forbidden, 3, "access to attribute 'append' of 'list' object is unsafe."),
+    (
+      "{% macro m() %}{% endmacro %}\n{% call m() %}x{% endcall %}", .runtime, 2,
+      "macro 'm' was invoked with two values for the special caller argument: it does not call caller()"
+    ),
+    ("{% macro m() %}\n{{ caller() }}{% endmacro %}\n{{ m() }}", .undefined, 2, "No caller defined"),
     ("{{ 'x'.encode() }}", .unsupported, 1, "the string method 'encode' is not supported"),
   ])
   func `a template that fails says why and where`(

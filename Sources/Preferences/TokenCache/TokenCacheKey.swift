@@ -39,7 +39,10 @@ public struct TokenCacheKey: Hashable, Sendable {
 
   /// The files that `Tokenizer`, `ChatTemplate` and `TokenizerConfiguration` read, those that are there.
   private static func files(of tokenizer: URL) -> [URL] {
-    let named = ["tokenizer.json", TokenizerConfiguration.fileName, "special_tokens_map.json", "chat_template.jinja"]
+    let named = [
+      "tokenizer.json", TokenizerConfiguration.fileName, "special_tokens_map.json", "added_tokens.json",
+      "chat_template.jinja",
+    ]
     let others = tokenizer.appendingPathComponent("additional_chat_templates")
     let more = (try? FileManager.default.contentsOfDirectory(atPath: others.path)) ?? []
     return

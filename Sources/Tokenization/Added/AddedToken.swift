@@ -13,3 +13,18 @@ struct AddedToken: Sendable, Equatable {
   /// Looked for in the normalized text instead of the text as it came.
   var isNormalized: Bool
 }
+
+extension AddedToken {
+  /// A token with the properties that Hugging Face gives to a bare text. Its id comes later.
+  init(_ content: String, isSpecial: Bool) {
+    self.init(
+      content: content, id: 0, isSpecial: isSpecial, isSingleWord: false, stripsLeft: false, stripsRight: false,
+      isNormalized: !isSpecial)
+  }
+
+  /// Whether both are the same but for their ids.
+  func hasSameDescription(as other: AddedToken) -> Bool {
+    content.isSameText(as: other.content) && isSpecial == other.isSpecial && isSingleWord == other.isSingleWord
+      && stripsLeft == other.stripsLeft && stripsRight == other.stripsRight && isNormalized == other.isNormalized
+  }
+}

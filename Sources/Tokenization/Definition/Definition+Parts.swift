@@ -21,40 +21,6 @@ extension Normalizer {
   }
 }
 
-extension AddedTokens {
-  /// Reads the `added_tokens` of a `tokenizer.json`.
-  ///
-  /// As in Hugging Face's library, a token of the vocabulary keeps its id there, and any other gets the next free one,
-  /// whatever id the file says; in files as they are the two are the same.
-  static func read(_ field: Field, vocabulary: ByteTable, size: Int) throws(TokenizerError) -> [AddedToken] {
-    if field.isNull { return [] }
-    var tokens: [AddedToken] = []
-    var indexByContent = ByteTable()
-    var largest: Int32 = -1
-    for element in try field.elements() {
-      _ = try element["id"].id()
-      let content = try element["content"].string()
-      let isSpecial = try element["special"].bool(default: false)
-      var token = AddedToken(
-        content: content, id: 0, isSpecial: isSpecial, isSingleWord: try element["single_word"].bool(default: false),
-        stripsLeft: try element["lstrip"].bool(default: false), stripsRight: try element["rstrip"].bool(default: false),
-        isNormalized: try element["normalized"].bool(default: !isSpecial))
-      if content.isEmpty { continue }
-      if let known = indexByContent.id(for: content) {
-        // The later entry describes the token.
-        token.id = tokens[Int(known)].id
-        tokens[Int(known)] = token
-        continue
-      }
-      token.id = vocabulary.id(for: content) ?? (Int(largest) >= size ? largest + 1 : Int32(size))
-      largest = max(largest, token.id)
-      indexByContent.set(Int32(tokens.count), for: content.utf8)
-      tokens.append(token)
-    }
-    return tokens
-  }
-}
-
 extension PreTokenizer {
   private static let supported =
     "ByteLevel, alone or at the end of a Sequence of Split, Digits and Punctuation"

@@ -1,3 +1,4 @@
+import Foundation
 import OrderedJSON
 
 /// Everything that a `tokenizer.json` says, checked.
@@ -14,7 +15,8 @@ struct TokenizerDefinition {
   private let decoding: Decoding
 
   /// Reads the file.
-  init(_ json: JSON, file: String) throws(TokenizerError) {
+  /// - Parameter folder: where further files may name more added tokens; nil for nowhere.
+  init(_ json: JSON, file: String, folder: URL? = nil) throws(TokenizerError) {
     let root = Field(json: json, path: "", file: file)
     guard json.object != nil else { throw root.malformed("an object") }
     normalizer = try Normalizer(root["normalizer"])
@@ -23,7 +25,13 @@ struct TokenizerDefinition {
     decoding = try Decoding(root["decoder"])
 
     let model = try BPEModel(root["model"])
-    let added = try AddedTokens.read(root["added_tokens"], vocabulary: model.names, size: model.size)
+    let listed = try AddedToken.list(root["added_tokens"])
+    var table = AddedTokenTable(vocabulary: model.names, size: model.size)
+    for (_, token) in listed { table.add(token) }
+    if let folder {
+      for token in try FolderTokens(folder: folder, listed: listed).additions(to: table.tokens) { table.add(token) }
+    }
+    let added = table.tokens
     var names = model.names
     var tokens = model.tokens
     for token in added {
