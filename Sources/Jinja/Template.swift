@@ -31,7 +31,7 @@ public struct Template: Sendable {
   /// Renders the template with these variables.
   /// - Parameters:
   ///   - context: The variables; names that the template does not use are ignored.
-  ///   - now: What `strftime_now` tells, in the local time zone.
+  ///   - now: The date and time that `strftime_now` sees, in the local time zone.
   /// - Throws: `TemplateError` with the line; of reason `raised` when the template itself refuses its input.
   public func render(_ context: JSON.Object, now: Date = Date()) throws(TemplateError) -> String {
     try Renderer(self, context: context, now: now).run()

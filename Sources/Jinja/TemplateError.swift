@@ -36,21 +36,3 @@ public struct TemplateError: Error, Hashable, Sendable, CustomStringConvertible 
 
   static func runtime(_ message: String) -> TemplateError { TemplateError(.runtime, message) }
 }
-
-/// What a template may use up, so that a hostile one ends with an error and not with a crash.
-enum Limit {
-  /// Levels of blocks, brackets and signs in the source.
-  static let nesting = 100
-  /// Levels of an expression, for example the terms of a sum.
-  static let expressionDepth = 400
-  /// Levels of the template that are active at once, over all macro calls.
-  static let activeLevels = 2_000
-  /// Levels of lists within lists; the first 512 are what JSON may have.
-  static let valueDepth = 768
-  /// The longest `range`, as in Jinja's sandbox.
-  static let range = 100_000
-  /// Bytes written or copied over a whole rendering, loops included at `turn` each: a long conversation needs a hundredth.
-  static let work = 1 << 28
-  /// What a turn of a loop or a call of a macro counts as.
-  static let turn = 128
-}

@@ -1,9 +1,9 @@
 /// A text that is compared by its code points, as Python compares strings.
 ///
-/// Swift's own `==`, and so every `Dictionary`, `Set` and `switch` over strings, takes canonically equivalent texts for
-/// equal: "é" as one code point and "e" with a combining accent. A tokenizer gives them different tokens, and Python
-/// takes them for different keys. So whatever comes from a file is compared with `isSameText(as:)`, and looked up in a
-/// `TextDictionary` or a set of `ExactText`.
+/// Swift's own `==`, and so every `Dictionary`, `Set` and `switch` over strings, treats canonically equivalent strings as
+/// equal: "é" as one code point and "e" with a combining accent. A tokenizer gives them different tokens, and in Python
+/// they are different keys. So text from a file is compared with `isSameText(as:)` and looked up in a `TextDictionary` or
+/// a set of `ExactText`.
 public struct ExactText: Hashable, Comparable, Sendable, ExpressibleByStringInterpolation, CustomStringConvertible {
   /// The text itself.
   public let string: String
@@ -53,7 +53,7 @@ extension String {
     withUTF8Bytes { a in suffix.withUTF8Bytes { b in a.count >= b.count && a.suffix(b.count).elementsEqual(b) } }
   }
 
-  /// Hands the bytes of UTF-8 to a closure, without a copy where the text is stored so.
+  /// Hands the bytes of UTF-8 to a closure, without a copy if the text is stored as UTF-8.
   @inline(__always)
   package func withUTF8Bytes<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
     if let result = utf8.withContiguousStorageIfAvailable(body) { return result }

@@ -97,12 +97,12 @@ extension JSON {
   /// Whether this is `null`.
   public var isNull: Bool { self == .null }
 
-  /// The member of an object; nil where there is none, or where this is no object.
+  /// The member of an object; nil if there is none, or if this is not an object.
   public subscript(key: String) -> JSON? {
     if case .object(let members) = self { members[key] } else { nil }
   }
 
-  /// The element of an array; nil outside its bounds, or where this is no array.
+  /// The element of an array; nil outside its bounds, or if this is not an array.
   public subscript(index: Int) -> JSON? {
     guard case .array(let elements) = self, elements.indices.contains(index) else { return nil }
     return elements[index]

@@ -5,7 +5,7 @@ extension JSON {
   /// Reads one JSON value from UTF-8 bytes, accepting what Python's `json.loads` accepts: white space around it,
   /// a byte order mark, `NaN`, `Infinity` and `-Infinity`; control characters in strings are refused.
   ///
-  /// Unlike Python, half a surrogate pair (`"\ud83d"`) is refused: it is no text, and no tokenizer could encode it.
+  /// Unlike Python, half a surrogate pair (`"\ud83d"`) is refused: it is not text, and no tokenizer could encode it.
   /// - Throws: `JSONError` with line, column, byte offset and what was expected.
   public init(parsing bytes: some Sequence<UInt8>) throws(JSONError) {
     let parsed = bytes.withContiguousStorageIfAvailable { buffer in
@@ -32,8 +32,8 @@ extension JSON {
   }
 }
 
-/// A recursive-descent parser over bytes. Where it stands is `position`; a byte past the end reads as 0, which no rule
-/// of the grammar accepts, so the end needs no tests of its own.
+/// A recursive-descent parser over bytes. A byte past the end reads as 0, which no rule of the grammar accepts, so the end
+/// needs no checks of its own.
 struct Parser {
   let bytes: UnsafeBufferPointer<UInt8>
   var position = 0

@@ -27,7 +27,7 @@ extension JSON {
     return output
   }
 
-  /// The options of Python's `json.dumps` with `ensure_ascii=False` unless asked for.
+  /// The options of Python's `json.dumps`; `ensure_ascii` is off by default.
   package struct Writer: Sendable {
     package var itemSeparator: String
     package var keySeparator: String

@@ -12,7 +12,7 @@ public struct ChatTemplate: Sendable {
 
   /// Takes a template's text.
   /// - Parameter specialTokens: Tokens by the names under which the template sees them, such as `bos_token`.
-  /// - Throws: `TemplateError` with the line when it is no template or uses what is not supported.
+  /// - Throws: `TemplateError` with the line if it is not a template or uses an unsupported feature.
   public init(source: String, specialTokens: TextDictionary<String> = [:]) throws {
     try self.init(sources: ["default": source], specialTokens: specialTokens)
   }
@@ -62,14 +62,14 @@ public struct ChatTemplate: Sendable {
 
   /// Renders a conversation.
   /// - Parameters:
-  ///   - messages: Objects with `role`, `content` and whatever else the template reads, such as `tool_calls` and
+  ///   - messages: Objects with `role`, `content` and anything else the template reads, such as `tool_calls` and
   ///     `reasoning_content`. Members that are null are dropped, and reasoning under the names `reasoning_content`,
   ///     `thinking` or `reasoning` is offered under the first two, as in `transformers`.
   ///   - tools: The schemas of the functions that the model may call.
   ///   - addGenerationPrompt: Whether the text ends where the model's answer starts.
   ///   - variables: More variables for the template, such as `enable_thinking`; they win over special tokens.
-  ///   - now: What the template's `strftime_now` tells. Pass a fixed date where texts must not change from day to day.
-  /// - Throws: `ChatTemplateError` for a conversation that is none, `TemplateError` from the template, with its line.
+  ///   - now: The date and time that the template's `strftime_now` sees. Pass a fixed date where texts must not change from day to day.
+  /// - Throws: `ChatTemplateError` for an invalid conversation, `TemplateError` from the template, with its line.
   public func render(
     messages: [JSON], tools: [JSON]? = nil, addGenerationPrompt: Bool = false, variables: JSON.Object = [:],
     now: Date = Date()

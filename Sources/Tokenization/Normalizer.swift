@@ -24,7 +24,7 @@ enum Normalizer: Sendable, Equatable {
     return bytes
   }
 
-  /// Whether normalizing would leave `text.bytes[start..<text.end]` as it is. May say no too often, never yes.
+  /// Whether normalizing would leave `text.bytes[start..<text.end]` unchanged. It may wrongly say no, but never yes.
   func leavesAlone(_ text: ClassifiedText, from start: Int) -> Bool {
     guard self != .none else { return true }
     let inert = CharacterClasses.inert

@@ -1,4 +1,4 @@
-/// Decodes ids one at a time: what it returns, put together, is what `Tokenizer.decode` returns for all of them.
+/// Decodes ids one at a time: its results, joined, are what `Tokenizer.decode` returns for all ids.
 ///
 /// A character whose bytes are spread over several tokens is held back until it is whole.
 /// ```swift
@@ -17,7 +17,7 @@ public struct StreamingDecoder: Sendable {
     skipsSpecialTokens = skipSpecialTokens
   }
 
-  /// Takes the next id; returns the characters that became whole, perhaps none. Ids that are no tokens are ignored.
+  /// Takes the next id; returns the characters that became whole, perhaps none. Ids without a token are ignored.
   public mutating func append(_ id: Int32) -> String {
     guard let token = decoder.bytes(of: id, skipSpecialTokens: skipsSpecialTokens) else { return "" }
     if !isFirst { pending.append(contentsOf: decoder.separator) }
@@ -29,8 +29,8 @@ public struct StreamingDecoder: Sendable {
     return text
   }
 
-  /// Ends the text: U+FFFD for the beginning of a character that never was completed, or nothing. The decoder is then
-  /// as new.
+  /// Ends the text: U+FFFD for the beginning of a character that was never completed, or nothing. The decoder can then be
+  /// used for another text.
   public mutating func finish() -> String {
     defer {
       pending.removeAll()

@@ -134,7 +134,7 @@ struct TextEncoder: Sendable {
   }
 }
 
-/// Takes a value out of its place, so that what is done with it does not hold the place.
+/// Takes a value out of its place, so that using it does not access the place.
 private func exchange<Value>(_ place: inout Value, with replacement: Value) -> Value {
   let value = place
   place = replacement

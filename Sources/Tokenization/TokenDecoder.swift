@@ -1,4 +1,4 @@
-/// The bytes that each token stands for, in one block.
+/// The bytes of each token, in one block.
 struct TokenDecoder: Sendable {
   private let bytes: FixedBuffer<UInt8>
   /// Where the bytes of each id begin; one more than there are ids.

@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 
 extension Tokenizer {
-  /// The ids of many texts, in their order, worked out on all cores.
+  /// The ids of many texts, in their order, computed on all cores.
   /// - Parameters:
   ///   - texts: the texts.
   ///   - addSpecialTokens: whether the post-processor's tokens are put around each.
@@ -14,7 +14,7 @@ extension Tokenizer {
         texts.map { encode($0, addSpecialTokens: addSpecialTokens, &workspace) }
       }
     }
-    // Small shares, so that no core waits long for the one with the long texts; not so small that taking one costs.
+    // Small shares, so that no core waits long for the one with the long texts; not so small that taking one becomes expensive.
     let share = max(1, min(32, texts.count / (workers * 16)))
     let next = Atomic(0)
     return [[Int32]](unsafeUninitializedCapacity: texts.count) { results, count in

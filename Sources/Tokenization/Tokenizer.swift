@@ -8,9 +8,9 @@ import OrderedJSON
 /// let ids = tokenizer.encode("你好, world")
 /// tokenizer.decode(ids)  // "你好, world"
 /// ```
-/// The `truncation` and `padding` of the file are ignored, as `transformers` does: whoever calls decides on lengths.
-/// What a file may ask for beyond byte-level BPE is refused with a `TokenizerError` when it is read. After that, nothing
-/// fails: any text has ids, and any ids have a text.
+/// The `truncation` and `padding` of the file are ignored, as in `transformers`: the caller decides on lengths.
+/// A file that asks for more than byte-level BPE is refused with a `TokenizerError` when it is read. After that nothing can
+/// fail: any text has ids, and any ids have a text.
 public struct Tokenizer: Sendable {
   let encoder: TextEncoder
   let decoder: TokenDecoder
@@ -75,7 +75,7 @@ public struct Tokenizer: Sendable {
   /// The largest id plus one: the rows that an embedding table needs.
   public var vocabularySize: Int { tokens.count }
 
-  /// The id of a token as the file spells it (`Ġthe` for " the"); nil for what is no token.
+  /// The id of a token as the file spells it (`Ġthe` for " the"); nil if there is no such token.
   public func id(of token: String) -> Int32? { names.id(for: token) }
 
   /// The token of an id as the file spells it; nil for ids without a token.
@@ -88,12 +88,12 @@ public struct Tokenizer: Sendable {
   /// Added tokens in the text, special ones too, become their ids.
   public func encode(_ text: String) -> [Int32] { encode(text, addSpecialTokens: false) }
 
-  /// The ids of a text, with the tokens that the post-processor puts around it where these are asked for.
+  /// The ids of a text, optionally with the tokens that the post-processor puts around it.
   public func encode(_ text: String, addSpecialTokens: Bool) -> [Int32] {
     pool.withWorkspace { encode(text, addSpecialTokens: addSpecialTokens, &$0) }
   }
 
-  /// The ids of a text, by means of a given workspace.
+  /// The ids of a text, with a given workspace.
   func encode(_ text: String, addSpecialTokens: Bool, _ workspace: inout Workspace) -> [Int32] {
     workspace.tokens.removeAll()
     if addSpecialTokens { for id in postProcessor.prefix { workspace.tokens.append(id) } }
@@ -105,7 +105,7 @@ public struct Tokenizer: Sendable {
 
   /// The text of some ids.
   ///
-  /// Ids that are no tokens are left out, as Hugging Face does; bytes that are no UTF-8 become U+FFFD.
+  /// Ids without a token are left out, as in Hugging Face's library; bytes that are not UTF-8 become U+FFFD.
   public func decode(_ ids: [Int32], skipSpecialTokens: Bool = false) -> String {
     decoder.decode(ids, skipSpecialTokens: skipSpecialTokens)
   }
@@ -114,4 +114,14 @@ public struct Tokenizer: Sendable {
   public func streamingDecoder(skipSpecialTokens: Bool = false) -> StreamingDecoder {
     StreamingDecoder(decoder, skipSpecialTokens: skipSpecialTokens)
   }
+}
+
+extension Tokenizer {
+  /// The pieces into which the pre-tokenizer cuts a text, without added tokens and normalizer. For tests.
+  package func pieces(of text: String) -> [String] {
+    pool.withWorkspace { encoder.pieces(of: text, &$0) }
+  }
+
+  /// The text as the normalizer leaves it. For tests.
+  package func normalized(_ text: String) -> String { encoder.normalizer.normalize(text) }
 }

@@ -92,7 +92,7 @@ public enum TokenizerConfigurationError: Error, Hashable, Sendable, CustomString
   /// The file at the path is not what it should be, with the reason.
   case malformed(String, String)
 
-  /// Names the file, the reason and the remedy.
+  /// Names the file, the reason and what to do.
   public var description: String {
     switch self {
     case .missing(let path): "\(path): no such file; expected the tokenizer_config.json of a Hugging Face model folder"

@@ -4,7 +4,7 @@ public enum TokenizerError: Error, Equatable, Sendable {
   case missing(file: String, reason: String)
   /// The file is not what a `tokenizer.json` should be.
   case malformed(file: String, field: String, expected: String)
-  /// The file is sound, but asks for something that byte-level BPE of this module does not do.
+  /// The file is valid, but asks for something that this module's byte-level BPE does not support.
   case unsupported(file: String, field: String, found: String, supported: String)
 }
 

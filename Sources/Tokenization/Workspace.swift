@@ -14,7 +14,7 @@ struct Workspace: ~Copyable {
 
 /// The workspaces of a tokenizer that no thread is using. Their caches of words stay warm from call to call.
 final class WorkspacePool: Sendable {
-  /// A workspace that can be handed around. Sendable because it is in the pool or in one thread's hands, never both.
+  /// A workspace that can be passed around. Sendable because it is either in the pool or used by one thread, never both.
   final class Loan: @unchecked Sendable {
     var workspace = Workspace()
   }
@@ -25,7 +25,7 @@ final class WorkspacePool: Sendable {
   func withWorkspace<Result>(_ body: (inout Workspace) -> Result) -> Result {
     let loan = idle.withLock { $0.popLast() } ?? Loan()
     defer {
-      // One for each thread that ever encoded at the same time would be too many to keep.
+      // Keeping one for every thread that ever encoded at the same time would be too many.
       idle.withLock { if $0.count < 64 { $0.append(loan) } }
     }
     return body(&loan.workspace)

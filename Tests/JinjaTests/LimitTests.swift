@@ -33,55 +33,60 @@ import Testing
     "{% set " + nested(50_000, "(", "a", ")") + " = b %}",
   ]
 
-  @Test(arguments: deepSources.indices) func `deep nesting is refused when the template is read`(index: Int) {
+  @Test("Deep nesting is refused when the template is read", arguments: deepSources.indices)
+  func deepNesting(index: Int) {
     let error = #expect(throws: TemplateError.self) { try Template(Self.deepSources[index]) }
     #expect(error?.reason == .limit)
   }
 
-  @Test(arguments: [
-    "{% for i in range(100000000) %}{% endfor %}",
-    "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
-    "{% for a in range(100000) if a < 0 %}{% endfor %}{% for a in range(100000) %}{% for b in range(100000) if b < 0 %}{% endfor %}{% endfor %}",
-    "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-    "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
-    "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
-    "{{ 'x' * 10000000000 }}", "{{ 'x' * 9223372036854775807 }}", "{{ [1] * 10000000000 }}",
-    "{{ ('x' * 100000).replace('', 'x' * 100000) }}",
-    "{{ ('x' * 100000)|replace('x', 'x' * 100000) }}", "{{ ('x' * 100000).join('x' * 100000) }}",
-    "{{ ['x' * 100000] * 100000|join }}",
-    "{{ (['x' * 100000] * 100000)|join }}", "{{ 'x'.ljust(100000000000) }}", "{{ 'x'.center(100000000000) }}",
-    "{{ 'x'.zfill(100000000000) }}",
-    "{{ 'x'|center(100000000000) }}", "{{ 'x'|indent(100000000000) }}", "{{ '%100000000000d' % 1 }}",
-    "{{ '%.100000000000d' % 1 }}",
-    "{{ '{:100000000000}'.format(1) }}", "{{ [1]|batch(100000000000, 1)|list }}",
-    "{{ ('a\n' * 100000)|indent(100000) }}", "{{ [1]|tojson(indent=100000000000) }}",
-    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{% macro m(x) %}{{ m([x]) }}{% endmacro %}{{ m(1) }}",
-    "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}",
-    "{% macro m() %}{% for x in [1] %}{% set y %}{{ m() }}{% endset %}{% endfor %}{% endmacro %}{{ m() }}",
-    "{% macro m(a=m()) %}{% endmacro %}{{ m() }}",
-    "{% set ns = namespace(a=[]) %}{% for i in range(100000) %}{% set ns.a = [ns.a] %}{% endfor %}{{ ns.a }}",
-    "{% set ns = namespace(a=[]) %}{% for i in range(100000) %}{% set ns.a = {'a': ns.a} %}{% endfor %}{{ ns.a }}",
-    "{% set ns = namespace(a={}) %}{% for i in range(100000) %}{% set ns.a = {'a': ns.a.get} %}{% endfor %}{{ ns.a }}",
-    "{% set ns = namespace(a=[]) %}{% for i in range(100000) %}{% set ns.a = ns.a|batch(1) %}{% set ns.a = (ns.a, 1) %}{% endfor %}",
-    "{% set ns = namespace(a=[]) %}{% for i in range(100000) %}{% for j in [ns.a] %}{% set ns.a = loop %}{% endfor %}{% endfor %}",
-    "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}",
-    "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a }}",
-    "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a|tojson }}",
-    "{{ 9223372036854775807 + 1 }}", "{{ -9223372036854775807 - 2 }}", "{{ 9223372036854775807 * 2 }}", "{{ 2 ** 64 }}",
-    "{{ 10 ** 1000 }}", "{{ 1e308 ** 2 }}",
-    "{{ (-9223372036854775807 - 1) // -1 }}", "{{ 18446744073709551616 + 1 }}", "{{ -18446744073709551616 // 2 }}",
-    "{{ 18446744073709551616 is odd }}", "{{ '%x' % 18446744073709551616 }}", "{{ 'ff' * 18446744073709551616 }}",
-    "{{ ('f' * 17)|int(0, 16) }}", "{{ range(18446744073709551616) }}", "{{ 'abc'[:18446744073709551616] }}",
-    "{{ 'abc'[::9223372036854775807][5].x }}",
-    "{{ range(-9223372036854775807, 9223372036854775807, 1) }}",
-    "{{ 'x'|int(0, 99) }}{{ 1|round(400, 'ceil') }}",
-  ])
-  func `endless work and endless values are refused`(source: String) throws {
+  @Test(
+    "Endless work and endless values are refused",
+    arguments: [
+      "{% for i in range(100000000) %}{% endfor %}",
+      "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+      "{% for a in range(100000) if a < 0 %}{% endfor %}{% for a in range(100000) %}{% for b in range(100000) if b < 0 %}{% endfor %}{% endfor %}",
+      "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+      "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+      "{% set ns = namespace(s=[1]) %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}",
+      "{{ 'x' * 10000000000 }}", "{{ 'x' * 9223372036854775807 }}", "{{ [1] * 10000000000 }}",
+      "{{ ('x' * 100000).replace('', 'x' * 100000) }}",
+      "{{ ('x' * 100000)|replace('x', 'x' * 100000) }}", "{{ ('x' * 100000).join('x' * 100000) }}",
+      "{{ ['x' * 100000] * 100000|join }}",
+      "{{ (['x' * 100000] * 100000)|join }}", "{{ 'x'.ljust(100000000000) }}", "{{ 'x'.center(100000000000) }}",
+      "{{ 'x'.zfill(100000000000) }}",
+      "{{ 'x'|center(100000000000) }}", "{{ 'x'|indent(100000000000) }}", "{{ '%100000000000d' % 1 }}",
+      "{{ '%.100000000000d' % 1 }}",
+      "{{ '{:100000000000}'.format(1) }}", "{{ [1]|batch(100000000000, 1)|list }}",
+      "{{ ('a\n' * 100000)|indent(100000) }}", "{{ [1]|tojson(indent=100000000000) }}",
+      "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "{% macro m(x) %}{{ m([x]) }}{% endmacro %}{{ m(1) }}",
+      "{% macro a() %}{{ b() }}{% endmacro %}{% macro b() %}{{ a() }}{% endmacro %}{{ a() }}",
+      "{% macro m() %}{% for x in [1] %}{% set y %}{{ m() }}{% endset %}{% endfor %}{% endmacro %}{{ m() }}",
+      "{% macro m(a=m()) %}{% endmacro %}{{ m() }}",
+      "{% set ns = namespace(a=[]) %}{% for i in range(100000) %}{% set ns.a = [ns.a] %}{% endfor %}{{ ns.a }}",
+      "{% set ns = namespace(a=[]) %}{% for i in range(100000) %}{% set ns.a = {'a': ns.a} %}{% endfor %}{{ ns.a }}",
+      "{% set ns = namespace(a={}) %}{% for i in range(100000) %}{% set ns.a = {'a': ns.a.get} %}{% endfor %}{{ ns.a }}",
+      "{% set ns = namespace(a=[]) %}{% for i in range(100000) %}{% set ns.a = ns.a|batch(1) %}{% set ns.a = (ns.a, 1) %}{% endfor %}",
+      "{% set ns = namespace(a=[]) %}{% for i in range(100000) %}{% for j in [ns.a] %}{% set ns.a = loop %}{% endfor %}{% endfor %}",
+      "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}",
+      "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a }}",
+      "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a|tojson }}",
+      "{{ 9223372036854775807 + 1 }}", "{{ -9223372036854775807 - 2 }}", "{{ 9223372036854775807 * 2 }}",
+      "{{ 2 ** 64 }}",
+      "{{ 10 ** 1000 }}", "{{ 1e308 ** 2 }}",
+      "{{ (-9223372036854775807 - 1) // -1 }}", "{{ 18446744073709551616 + 1 }}", "{{ -18446744073709551616 // 2 }}",
+      "{{ 18446744073709551616 is odd }}", "{{ '%x' % 18446744073709551616 }}", "{{ 'ff' * 18446744073709551616 }}",
+      "{{ ('f' * 17)|int(0, 16) }}", "{{ range(18446744073709551616) }}", "{{ 'abc'[:18446744073709551616] }}",
+      "{{ 'abc'[::9223372036854775807][5].x }}",
+      "{{ range(-9223372036854775807, 9223372036854775807, 1) }}",
+      "{{ 'x'|int(0, 99) }}{{ 1|round(400, 'ceil') }}",
+    ])
+  func endlessWork(source: String) throws {
     let template = try Template(source)
     #expect(throws: TemplateError.self) { try template.render([:]) }
   }
 
-  @Test func `chains of namespaces and deep values are taken apart without a crash`() throws {
+  @Test("Chains of namespaces and deep values are taken apart without a crash")
+  func chainsOfNamespaces() throws {
     let template = try Template(
       """
       {% set ns = namespace(current=namespace()) %}
@@ -96,7 +101,8 @@ import Testing
     #expect(text == "1026 1026 True True")
   }
 
-  @Test func `the stack of a secondary thread is enough for the deepest template`() throws {
+  @Test("The stack of a secondary thread is enough for the deepest template")
+  func secondaryThread() throws {
     let expression = Self.nested(95, "(", "1" + String(repeating: " + 1", count: 250), ")")
     let source =
       "{% macro m(n) %}{% for x in [1] %}{% if n > 0 %}{{ m(n - 1) ~ '' }}{% endif %}{% endfor %}{% endmacro %}{{ m(100) }}{{ m(3) }}"

@@ -5,7 +5,8 @@ import Testing
 
 /// Equality with Jinja as `transformers` sets it up; goldens by Tools/reference/chat_templates.py.
 @Suite("Reference") struct ReferenceTests {
-  @Test func `every small template gives what Jinja gives, or the same kind of error`() throws {
+  @Test("Every small template gives what Jinja gives, or the same kind of error")
+  func smallTemplates() throws {
     let folder = try #require(Bundle.module.url(forResource: "Goldens", withExtension: nil))
     let json = try JSON(parsing: Data(contentsOf: folder.appendingPathComponent("expressions.json")))
     let context = try #require(json["context"]?.object)

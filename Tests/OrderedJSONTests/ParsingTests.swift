@@ -2,7 +2,8 @@ import OrderedJSON
 import Testing
 
 @Suite("Parsing") struct ParsingTests {
-  @Test func `values of every kind are read, and keys keep their order`() throws {
+  @Test("Values of every kind are read, and keys keep their order")
+  func kinds() throws {
     let json = try JSON(parsing: #" {"z": [1, -2.5, true, false, null], "a": {"é": "x"}, "": []} "#)
     #expect(json == ["z": [1, -2.5, true, false, .null], "a": ["é": "x"], "": []])
     #expect(json.object?.keys == ["z", "a", ""])
@@ -12,7 +13,8 @@ import Testing
     #expect(json["b"] == nil)
   }
 
-  @Test func `values are equal when their texts are`() {
+  @Test("Values are equal when their texts are")
+  func equality() {
     #expect(JSON.string("e\u{301}") != JSON.string("é"))
     #expect(JSON.string("é") == JSON.string("é"))
     #expect(JSON.integer(1) != JSON.number(1))
@@ -20,28 +22,33 @@ import Testing
     #expect(Set<JSON>([1, 1, "a", "a", [1], [1]]).count == 3)
   }
 
-  @Test func `of duplicate keys the last value wins at the place of the first, as in Python`() throws {
+  @Test("Of duplicate keys the last value wins at the place of the first, as in Python")
+  func duplicateKeys() throws {
     #expect(try JSON(parsing: #"{"a":1,"b":2,"a":3}"#).serialized() == #"{"a":3,"b":2}"#)
   }
 
-  @Test(arguments: [
-    ("0", JSON.integer(0)), ("-0", .integer(0)), ("-0.0", .number(-0.0)), ("1e5", .number(100000)),
-    ("1E+2", .number(100)), ("12e-1", .number(1.2)), ("9223372036854775807", .integer(.max)),
-    ("-9223372036854775808", .integer(.min)), ("18446744073709551616.0", .number(18446744073709551616)),
-    ("-1e29", .number(-1e29)), ("1e999", .number(.infinity)),
-    ("Infinity", .number(.infinity)), ("-Infinity", .number(-.infinity)), ("0.1", .number(0.1)),
-  ])
-  func `numbers are read as Python reads them`(text: String, expected: JSON) throws {
+  @Test(
+    "Numbers are read as Python reads them",
+    arguments: [
+      ("0", JSON.integer(0)), ("-0", .integer(0)), ("-0.0", .number(-0.0)), ("1e5", .number(100000)),
+      ("1E+2", .number(100)), ("12e-1", .number(1.2)), ("9223372036854775807", .integer(.max)),
+      ("-9223372036854775808", .integer(.min)), ("18446744073709551616.0", .number(18446744073709551616)),
+      ("-1e29", .number(-1e29)), ("1e999", .number(.infinity)),
+      ("Infinity", .number(.infinity)), ("-Infinity", .number(-.infinity)), ("0.1", .number(0.1)),
+    ])
+  func numbers(text: String, expected: JSON) throws {
     let json = try JSON(parsing: text)
     #expect(json == expected)
     if case .number(let value) = json { #expect(value.sign == expected.double?.sign) }
   }
 
-  @Test(arguments: [
-    "9223372036854775808", "18446744073709551615", "-9223372036854775809", "123456789012345678901234567890",
-    "-1" + String(repeating: "0", count: 400), String(repeating: "9", count: 5000),
-  ])
-  func `integers beyond 64 bits keep every digit`(text: String) throws {
+  @Test(
+    "Integers beyond 64 bits keep every digit",
+    arguments: [
+      "9223372036854775808", "18446744073709551615", "-9223372036854775809", "123456789012345678901234567890",
+      "-1" + String(repeating: "0", count: 400), String(repeating: "9", count: 5000),
+    ])
+  func longIntegers(text: String) throws {
     let json = try JSON(parsing: text)
     #expect(json == .longInteger(try #require(LongInteger(text))))
     #expect(json.serialized() == text)
@@ -50,7 +57,8 @@ import Testing
     #expect(try JSON(parsing: "[\(text),\n0]").serialized(.python) == "[\(text), 0]")
   }
 
-  @Test func `an integer has one representation, long or not`() throws {
+  @Test("An integer has one representation, long or not")
+  func oneRepresentation() throws {
     for text in [
       "9223372036854775807", "-9223372036854775808", "0", "-0", "", "-", "1.5", "1e30", "+9223372036854775808", "٣",
     ] {
@@ -59,7 +67,8 @@ import Testing
     #expect(LongInteger("0009223372036854775808")?.description == "9223372036854775808")
   }
 
-  @Test func `long integers are ordered as numbers`() throws {
+  @Test("Long integers are ordered as numbers")
+  func longIntegerOrder() throws {
     let ordered = try [
       "-100000000000000000000", "-99999999999999999999", "9223372036854775808", "99999999999999999999",
       "100000000000000000000",
@@ -68,7 +77,8 @@ import Testing
     #expect(ordered.reversed().sorted() == ordered)
   }
 
-  @Test func `keys that are canonically equivalent are different keys, as in Python`() throws {
+  @Test("Keys that are canonically equivalent are different keys, as in Python")
+  func equivalentKeys() throws {
     let text = #"{"Caf\#u{E9}":1,"Cafe\#u{301}":2,"\#u{212A}":3,"K":4}"#
     let json = try JSON(parsing: text)
     #expect(json.serialized() == text)
@@ -80,44 +90,49 @@ import Testing
     #expect(try JSON(parsing: #"{"é":1,"e":2,"é":3}"#).serialized() == #"{"é":3,"e":2}"#)
   }
 
-  @Test func `NaN is read`() throws {
+  @Test("NaN is read")
+  func notANumber() throws {
     #expect(try JSON(parsing: "NaN").double?.isNaN == true)
   }
 
-  @Test func `escapes are decoded, surrogate pairs included`() throws {
+  @Test("Escapes are decoded, surrogate pairs included")
+  func escapes() throws {
     let json = try JSON(parsing: #""\"\\\/\b\f\n\r\t\u00e9\u4e2d\ud83d\uDE00 plain 中\u0000""#)
     #expect(json.string == "\"\\/\u{8}\u{C}\n\r\té中😀 plain 中\0")
   }
 
-  @Test func `bytes, slices and a byte order mark are read`() throws {
+  @Test("Bytes, slices and a byte order mark are read")
+  func bytes() throws {
     #expect(try JSON(parsing: [0xEF, 0xBB, 0xBF] + Array("[1]".utf8)) == [1])
     #expect(try JSON(parsing: Array("xx[1]".utf8)[2...]) == [1])
     #expect(try JSON(parsing: "[1]".utf8.lazy.filter { _ in true }) == [1])
     #expect(try Array("[2]".utf8).withUnsafeBytes { try JSON(parsing: $0) } == [2])
   }
 
-  @Test(arguments: [
-    ("", 1, 1, 0, "expected a value (object, array, string, number, true, false or null), found the end of the text"),
-    ("{\"é\": 1,\n 中}", 2, 2, 11, "expected an object's key in quotes, found '中'"),
-    ("[1 2]", 1, 4, 3, "expected ',' or ']' after an array's element, found '2'"),
-    ("[1,]", 1, 4, 3, "expected a value (object, array, string, number, true, false or null), found ']'"),
-    ("{\"a\" 1}", 1, 6, 5, "expected ':' after an object's key, found '1'"),
-    ("{\"a\":1 1}", 1, 8, 7, "expected ',' or '}' after an object's member, found '1'"),
-    ("1 1", 1, 3, 2, "expected the end of the text after the value, found '1'"),
-    ("01", 1, 2, 1, "expected no digit after a leading zero, found '1'"),
-    ("-", 1, 2, 1, "expected a digit, found the end of the text"),
-    ("1.", 1, 3, 2, "expected a digit after the decimal point, found the end of the text"),
-    ("1e+", 1, 4, 3, "expected a digit after the exponent's mark, found the end of the text"),
-    ("\n \"ab", 2, 2, 2, "expected a closing quote for the string that starts here"),
-    ("\"a\tb\"", 1, 3, 2, "expected an escape such as \\n for a control character in a string, found the byte 0x9"),
-    (#""\x""#, 1, 3, 2, "expected one of \" \\ / b f n r t u after a backslash, found 'x'"),
-    (#""\u12g4""#, 1, 6, 5, "expected four hexadecimal digits after \\u, found 'g'"),
-    (#""a\ud83d""#, 1, 3, 2, "expected both halves of a surrogate pair, found a lone \\ud83d"),
-    (#""a\ud83d\u0041""#, 1, 3, 2, "expected both halves of a surrogate pair, found a lone \\ud83d"),
-    (#""a\ude00""#, 1, 3, 2, "expected both halves of a surrogate pair, found a lone \\ude00"),
-    ("tru", 1, 1, 0, "expected a value (object, array, string, number, true, false or null), found 't'"),
-  ])
-  func `an error says where and what was expected`(text: String, line: Int, column: Int, offset: Int, message: String) {
+  @Test(
+    "An error says where and what was expected",
+    arguments: [
+      ("", 1, 1, 0, "expected a value (object, array, string, number, true, false or null), found the end of the text"),
+      ("{\"é\": 1,\n 中}", 2, 2, 11, "expected an object's key in quotes, found '中'"),
+      ("[1 2]", 1, 4, 3, "expected ',' or ']' after an array's element, found '2'"),
+      ("[1,]", 1, 4, 3, "expected a value (object, array, string, number, true, false or null), found ']'"),
+      ("{\"a\" 1}", 1, 6, 5, "expected ':' after an object's key, found '1'"),
+      ("{\"a\":1 1}", 1, 8, 7, "expected ',' or '}' after an object's member, found '1'"),
+      ("1 1", 1, 3, 2, "expected the end of the text after the value, found '1'"),
+      ("01", 1, 2, 1, "expected no digit after a leading zero, found '1'"),
+      ("-", 1, 2, 1, "expected a digit, found the end of the text"),
+      ("1.", 1, 3, 2, "expected a digit after the decimal point, found the end of the text"),
+      ("1e+", 1, 4, 3, "expected a digit after the exponent's mark, found the end of the text"),
+      ("\n \"ab", 2, 2, 2, "expected a closing quote for the string that starts here"),
+      ("\"a\tb\"", 1, 3, 2, "expected an escape such as \\n for a control character in a string, found the byte 0x9"),
+      (#""\x""#, 1, 3, 2, "expected one of \" \\ / b f n r t u after a backslash, found 'x'"),
+      (#""\u12g4""#, 1, 6, 5, "expected four hexadecimal digits after \\u, found 'g'"),
+      (#""a\ud83d""#, 1, 3, 2, "expected both halves of a surrogate pair, found a lone \\ud83d"),
+      (#""a\ud83d\u0041""#, 1, 3, 2, "expected both halves of a surrogate pair, found a lone \\ud83d"),
+      (#""a\ude00""#, 1, 3, 2, "expected both halves of a surrogate pair, found a lone \\ude00"),
+      ("tru", 1, 1, 0, "expected a value (object, array, string, number, true, false or null), found 't'"),
+    ])
+  func errors(text: String, line: Int, column: Int, offset: Int, message: String) {
     let error = #expect(throws: JSONError.self) { try JSON(parsing: text) }
     #expect(error?.line == line)
     #expect(error?.column == column)
@@ -126,11 +141,12 @@ import Testing
   }
 
   @Test(
+    "Bytes that are not UTF-8 are refused with their place",
     arguments: [
       [0xFF], [0xC0, 0x80], [0xC3], [0xE4, 0xB8], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xF0, 0x9F, 0x98],
       [0x80],
     ] as [[UInt8]])
-  func `bytes that are not UTF-8 are refused with their place`(bad: [UInt8]) {
+  func invalidUTF8(bad: [UInt8]) {
     for prefix in ["", "ab", "中文", "😀é"] {
       for suffix in ["", "c", "中"] {
         let error = #expect(throws: JSONError.self) {
@@ -142,7 +158,8 @@ import Testing
     }
   }
 
-  @Test func `nesting is limited, so hostile input cannot overflow the stack`() throws {
+  @Test("Nesting is limited, so hostile input cannot overflow the stack")
+  func nesting() throws {
     let deepest = JSON.maximumDepth
     let fine = String(repeating: "[", count: deepest) + String(repeating: "]", count: deepest)
     #expect(try JSON(parsing: fine).serialized() == fine)

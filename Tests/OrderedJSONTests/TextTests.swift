@@ -9,7 +9,8 @@ import Testing
     ("a\u{301}\u{323}", "a\u{323}\u{301}"), ("\u{212B}ngstr\u{F6}m", "A\u{30A}ngstro\u{308}m"),
   ]
 
-  @Test(arguments: equivalent) func `canonically equivalent texts are different texts`(one: String, other: String) {
+  @Test("Canonically equivalent texts are different texts", arguments: equivalent)
+  func equivalentTexts(one: String, other: String) {
     #expect(one == other)
     #expect(!one.isSameText(as: other))
     #expect(ExactText(one) != ExactText(other))
@@ -18,7 +19,8 @@ import Testing
     #expect([one, other].containsText(other))
   }
 
-  @Test func `a text is the same however it is stored`() {
+  @Test("A text is the same however it is stored")
+  func storage() {
     let long = String(repeating: "中文é", count: 50)
     let copy = String(decoding: Array(long.utf8), as: UTF8.self)
     #expect(long.isSameText(as: copy))
@@ -27,7 +29,8 @@ import Testing
     #expect("".isSameText(as: String("abc".dropFirst(3))))
   }
 
-  @Test func `beginnings and ends do not care for what a code point combines with`() {
+  @Test("Beginnings and ends are those of code points, whatever they combine with")
+  func affixes() {
     #expect("e\u{301}x".hasTextPrefix("e"))
     #expect("a\r\n".hasTextSuffix("\n"))
     #expect("/\u{301}etc".hasTextPrefix("/"))
@@ -36,13 +39,15 @@ import Testing
     #expect(!"".hasTextSuffix("e"))
   }
 
-  @Test func `the order is that of code points`() {
+  @Test("The order is that of code points")
+  func order() {
     let ordered = ["", "A", "Z", "a", "e\u{301}", "z", "\u{E9}", "\u{FFFD}", "\u{10000}", "\u{10000}a"]
     #expect(ordered.reversed().sorted { $0.precedesText($1) } == ordered)
     #expect(ordered.reversed().map { ExactText($0) }.sorted().map(\.string) == ordered)
   }
 
-  @Test func `a dictionary of texts keeps its order and tells its keys apart`() {
+  @Test("A dictionary of texts keeps its order and tells its keys apart")
+  func dictionary() {
     var dictionary: TextDictionary<Int> = ["b": 1, "\u{E9}": 2, "e\u{301}": 3, "b": 4]
     #expect(dictionary.keys.map { Array($0.unicodeScalars).count } == [1, 1, 2])
     #expect(dictionary.values == [4, 2, 3])

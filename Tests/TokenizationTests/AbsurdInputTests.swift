@@ -5,7 +5,7 @@ import Tokenization
 
 /// Nothing that can be in a string or a list of ids stops the tokenizer, and nothing takes long.
 @Suite struct AbsurdInputTests {
-  @Test("the empty text has no ids, and no ids have the empty text", arguments: ReferenceTests.names)
+  @Test("The empty text has no ids, and no ids have the empty text", arguments: ReferenceTests.names)
   func nothing(name: String) throws {
     let tokenizer = try Goldens.tokenizer(name)
     #expect(tokenizer.encode("") == [])
@@ -14,7 +14,7 @@ import Tokenization
     #expect(decoder.finish() == "")
   }
 
-  @Test("control characters and NUL are text like any other")
+  @Test("Control characters and NUL are text like any other")
   func controlCharacters() throws {
     let tokenizer = try Goldens.tokenizer("llama3")
     for value in Array(0...0x9F) + [0x2028, 0xFEFF, 0xFFFE, 0xFFFF, 0x10FFFF] {
@@ -25,7 +25,7 @@ import Tokenization
     }
   }
 
-  @Test("ids that are no tokens are left out")
+  @Test("Ids that are no tokens are left out")
   func absentIDs() throws {
     let tokenizer = try Goldens.tokenizer("llama3")
     let ids = tokenizer.encode("ab")
@@ -42,7 +42,7 @@ import Tokenization
     "\u{85}", "<", "<|im_end|", "<|im_end|>", "word", "<tool", "<mask> ", " <sep>", "  ", "\n\n",
   ]
 
-  @Test("a megabyte of the same takes moments", .timeLimit(.minutes(10)), arguments: ["gpt2", "qwen", "o200k"])
+  @Test("A megabyte of the same takes moments", .timeLimit(.minutes(10)), arguments: ["gpt2", "qwen", "o200k"])
   func sameAgainAndAgain(name: String) throws {
     let tokenizer = try Goldens.tokenizer(name)
     for unit in Self.megabytes {
@@ -53,7 +53,7 @@ import Tokenization
     }
   }
 
-  @Test("nor does the general engine for regular expressions need longer", .timeLimit(.minutes(10)))
+  @Test("Nor does the general engine for regular expressions need longer", .timeLimit(.minutes(10)))
   func sameAgainAndAgainForTheEngine() throws {
     let pattern =
       #"[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+|(?:\p{N}{3})*+\p{N}"#
@@ -65,7 +65,7 @@ import Tokenization
     }
   }
 
-  @Test("tokens that swallow blanks do so once, however many blanks there are", .timeLimit(.minutes(10)))
+  @Test("Tokens that swallow blanks do so once, however many blanks there are", .timeLimit(.minutes(10)))
   func swallowedBlanks() throws {
     func token(_ id: Int, _ content: String, left: Bool, right: Bool) -> JSON {
       [
@@ -80,7 +80,7 @@ import Tokenization
     }
   }
 
-  @Test("ten thousand added tokens are found as fast as one", .timeLimit(.minutes(10)))
+  @Test("Ten thousand added tokens are found as fast as one", .timeLimit(.minutes(10)))
   func manyAddedTokens() throws {
     let tokens = (0..<10_000).map { number -> JSON in
       [

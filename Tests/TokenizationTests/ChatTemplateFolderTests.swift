@@ -20,7 +20,8 @@ import Tokenization
     try body(folder)
   }
 
-  @Test func `a file of its own wins over the configuration, whose tokens it sees`() throws {
+  @Test("A file of its own wins over the configuration, whose tokens it sees")
+  func templateFile() throws {
     try withFolder([
       "chat_template.jinja": "{{ bos_token }}{{ eos_token }}{{ sep_token }}file\n",
       "tokenizer_config.json":
@@ -32,7 +33,8 @@ import Tokenization
     }
   }
 
-  @Test func `the older map of special tokens counts where no added tokens are listed`() throws {
+  @Test("The older map of special tokens counts where no added tokens are listed")
+  func specialTokensMap() throws {
     let map = #"{"bos_token": {"content": "<map>"}}"#
     for (decoder, expected) in [("", "<map>"), (#", "added_tokens_decoder": {}"#, "<config>")] {
       try withFolder([
@@ -45,14 +47,16 @@ import Tokenization
     }
   }
 
-  @Test func `the configuration's template is used where there is no file`() throws {
+  @Test("The configuration's template is used where there is no file")
+  func configuration() throws {
     try withFolder(["tokenizer_config.json": #"{"chat_template": "{{ messages[0].role }}"}"#]) { folder in
       let text = try ChatTemplate(folder: folder).render(messages: Self.hi)
       #expect(text == "user")
     }
   }
 
-  @Test func `of several templates the one for tools is used with tools`() throws {
+  @Test("Of several templates the one for tools is used with tools")
+  func severalTemplates() throws {
     let list =
       #"{"chat_template": [{"name": "default", "template": "d"}, {"name": "tool_use", "template": "{{ tools|length }}"}]}"#
     try withFolder(["tokenizer_config.json": list]) { folder in
@@ -72,7 +76,8 @@ import Tokenization
     }
   }
 
-  @Test func `a folder without a template is refused by name`() throws {
+  @Test("A folder without a template is refused by name")
+  func noTemplate() throws {
     try withFolder(["tokenizer_config.json": "{}"]) { folder in
       let error = #expect(throws: ChatTemplateError.self) { try ChatTemplate(folder: folder) }
       #expect(error?.description.hasPrefix(folder.path) == true)
@@ -82,7 +87,8 @@ import Tokenization
     #expect(throws: TokenizerConfigurationError.self) { try TokenizerConfiguration(folder: nowhere) }
   }
 
-  @Test func `broken files are refused with their place`() throws {
+  @Test("Broken files are refused with their place")
+  func brokenFiles() throws {
     try withFolder(["tokenizer_config.json": "{\n\"a\": }"]) { folder in
       let error = #expect(throws: TokenizerConfigurationError.self) { try ChatTemplate(folder: folder) }
       #expect(error?.description.contains("line 2, column 6") == true)

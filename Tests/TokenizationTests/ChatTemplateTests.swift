@@ -6,8 +6,10 @@ import Tokenization
 
 /// Equality with `transformers`' `apply_chat_template`; goldens by Tools/reference/chat_templates.py.
 @Suite("Chat templates") struct ChatTemplateTests {
-  @Test(arguments: ["alternating", "chatml", "llama3", "minimind2", "qwen25", "qwen3", "schema"])
-  func `every conversation gives the text that transformers gives`(name: String) throws {
+  @Test(
+    "Every conversation gives the text that transformers gives",
+    arguments: ["alternating", "chatml", "llama3", "minimind2", "qwen25", "qwen3", "schema"])
+  func conversations(name: String) throws {
     let goldens = try ConversationGoldens(Self.golden("chat_conversations.json"))
     try goldens.check(name)
   }
@@ -15,10 +17,11 @@ import Tokenization
   static let minimind = sharedFolder("minimind")
 
   @Test(
+    "MiniMind-3's own template gives the text that transformers gives",
     .enabled(
       if: FileManager.default.fileExists(atPath: minimind.path + "/tokenizer_config.json"),
       "needs MiniMind-3's tokenizer_config.json: set MINIMIND_SHARED to the folder that holds minimind/"))
-  func `MiniMind-3's own template gives the text that transformers gives`() throws {
+  func minimind3() throws {
     let goldens = try ConversationGoldens(Self.golden("chat_conversations.json"))
     let expected = try Self.golden("chat_minimind3.json")
     let configuration = try TokenizerConfiguration(folder: Self.minimind)
@@ -37,16 +40,18 @@ import Tokenization
   }
 
   @Test(
+    "Templates from elsewhere give the text that transformers gives",
     .enabled(
       if: ProcessInfo.processInfo.environment["CHAT_CONVERSATIONS"] != nil,
       "CHAT_CONVERSATIONS names a file that Tools/reference/chat_templates.py --check has written"))
-  func `templates from elsewhere give the text that transformers gives`() throws {
+  func otherTemplates() throws {
     let path = try #require(ProcessInfo.processInfo.environment["CHAT_CONVERSATIONS"])
     let goldens = try ConversationGoldens(JSON(parsing: Data(contentsOf: URL(fileURLWithPath: path))))
     for name in goldens.templates.keys { try goldens.check(name) }
   }
 
-  @Test func `a template is rendered from many threads at once`() async throws {
+  @Test("A template is rendered from many threads at once")
+  func manyThreads() async throws {
     let template = try ChatTemplate(
       source:
         "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{{ m.content }}{% endfor %}{{ ns.n }}"
@@ -63,19 +68,22 @@ import Tokenization
     }
   }
 
-  @Test func `strftime_now tells the given date`() throws {
+  @Test("`strftime_now` tells the given date")
+  func date() throws {
     let template = try ChatTemplate(source: "{{ strftime_now('%Y %f|%%|') }}")
     let noon = Date(timeIntervalSince1970: 1_721_995_200.25)
     #expect(try template.render(messages: [["content": ""]], now: noon) == "2024 250000|%|")
   }
 
-  @Test func `what is no conversation is refused`() throws {
+  @Test("What is no conversation is refused")
+  func noConversation() throws {
     let template = try ChatTemplate(source: "{{ messages[0].content }}")
     #expect(throws: ChatTemplateError.emptyConversation) { try template.render(messages: []) }
     #expect(throws: ChatTemplateError.notAMessage(index: 1)) { try template.render(messages: [["content": "a"], "b"]) }
   }
 
-  @Test func `a template's own refusal carries its message and line`() throws {
+  @Test("A template's own refusal carries its message and line")
+  func refusal() throws {
     let template = try ChatTemplate(
       source: "{% for m in messages %}\n{{ raise_exception('no ' ~ m.role) }}{% endfor %}")
     let error = #expect(throws: TemplateError.self) { try template.render(messages: [["role": "cat"]]) }

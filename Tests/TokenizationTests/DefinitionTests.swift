@@ -56,7 +56,7 @@ import Tokenization
   ]
 
   @Test(
-    "what is not supported is refused, with the file, the field and what is supported", arguments: unsupported.indices)
+    "What is not supported is refused, with the file, the field and what is supported", arguments: unsupported.indices)
   func refusal(index: Int) throws {
     let (file, mentions) = Self.unsupported[index]
     let error = #expect(throws: TokenizerError.self) { try Tokenizer(json: file, file: "some/tokenizer.json") }
@@ -91,7 +91,7 @@ import Tokenization
     (.byteLevel(members: ["post_processor": ["type": "TemplateProcessing"]]), "post_processor.single"),
   ]
 
-  @Test("a file that is wrong is refused, with the field and what it should be", arguments: malformed.indices)
+  @Test("A file that is wrong is refused, with the field and what it should be", arguments: malformed.indices)
   func malformedFile(index: Int) throws {
     let (file, field) = Self.malformed[index]
     let error = #expect(throws: TokenizerError.self) { try Tokenizer(json: file, file: "some/tokenizer.json") }
@@ -102,7 +102,7 @@ import Tokenization
     }
   }
 
-  @Test("a missing file, and one that is no JSON, are told apart")
+  @Test("A missing file, and one that is no JSON, are told apart")
   func files() throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -120,7 +120,7 @@ import Tokenization
     }
   }
 
-  @Test("added tokens keep the vocabulary's ids or take the next free ones, as in Hugging Face's library")
+  @Test("Added tokens keep the vocabulary's ids or take the next free ones, as in Hugging Face's library")
   func addedTokenIDs() throws {
     let tokens: JSON = [["id": 900, "content": "<a>"], ["id": 7, "content": "<b>"], ["id": 9, "content": "x"]]
     let tokenizer = try Tokenizer(json: .byteLevel(members: ["added_tokens": tokens]))
@@ -128,7 +128,7 @@ import Tokenization
     #expect(tokenizer.encode("<b>x") == [257, 120])
   }
 
-  @Test("bytes without a token are left out, or become the unknown token")
+  @Test("Bytes without a token are left out, or become the unknown token")
   func missingBytes() throws {
     let vocabulary: JSON = ["a": 0, "b": 1, "ab": 2, "<unk>": 3]
     func ids(_ model: JSON) throws -> [Int32] {

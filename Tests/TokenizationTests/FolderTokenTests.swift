@@ -5,7 +5,8 @@ import Tokenization
 
 /// Tokens that a folder names beside its `tokenizer.json`; goldens by Tools/reference/folder_tokens.py.
 @Suite("Tokens of folders") struct FolderTokenTests {
-  @Test func `every folder gives the ids and texts that transformers gives`() throws {
+  @Test("Every folder gives the ids and texts that transformers gives")
+  func folders() throws {
     let golden = try Goldens.json("folder_tokens.json")
     let texts = try #require(golden["texts"]?.array).compactMap(\.string)
     let cases = try #require(golden["cases"]?.array)
@@ -30,18 +31,26 @@ import Tokenization
     }
   }
 
-  @Test(arguments: [
-    ("tokenizer_config.json", "[1]", "the file", "an object"),
-    ("tokenizer_config.json", "{", "the file", "JSON"),
-    ("added_tokens.json", "[]", "the file", "an object"),
-    ("special_tokens_map.json", #"{"extra_special_tokens": [1]}"#, "extra_special_tokens[0]", "an object"),
-    ("tokenizer_config.json", #"{"extra_special_tokens": "<tool>"}"#, "extra_special_tokens", "an array"),
-    ("tokenizer_config.json", #"{"eos_token": 3}"#, "eos_token", "an object"),
-    ("tokenizer_config.json", #"{"added_tokens_decoder": {"x": {}}}"#, "added_tokens_decoder", "an object whose keys are ids"),
-    ("tokenizer_config.json", #"{"added_tokens_decoder": {"3": {"lstrip": 1}}}"#, "added_tokens_decoder.3.content", "a string"),
-    ("added_tokens.json", #"{"<tool>": "1"}"#, "<tool>", "an id from 0 to 16777215"),
-  ])
-  func `a file that names tokens wrongly is refused by its name`(
+  @Test(
+    "A file that names tokens wrongly is refused by its name",
+    arguments: [
+      ("tokenizer_config.json", "[1]", "the file", "an object"),
+      ("tokenizer_config.json", "{", "the file", "JSON"),
+      ("added_tokens.json", "[]", "the file", "an object"),
+      ("special_tokens_map.json", #"{"extra_special_tokens": [1]}"#, "extra_special_tokens[0]", "an object"),
+      ("tokenizer_config.json", #"{"extra_special_tokens": "<tool>"}"#, "extra_special_tokens", "an array"),
+      ("tokenizer_config.json", #"{"eos_token": 3}"#, "eos_token", "an object"),
+      (
+        "tokenizer_config.json", #"{"added_tokens_decoder": {"x": {}}}"#, "added_tokens_decoder",
+        "an object whose keys are ids"
+      ),
+      (
+        "tokenizer_config.json", #"{"added_tokens_decoder": {"3": {"lstrip": 1}}}"#, "added_tokens_decoder.3.content",
+        "a string"
+      ),
+      ("added_tokens.json", #"{"<tool>": "1"}"#, "<tool>", "an id from 0 to 16777215"),
+    ])
+  func fileNamesTokens(
     file: String, text: String, field: String, expected: String
   ) throws {
     try withFolder(members: [:], files: [:]) { folder in

@@ -7,7 +7,7 @@ import Tokenization
 
 /// What holds for all texts, whatever the tokenizer.
 @Suite struct PropertyTests {
-  @Test("a batch gives what its texts give one by one", arguments: ReferenceTests.names)
+  @Test("A batch gives what its texts give one by one", arguments: ReferenceTests.names)
   func batches(name: String) throws {
     let tokenizer = try Goldens.tokenizer(name)
     let texts = try Goldens.texts()
@@ -19,7 +19,7 @@ import Tokenization
     #expect(tokenizer.encode(batch: ["a"]) == [tokenizer.encode("a")])
   }
 
-  @Test("many threads at once get what one gets")
+  @Test("Many threads at once get what one gets")
   func threads() throws {
     let tokenizer = try Goldens.tokenizer("qwen")
     let texts = try Goldens.texts()
@@ -34,7 +34,7 @@ import Tokenization
     #expect(failures.load(ordering: .relaxed) == 0)
   }
 
-  @Test("what is encoded is decoded to the same bytes, without a normalizer", arguments: ["llama3", "o200k"])
+  @Test("What is encoded is decoded to the same bytes, without a normalizer", arguments: ["llama3", "o200k"])
   func roundTrip(name: String) throws {
     let tokenizer = try Goldens.tokenizer(name)
     for text in try Goldens.texts() + randomTexts(count: 3000) {
@@ -42,7 +42,7 @@ import Tokenization
     }
   }
 
-  @Test("the pieces of a text, put together, are the text")
+  @Test("The pieces of a text, put together, are the text")
   func piecesCoverTheText() throws {
     for row in try #require(Goldens.json("pieces.json").array) {
       let splitter = try #require(row["pre_tokenizer"])
@@ -54,7 +54,7 @@ import Tokenization
     }
   }
 
-  @Test("the hand-written scanners cut as the general engine does")
+  @Test("The hand-written scanners cut as the general engine does")
   func scannersEqualTheEngine() throws {
     var compared = 0
     for row in try #require(Goldens.json("pieces.json").array) {
@@ -78,7 +78,7 @@ import Tokenization
     #expect(compared >= 5)
   }
 
-  @Test("tokens and ids name each other")
+  @Test("Tokens and ids name each other")
   func names() throws {
     let tokenizer = try Goldens.tokenizer("gpt2")
     for id in 0..<Int32(tokenizer.vocabularySize) {

@@ -7,19 +7,19 @@ import Tokenization
 @Suite struct ReferenceTests {
   static let names = ["gpt2", "roberta", "qwen", "llama3", "digits", "o200k"]
 
-  @Test("every text has the ids that Hugging Face gives it", arguments: names)
+  @Test("Every text has the ids that Hugging Face gives it", arguments: names)
   func ids(name: String) throws {
     let texts = try Goldens.texts()
     #expect(texts.count >= 2000)
     try compare(try Goldens.tokenizer(name), with: Goldens.expectations(name), texts)
   }
 
-  @Test("ids become the text that Hugging Face makes of them", arguments: names)
+  @Test("Ids become the text that Hugging Face makes of them", arguments: names)
   func decoding(name: String) throws {
     try compareDecoding(try Goldens.tokenizer(name), with: Goldens.expectations(name))
   }
 
-  @Test("the pieces are those of Hugging Face, for every pattern and behavior")
+  @Test("The pieces are those of Hugging Face, for every pattern and behavior")
   func pieces() throws {
     for row in try #require(Goldens.json("pieces.json").array) {
       let splitter = try #require(row["pre_tokenizer"])
@@ -54,7 +54,7 @@ struct MiniMindReferenceTests {
     try compareDecoding(try Tokenizer(folder: MiniMindFiles.folder), with: Goldens.expectations("minimind"))
   }
 
-  @Test("what MiniMind's tokenizer encodes, it decodes")
+  @Test("What MiniMind's tokenizer encodes, it decodes")
   func roundTrip() throws {
     let tokenizer = try Tokenizer(folder: MiniMindFiles.folder)
     for text in try Goldens.texts() { #expect(tokenizer.decode(tokenizer.encode(text)).hasSameBytes(as: text)) }

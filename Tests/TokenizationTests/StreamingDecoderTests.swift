@@ -4,7 +4,7 @@ import Tokenization
 
 /// Decoding id by id.
 @Suite struct StreamingDecoderTests {
-  @Test("the parts put together are the whole, whatever the ids", arguments: ReferenceTests.names)
+  @Test("The parts joined are the whole text, for any ids", arguments: ReferenceTests.names)
   func parts(name: String) throws {
     let tokenizer = try Goldens.tokenizer(name)
     let texts = try Goldens.texts()
@@ -20,7 +20,7 @@ import Tokenization
     }
   }
 
-  @Test("no part holds half a character")
+  @Test("No part holds half a character")
   func wholeCharacters() throws {
     let tokenizer = try Tokenizer(json: .byteLevel())
     for text in ["é", "好", "😀", "a😀b", "👩‍👩‍👧‍👦", "\u{7FF}\u{800}\u{FFFF}\u{10000}\u{10FFFF}"] {
@@ -33,7 +33,7 @@ import Tokenization
     }
   }
 
-  @Test("a character that is never completed ends as U+FFFD, as in Python")
+  @Test("A character that is never completed ends as U+FFFD, as in Python")
   func truncated() throws {
     let tokenizer = try Tokenizer(json: .byteLevel())
     var decoder = tokenizer.streamingDecoder()
@@ -42,7 +42,7 @@ import Tokenization
     #expect(decoder.append(0x41) == "\u{FFFD}A")
     #expect([0xE5, 0xA5].map { decoder.append($0) } == ["", ""])
     #expect(decoder.finish() == "\u{FFFD}")
-    // Finished, it begins anew.
+    // Once finished, it starts over.
     #expect(decoder.append(0x42) == "B")
     // Bytes that can never begin or continue a character are replaced at once.
     #expect([0xC0, 0xFF, 0x80].map { decoder.append($0) } == ["\u{FFFD}", "\u{FFFD}", "\u{FFFD}"])

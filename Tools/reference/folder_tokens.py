@@ -72,6 +72,7 @@ CASES = {
     "special_tokens_map.json, older list beside the newer": {MAP: {"additional_special_tokens": ["<tool>"]}, CONFIG: {"extra_special_tokens": ["<img>"]}},
     "special_tokens_map.json, older list beside the older": {MAP: {"additional_special_tokens": ["<tool>"]}, CONFIG: {"additional_special_tokens": ["<img>"]}},
     "special_tokens_map.json, objects": {MAP: {"mask_token": described("<mask>", lstrip=True), "eos_token": "<eos_new>", "image_token": "<img>"}, CONFIG: {"eos_token": "<s>", "bos_token": "<s>"}},
+    "special_tokens_map.json, newer list of objects": {MAP: {"extra_special_tokens": [{"content": "<img>", "rstrip": True, "normalized": False}]}},
     "special_tokens_map.json, names": {MAP: {"extra_special_tokens": {"image_token": "<img>"}}, CONFIG: {"audio_token": "<audio>"}},
     "all of it": {
         MAP: {"eos_token": "<eos_new>", "pad_token": described("<pad>")}, ADDED: {"<tool2>": 261, "<eos_new>": 259, "<tool>": 260},

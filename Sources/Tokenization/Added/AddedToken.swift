@@ -10,7 +10,7 @@ struct AddedToken: Sendable, Equatable {
   var stripsLeft: Bool
   /// Swallows the white space after it.
   var stripsRight: Bool
-  /// Looked for in the normalized text instead of the text as it came.
+  /// Looked for in the normalized text instead of the original text.
   var isNormalized: Bool
 }
 

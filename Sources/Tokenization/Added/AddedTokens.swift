@@ -1,15 +1,12 @@
 /// The added tokens of a tokenizer, ready to be found in texts.
 struct AddedTokens: Sendable {
-  /// In the order of the file, later entries with the same content or id left out.
-  let all: [AddedToken]
-  /// Those looked for in the text as it came.
+  /// Those looked for in the original text.
   let plain: AddedTokenFinder
   /// Those looked for in the normalized text.
   let normalized: AddedTokenFinder
 
   /// Prepares tokens.
   init(_ tokens: [AddedToken], normalizer: Normalizer) {
-    all = tokens
     // Special tokens first: of equal texts the first is the one that is found.
     let ordered = tokens.filter(\.isSpecial) + tokens.filter { !$0.isSpecial }
     plain = AddedTokenFinder(ordered.filter { !$0.isNormalized }) { $0.content }
@@ -32,11 +29,11 @@ struct AddedTokenFinder: Sendable {
   /// Whether there is nothing to find.
   var isEmpty: Bool { tokens.isEmpty }
 
-  /// A part of a text: a token, or what lies between tokens.
+  /// A part of a text: a token, or the text between tokens.
   struct Part {
     var start: Int
     var end: Int
-    /// nil for what lies between.
+    /// nil for the text between tokens.
     var id: Int32?
   }
 

@@ -1,6 +1,6 @@
 /// Finds which of some texts starts at a position, the longest first: a trie over bytes.
 ///
-/// Most positions are dismissed by their first byte alone, whatever the number of texts.
+/// Most positions are dismissed by their first byte alone, for any number of texts.
 struct TokenTrie: Sendable {
   /// The node after a first byte; 0 where no text begins with it.
   private let roots: FixedBuffer<Int32>

@@ -1,5 +1,5 @@
 /// Gives added tokens their ids, as Hugging Face's library does: a token of the vocabulary keeps its id there, and any other
-/// gets the next free one, whatever id a file says. In files that were not edited by hand the two are the same.
+/// gets the next free one, regardless of the id in the file. In files that were not edited by hand both are the same.
 struct AddedTokenTable {
   /// The tokens in the order in which they were added.
   private(set) var tokens: [AddedToken] = []
@@ -36,7 +36,7 @@ struct AddedTokenTable {
 
 extension AddedToken {
   /// Reads the object that describes a token.
-  /// - Parameter isSpecial: what the token is whatever the object says; nil where that decides.
+  /// - Parameter isSpecial: overrides what the object says; nil leaves it to the object.
   init(_ field: Field, isSpecial: Bool? = nil) throws(TokenizerError) {
     let special = if let isSpecial { isSpecial } else { try field["special"].bool(default: false) }
     self.init(

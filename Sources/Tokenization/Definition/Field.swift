@@ -45,7 +45,7 @@ struct Field {
     return try self["type"].string()
   }
 
-  /// No vocabulary is anywhere near, and tables by id stay affordable.
+  /// Far beyond any vocabulary, while tables indexed by id stay affordable.
   private static let idLimit = 1 << 24
 
   func malformed(_ expected: String) -> TokenizerError {

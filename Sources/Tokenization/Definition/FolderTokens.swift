@@ -2,7 +2,7 @@ import Foundation
 import OrderedJSON
 
 /// The added tokens that a folder names beside its `tokenizer.json`: in `tokenizer_config.json` (`added_tokens_decoder`,
-/// `extra_special_tokens`, `additional_special_tokens`, `eos_token` and its like), in `special_tokens_map.json` and in
+/// `extra_special_tokens`, `additional_special_tokens`, `eos_token` and other names), in `special_tokens_map.json` and in
 /// `added_tokens.json`. Which of them count, and in which order they get their ids, is what `transformers` 5 does when it
 /// loads a folder (`PreTrainedTokenizerBase._from_pretrained` and `TokenizersBackend.__init__`).
 struct FolderTokens {
@@ -81,8 +81,8 @@ struct FolderTokens {
 }
 
 extension FolderTokens {
-  /// Reads the files of a folder; files that are not there say nothing.
-  /// - Throws: `TokenizerError` for a file that is no JSON object, or a token that is none.
+  /// Reads the files of a folder; missing files are skipped.
+  /// - Throws: `TokenizerError` for a file that is not a JSON object, or an invalid token.
   init(folder: URL, listed: [(id: Int, token: AddedToken)]) throws(TokenizerError) {
     try self.init(
       configuration: try Self.read(TokenizerConfiguration.fileName, in: folder),
@@ -133,7 +133,11 @@ private struct Settings {
         continue
       }
       if key.isSameText(as: "extra_special_tokens"), let more = value.array {
-        let elements = (members[key]?.json.array ?? []) + more
+        // Every token that this file describes is special.
+        let special = more.map { element in
+          element.object.map { JSON.object($0.merging(["special": true])) } ?? element
+        }
+        let elements = (members[key]?.json.array ?? []) + special
         members[key] = Field(json: .array(elements), path: key, file: map.file)
         continue
       }
@@ -162,7 +166,7 @@ private struct Settings {
     var tokens: TextDictionary<FolderTokens.NamedToken> = [:]
     for name in names {
       guard let field = members[name], !field.isNull else { continue }
-      tokens[name] = try FolderTokens.NamedToken(field)
+      tokens[name] = try FolderTokens.NamedToken(field, isSpecial: true)
     }
     return tokens
   }
@@ -171,17 +175,17 @@ private struct Settings {
   func extraTokens() throws(TokenizerError) -> [FolderTokens.NamedToken] {
     guard let field = members["extra_special_tokens"], !field.isNull else { return [] }
     var tokens: [FolderTokens.NamedToken] = []
-    for element in try field.elements() { tokens.append(try FolderTokens.NamedToken(element)) }
+    for element in try field.elements() { tokens.append(try FolderTokens.NamedToken(element, isSpecial: nil)) }
     return tokens
   }
 }
 
 extension FolderTokens.NamedToken {
-  fileprivate init(_ field: Field) throws(TokenizerError) {
+  fileprivate init(_ field: Field, isSpecial: Bool?) throws(TokenizerError) {
     if let content = field.json.string {
       self.init(content: content, description: nil)
     } else {
-      let token = try AddedToken(field, isSpecial: true)
+      let token = try AddedToken(field, isSpecial: isSpecial)
       self.init(content: token.content, description: token)
     }
   }

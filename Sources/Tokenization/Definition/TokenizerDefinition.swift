@@ -56,9 +56,9 @@ struct TokenizerDefinition {
 private enum Decoding {
   /// From the byte alphabet to bytes.
   case byteLevel
-  /// As they are.
+  /// Unchanged.
   case fused
-  /// As they are, with spaces in between: what Hugging Face does without a decoder.
+  /// Unchanged, with spaces in between: what Hugging Face does without a decoder.
   case spaced
 
   init(_ field: Field) throws(TokenizerError) {

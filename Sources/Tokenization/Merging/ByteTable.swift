@@ -12,7 +12,7 @@ func hash(of bytes: UnsafePointer<UInt8>, count: Int) -> UInt64 {
   if left > 0 {
     var tail: UInt64 = 0
     if count >= 8 {
-      // Bytes seen before may be seen again: that costs nothing and spares a loop.
+      // Bytes may be read twice: that is cheap and avoids a loop.
       tail = raw.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
     } else if left >= 4 {
       tail = UInt64(raw.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
@@ -61,7 +61,7 @@ func areEqual(_ left: UnsafePointer<UInt8>, _ right: UnsafePointer<UInt8>, count
   return true
 }
 
-/// Maps runs of bytes to ids. Unlike a dictionary of strings it tells apart what Unicode holds to be equivalent.
+/// Maps runs of bytes to ids. Unlike a dictionary of strings it distinguishes canonically equivalent texts.
 struct ByteTable: Sendable {
   /// Slots hold an index into `entries`, or -1; open addressing, at most half full.
   private var slots: [Int32] = [Int32](repeating: -1, count: 16)

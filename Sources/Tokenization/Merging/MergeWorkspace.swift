@@ -1,6 +1,6 @@
 /// Memory for merging one word, reused from word to word by one thread at a time.
 struct MergeWorkspace: ~Copyable {
-  /// Up to so many symbols, looking through all pairs for the next merge beats keeping them in a queue.
+  /// Up to this number of symbols, looking through all pairs for the next merge beats keeping them in a queue.
   static let scanLimit = 96
 
   private(set) var ids: UnsafeMutablePointer<Int32>
@@ -27,7 +27,7 @@ struct MergeWorkspace: ~Copyable {
     previous.deallocate()
   }
 
-  /// Makes room for a word of so many symbols; what was there is lost.
+  /// Makes room for a word of this number of symbols; previous contents are lost.
   @inline(__always)
   mutating func reserve(_ count: Int) {
     if count > capacity { grow(count) }

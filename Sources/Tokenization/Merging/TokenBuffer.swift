@@ -11,7 +11,7 @@ struct TokenBuffer: ~Copyable {
   /// Forgets all ids.
   mutating func removeAll() { count = 0 }
 
-  /// Makes room for so many ids more.
+  /// Makes room for this number of additional ids.
   @inline(__always)
   private mutating func reserve(_ more: Int) {
     if count + more > capacity { grow(count + more) }

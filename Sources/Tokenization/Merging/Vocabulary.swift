@@ -5,7 +5,7 @@ struct Vocabulary: Sendable {
   let merges: MergeTable
   /// Whole words that are tokens, by their bytes; nil unless the model asks to try them before merging.
   let wholeWords: ByteTable?
-  /// What stands for a byte without a token; nil to leave such bytes out, as Hugging Face does.
+  /// The token for a byte that has none; nil to leave such bytes out, as Hugging Face does.
   let unknown: Int32?
   /// Whether a row of such bytes gives one unknown token.
   let fusesUnknown: Bool

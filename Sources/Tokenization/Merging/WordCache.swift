@@ -1,5 +1,5 @@
-/// Words that were merged before, with their tokens. It grows with use up to a bound; then it forgets everything and
-/// starts anew. Owned by one thread at a time.
+/// Words that were merged before, with their tokens. It grows up to a limit; then it is cleared and starts
+/// over. Owned by one thread at a time.
 struct WordCache: ~Copyable {
   private struct Slot: BitwiseCopyable {
     var hash: UInt64 = 0
@@ -10,7 +10,7 @@ struct WordCache: ~Copyable {
     var idCount: UInt32 = 0
   }
 
-  /// Longer words hardly come again.
+  /// Longer words are rarely repeated.
   static let longestWord = 128
   private static let mostSlots = 1 << 17
   private static let mostBytes = 1 << 22

@@ -13,7 +13,7 @@ struct PatternMatcher {
       case fork
       /// A greedy run, which may give back scalars down to a position.
       case shrink(to: Int)
-      /// A lazy run, which may take so many scalars more.
+      /// A lazy run, which may take this number of additional scalars.
       case grow(by: Int)
     }
   }

@@ -16,7 +16,7 @@ struct PatternParser {
     return node
   }
 
-  /// An error about what stands just before the current position.
+  /// An error about what is just before the current position.
   func refusal(_ what: String) -> PatternError {
     PatternError(found: "\(what) at character \(position) of the regular expression")
   }

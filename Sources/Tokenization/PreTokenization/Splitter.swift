@@ -23,7 +23,7 @@ enum SplitBehavior: String, CaseIterable, Sendable {
 struct Splitter: Sendable {
   let pattern: SplitPattern
   let behavior: SplitBehavior
-  /// Whether matches and what lies between them change places.
+  /// Whether matches and the text between them change roles.
   let isInverted: Bool
 
   /// Whether the pieces are just the matches of a pattern that matches everywhere.
@@ -82,7 +82,7 @@ struct Splitter: Sendable {
     }
   }
 
-  /// Cuts the text into matches and what lies between, in order.
+  /// Cuts the text into matches and the text between them, in order.
   private func findMatches(_ text: ClassifiedText, from start: Int, scratch: inout SplitScratch) {
     var previous = start
     func add(_ matchStart: Int, _ matchEnd: Int, _ matches: inout [SplitScratch.Piece]) {
@@ -101,7 +101,7 @@ struct Splitter: Sendable {
       while position <= text.end,
         let match = scratch.matcher.firstMatch(of: program, in: text, start: start, from: position)
       {
-        // An empty match right after a match is none, so that the search moves on.
+        // An empty match right after a match does not count, so that the search moves on.
         if match.start == match.end, match.end == lastEnd {
           position = match.end < text.end ? text.scalar(at: match.end).next : match.end + 1
           continue

@@ -29,7 +29,7 @@ struct WordScanner: Sendable {
   /// GPT-2's pattern, the one that the `ByteLevel` pre-tokenizer has built in.
   static let gpt2 = WordScanner(.gpt2)
 
-  /// The scanner for a pattern; nil where there is none written by hand.
+  /// The scanner for a pattern; nil if there is none.
   init?(pattern: String) {
     let tail = #"\s+(?!\S)|\s+"#
     let contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"

@@ -37,7 +37,7 @@ struct CanonicalComposition: Sendable {
 
   /// Appends the composed form of a text to some bytes.
   ///
-  /// The text falls into clusters that do not concern each other: each begins with an inert scalar (or the text) and
+  /// The text consists of independent clusters: each begins with an inert scalar (or the text) and
   /// goes on with scalars that are not. A cluster of one inert scalar is copied.
   func compose(_ text: ClassifiedText, from start: Int, into bytes: inout [UInt8]) {
     let inert = CharacterClasses.inert

@@ -14,7 +14,7 @@ typealias ClassMask = UInt64
 enum CharacterClasses {
   /// The class of every scalar from U+0000 to U+10FFFF.
   ///
-  /// Made once, never written again and never freed: safe to read from any thread.
+  /// Created once, never written again and never freed: safe to read from any thread.
   nonisolated(unsafe) static let table: UnsafePointer<UInt8> = {
     let table = UnsafeMutablePointer<UInt8>.allocate(capacity: scalarCount)
     table.initialize(repeating: 0, count: scalarCount)

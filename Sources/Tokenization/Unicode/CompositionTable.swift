@@ -1,6 +1,6 @@
 // Made by Tools/generate_unicode_table.py; change that script, not this file.
 
-/// What NFC needs to know, as the NFC of `tokenizers` 0.23 knows it. See `PackedNumbers`.
+/// What NFC needs to know, as in `tokenizers` 0.23. See `PackedNumbers`.
 enum CompositionTable {
   /// Scalars with a canonical combining class other than 0, each as the distance to the one before, and the class.
   static let combiningClasses: StaticString = """

@@ -1,12 +1,12 @@
 /// The numbers in the string literals that Tools/generate_unicode_table.py writes.
 ///
 /// Base 46, least digit first: digits "!" to "N", the last one of a number "O" to "|"; "~" stands for a quotation mark
-/// and "}" for a backslash. A long string literal costs the compiler nothing, a long array literal much.
+/// and "}" for a backslash. A long string literal is cheap to compile, a long array literal is not.
 struct PackedNumbers: Sequence, IteratorProtocol {
   private var text: UnsafeBufferPointer<UInt8>
   private var position = 0
 
-  /// Reads a string literal, which lives for ever.
+  /// Reads a string literal, which is never freed.
   init(_ text: StaticString) {
     self.text = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
   }

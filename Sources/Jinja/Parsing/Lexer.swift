@@ -127,7 +127,7 @@ struct Lexer {
     }
   }
 
-  /// Moves over a closing mark with its sign and the white space that goes with it.
+  /// Moves past a closing mark, its sign and the white space that it strips.
   private mutating func skipEnd(_ mark: String, isBlock: Bool) -> Bool {
     if has("-" + mark, at: position) {
       position += 3
@@ -284,7 +284,7 @@ struct Lexer {
     let start = position
     var text = digits(\.isDecimalDigit)
     var isInteger = true
-    // After a dot, as in `a.0.1`, there are only integers.
+    // After a dot, as in `a.0.1`, only integers are possible.
     if start > 0, source[start - 1] == "." { return add(.integer(Int(text) ?? 0)) }
     if has(".", at: position), position + 1 < source.count, source[position + 1].isDecimalDigit {
       isInteger = false

@@ -1,4 +1,4 @@
-/// What stands after `|`.
+/// A filter: what follows `|`.
 struct Filter: Sendable {
   typealias Body = @Sendable (Value, Bound, Renderer) throws(TemplateError) -> Value
   typealias OpenBody = @Sendable (Value, Arguments, Renderer) throws(TemplateError) -> Value

@@ -1,4 +1,4 @@
-/// What stands after `is`.
+/// A test: what follows `is`.
 struct Test: Sendable {
   /// The number of arguments it takes.
   let argumentCount: Int

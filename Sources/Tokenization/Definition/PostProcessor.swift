@@ -1,11 +1,19 @@
 import OrderedJSON
 
+/// The special tokens around a single text, as `addSpecialTokens` asks for them.
+struct PostProcessor: Sendable, Equatable {
+  /// Before the text: a beginning-of-sequence token, say.
+  var prefix: [Int32] = []
+  /// After it.
+  var suffix: [Int32] = []
+}
+
 extension PostProcessor {
   /// Reads the `post_processor` of a `tokenizer.json`.
   init(_ field: Field) throws(TokenizerError) {
     if field.isNull { return }
     switch try field.type() {
-    // It trims offsets, which play no part here.
+    // It trims offsets, which are not used here.
     case "ByteLevel": break
     case "TemplateProcessing": try read(template: field)
     case "RobertaProcessing", "BertProcessing":

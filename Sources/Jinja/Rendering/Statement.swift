@@ -164,7 +164,7 @@ struct Capture: Statement {
   /// Where the text goes; nil writes it.
   let target: Target?
   let body: Body
-  /// The filters, applied to what `CapturedText` gives; nil when there are none.
+  /// The filters, applied to what `CapturedText` gives; nil if there are none.
   let filters: (any Expression)?
   let line: Int
 
@@ -190,57 +190,4 @@ struct Capture: Statement {
 /// What a block's filters are applied to.
 struct CapturedText: Expression {
   func evaluate(_ renderer: Renderer) -> Value { renderer.capturedText }
-}
-
-/// `{% macro %}`.
-struct MacroStatement: Statement {
-  let symbol: Int
-  let definition: MacroDefinition
-
-  func run(_ renderer: Renderer) -> Flow {
-    renderer.set(symbol, to: renderer.macro(definition))
-    return .next
-  }
-}
-
-/// What a macro is made of; the body of a `{% call %}` block is a macro without a name.
-struct MacroDefinition: Sendable {
-  let name: String?
-  let parameters: [(name: String, symbol: Int, standard: (any Expression)?)]
-  /// The symbol of `caller` where the body uses it and no parameter is called so.
-  let caller: Int?
-  /// The symbols of `varargs` and `kwargs` where the body uses them.
-  let restPositional: Int?
-  let restNamed: Int?
-  let body: Body
-
-  /// Whether the body calls `caller()`.
-  var usesCaller: Bool { caller != nil }
-
-  /// How Python's `repr` writes the name.
-  var quotedName: String { name?.quoted ?? "None" }
-}
-
-/// `{% call(a, b) macro(…) %}…{% endcall %}`: calls a macro, which gets the body as the macro `caller`.
-struct CallBlock: Statement {
-  /// The call, with `caller` among its arguments.
-  let call: any Expression
-  let line: Int
-
-  func run(_ renderer: Renderer) throws(TemplateError) -> Flow {
-    renderer.line = line
-    let value = try call.evaluate(renderer)
-    guard let text = value.text else {
-      throw .runtime("a call block writes the text that it is given, not a value of type \(value.typeName)")
-    }
-    try renderer.write(text)
-    return .next
-  }
-}
-
-/// The body of a `{% call %}` block as an argument of the call.
-struct CallerArgument: Expression {
-  let definition: MacroDefinition
-
-  func evaluate(_ renderer: Renderer) -> Value { renderer.macro(definition) }
 }

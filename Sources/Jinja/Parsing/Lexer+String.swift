@@ -45,7 +45,7 @@ extension Lexer {
         count += 1
       }
       if let scalar = Unicode.Scalar(value) { text.append(scalar) }
-    default:  // as in Python, an unknown escape stands for itself
+    default:  // as in Python, an unknown escape is kept
       text.append("\\")
       text.append(kind)
     }

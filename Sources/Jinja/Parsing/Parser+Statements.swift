@@ -33,7 +33,7 @@ extension Parser {
     guard skip(.blockEnd) else { throw error("expected '%}', found \(current.name)") }
   }
 
-  /// What stands between a tag and its end; moves over the end's name.
+  /// The body between a tag and its end tag; moves past the name of the end tag.
   private mutating func block(until ends: String...) throws(TemplateError) -> (body: Body, end: String) {
     _ = skip(.colon)
     try expectBlockEnd()

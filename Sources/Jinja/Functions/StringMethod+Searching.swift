@@ -35,7 +35,7 @@ extension StringMethod {
   ]
 
   /// The part of the text between the parameters `start` and `end`, and the number of code points before it; nil when
-  /// it would start behind the text's end, where Python finds nothing, not even an empty text.
+  /// it would start after the end of the text, where Python finds nothing, not even an empty string.
   private static func window(_ text: String, _ arguments: Bound) throws(TemplateError) -> (text: String, start: Int)? {
     let start = try arguments.integer(1)
     let end = try arguments.integer(2)
@@ -152,7 +152,7 @@ extension String {
   fileprivate func wordsFromEnd(atMost count: Int) -> [String] {
     let words = self.words()
     guard count >= 0, words.count > count else { return words }
-    // The head keeps its inner white space: it is what is left before the last `count` words.
+    // The head keeps its inner white space: it is everything before the last `count` words.
     var head = stripped(left: false)
     for word in words.suffix(count).reversed() {
       head = head.bytes(0..<head.utf8.count - word.utf8.count).stripped(left: false)

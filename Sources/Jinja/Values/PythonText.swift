@@ -218,7 +218,7 @@ extension Unicode.Scalar {
     }
   }
 
-  /// Whether `repr` writes it as it is.
+  /// Whether `repr` writes it unchanged.
   var isPythonPrintable: Bool {
     if isASCII { return value >= 0x20 && value < 0x7F }
     switch properties.generalCategory {

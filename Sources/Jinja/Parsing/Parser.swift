@@ -1,6 +1,6 @@
 import OrderedJSON
 
-/// Reads tokens into statements and expressions, as Jinja's own parser does; what is not supported is refused here.
+/// Reads tokens into statements and expressions, as Jinja's own parser does; unsupported features are refused here.
 struct Parser {
   let tokens: [Token]
   var position = 0
@@ -75,7 +75,7 @@ struct Parser {
     return number
   }
 
-  /// Whether a name stands anywhere between a token and the current one, be it a variable or not.
+  /// Whether a name occurs anywhere between a token and the current one, as a variable or not.
   func uses(_ name: String, since start: Int) -> Bool {
     tokens[start..<position].contains { $0.kind == .name(name) }
   }

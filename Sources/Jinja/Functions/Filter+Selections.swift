@@ -47,7 +47,7 @@ extension Filter {
     return result
   }
 
-  /// `select` and its like: keeps the items, or drops them, for which a test holds.
+  /// `select`, `reject`, `selectattr` and `rejectattr`: keeps or drops the items for which a test holds.
   private static func selection(isAttribute: Bool, keeps: Bool) -> Filter {
     open { (value, arguments, renderer) throws(TemplateError) in
       guard value.isTrue else { return .iterable(try Iterable(.generator, [])) }

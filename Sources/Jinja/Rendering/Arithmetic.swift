@@ -1,7 +1,7 @@
 import Foundation
 import OrderedJSON
 
-/// `a + b` and its like, with Python's meaning for numbers, strings and lists.
+/// `a + b` and the other operators, with Python's meaning for numbers, strings and lists.
 struct Arithmetic: Expression {
   enum Operator: String {
     case add = "+", subtract = "-", multiply = "*", divide = "/", floorDivide = "//", modulo = "%", power = "**"

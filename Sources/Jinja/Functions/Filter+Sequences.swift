@@ -187,7 +187,7 @@ extension Value {
   }
 }
 
-/// `a.b.0`: a path to an attribute of an attribute, as `map(attribute=…)` and its like take it.
+/// `a.b.0`: a path to an attribute of an attribute, as in `map(attribute=…)`.
 struct AttributePath {
   private let parts: [Value]
 

@@ -141,3 +141,14 @@ enum ListMethod: String {
     }
   }
 }
+
+/// A method taken from its object without being called.
+final class BoundMethod {
+  let receiver: Value
+  let name: MethodName
+
+  init(receiver: Value, name: MethodName) {
+    self.receiver = receiver
+    self.name = name
+  }
+}

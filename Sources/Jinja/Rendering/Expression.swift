@@ -161,9 +161,3 @@ struct Concatenation: Expression {
     return .string(result)
   }
 }
-
-extension Value {
-  var isMarkup: Bool {
-    if case .markup = self { true } else { false }
-  }
-}
