@@ -70,7 +70,7 @@ public enum RunCheckpoint {
   /// The newest checkpoint of a run that is whole.
   ///
   /// - Parameter report: told of each damaged one that is passed over
-  /// - Throws: `TrainingError.noCheckpoint` when there is none.
+  /// - Throws: `TrainingError.noCheckpoint` or, in the folder of a run, `TrainingError.nothingToResume` when there is none.
   public static func newest(in run: RunFolder, report: (String) -> Void) throws -> URL {
     var problems: [String] = []
     for (_, folder) in run.checkpoints {
@@ -82,6 +82,7 @@ public enum RunCheckpoint {
         report("passing over a damaged checkpoint: \(error)")
       }
     }
+    if problems.isEmpty, run.holdsRun { throw TrainingError.nothingToResume(folder: run.location.path) }
     throw TrainingError.noCheckpoint(folder: run.location.path, problems: problems)
   }
 

@@ -1,5 +1,7 @@
-import Checkpoints
+import Files
 import Foundation
+import MiniMind
+import OrderedJSON
 
 /// The output folder of a run.
 public struct RunFolder: Sendable {
@@ -19,7 +21,8 @@ public struct RunFolder: Sendable {
 
   /// Makes the folder, or takes the one that is there.
   ///
-  /// - Throws: `TrainingError.folderInUse`, `TrainingError.cannotWrite`.
+  /// - Throws: `TrainingError.folderInUse` for a run that is neither to be resumed nor replaced,
+  ///   `TrainingError.folderHoldsOthers` where the run would replace files that no run wrote, `TrainingError.cannotWrite`.
   public init(_ location: URL, existing: Existing) throws(TrainingError) {
     self.location = location
     isNew = !FileManager.default.fileExists(atPath: location.path)
@@ -33,12 +36,15 @@ public struct RunFolder: Sendable {
     guard access(location.path, W_OK) == 0 else {
       throw .cannotWrite(location.path, reason: String(cString: strerror(errno)))
     }
-    if holdsRun {
-      switch existing {
-      case .refuse: throw .folderInUse(location.path)
-      case .resume: break
-      case .overwrite: try removeRun()
-      }
+    guard holdsRun else {
+      let others = othersInTheWay
+      guard others.isEmpty else { throw .folderHoldsOthers(location.path, files: others) }
+      return
+    }
+    switch existing {
+    case .refuse: throw .folderInUse(location.path, canResume: !checkpoints.isEmpty)
+    case .resume: break
+    case .overwrite: try removeRun()
     }
   }
 
@@ -50,14 +56,9 @@ public struct RunFolder: Sendable {
   /// A file of the run.
   public func file(_ name: String) -> URL { location.appendingPathComponent(name) }
 
-  /// The checkpoints that are there, newest first.
+  /// The checkpoints that runs of this program wrote, newest first.
   public var checkpoints: [(step: Int, folder: URL)] {
-    contents.compactMap { url in
-      guard url.lastPathComponent.hasPrefix(Self.checkpointPrefix),
-        let step = Int(url.lastPathComponent.dropFirst(Self.checkpointPrefix.count))
-      else { return nil }
-      return (step, url)
-    }.sorted { $0.step > $1.step }
+    numberedFolders.filter { Self.isOwnCheckpoint($0.folder) }.sorted { $0.step > $1.step }
   }
 
   /// The folder of a step's checkpoint.
@@ -71,28 +72,72 @@ public struct RunFolder: Sendable {
   }
 
   private static let checkpointPrefix = "checkpoint-"
-  private static let runFiles = [
-    "metrics.jsonl", "config.yaml", "environment.json", "report.html", "model.safetensors",
-  ]
+  /// What describes a run; every run writes it before its first step.
+  private static let environmentFile = "environment.json"
+  private static let records = ["metrics.jsonl", "config.yaml", environmentFile, "report.html"]
+  private static let weights = "model.safetensors"
 
   private var contents: [URL] {
     (try? FileManager.default.contentsOfDirectory(at: location, includingPropertiesForKeys: nil)) ?? []
   }
 
-  private var holdsRun: Bool {
-    contents.contains { Self.runFiles.contains($0.lastPathComponent) } || !checkpoints.isEmpty
+  private var numberedFolders: [(step: Int, folder: URL)] {
+    contents.compactMap { url in
+      guard url.lastPathComponent.hasPrefix(Self.checkpointPrefix),
+        let step = Int(url.lastPathComponent.dropFirst(Self.checkpointPrefix.count))
+      else { return nil }
+      return (step, url)
+    }
   }
 
-  /// Only what a run leaves is removed; whatever else the user keeps in the folder stays.
+  /// Whether a folder is a checkpoint of this program, be it damaged. `transformers` gives its own the same names, but
+  /// writes neither file.
+  private static func isOwnCheckpoint(_ folder: URL) -> Bool {
+    ["manifest.json", "optimizer.safetensors"].contains {
+      FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
+    }
+  }
+
+  /// What the run in the folder says of itself; nil where no run of this program made the folder.
+  private var environment: JSON? {
+    guard let bytes = try? Data(contentsOf: file(Self.environmentFile)), let json = try? JSON(parsing: bytes),
+      json["program"]?.string != nil, json["started"]?.string != nil
+    else { return nil }
+    return json
+  }
+
+  /// Whether a run of this program made the folder what it is.
+  var holdsRun: Bool { environment != nil || !checkpoints.isEmpty }
+
+  /// Files and folders with the names of what a run writes, in a folder without a run.
+  private var othersInTheWay: [String] {
+    let names = Set(Self.records + [Self.weights, "config.json"] + ModelFiles.tokenizerFiles)
+    return (contents.map(\.lastPathComponent).filter(names.contains) + numberedFolders.map(\.folder.lastPathComponent))
+      .sorted()
+  }
+
+  /// Removes what the run wrote, but for the files that the next result replaces anyway.
   private func removeRun() throws(TrainingError) {
-    let ours = contents.filter {
-      Self.runFiles.contains($0.lastPathComponent) || $0.lastPathComponent.hasPrefix("events.out.tfevents")
+    let host = environment?["host"]?.string
+    let own = contents.filter { url in
+      let name = url.lastPathComponent
+      return name == Self.weights || Self.records.contains(name) || host.map { Self.isEventFile(name, of: $0) } ?? false
     }
     do {
-      for url in ours + checkpoints.map(\.folder) { try FileManager.default.removeItem(at: url) }
+      for url in own + checkpoints.map(\.folder) { try FileManager.default.removeItem(at: url) }
     } catch {
       throw .cannotWrite(location.path, reason: Self.words(for: error))
     }
+  }
+
+  /// `events.out.tfevents.<seconds>.<host>.<process>`; other programs add a further number.
+  private static func isEventFile(_ name: String, of host: String) -> Bool {
+    let prefix = "events.out.tfevents."
+    guard name.hasPrefix(prefix) else { return false }
+    let rest = name.dropFirst(prefix.count)
+    guard let dot = rest.firstIndex(of: "."), Int(rest[..<dot]) != nil else { return false }
+    let place = rest[rest.index(after: dot)...]
+    return place.hasPrefix(host + ".") && Int(place.dropFirst(host.count + 1)) != nil
   }
 
   private static func words(for error: any Error) -> String {

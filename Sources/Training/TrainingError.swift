@@ -11,10 +11,14 @@ public enum TrainingError: Error, CustomStringConvertible {
     rank: Int?, tokens: Int, bytesPerToken: Int, bytesPerTokenRecomputed: Int, isRecomputing: Bool, reason: String?)
   /// A checkpoint belongs to a run with other settings or data.
   case otherRun(checkpoint: String, differences: [String])
-  /// There is no checkpoint to resume from.
+  /// There is no checkpoint to resume from. The problems are those of damaged ones.
   case noCheckpoint(folder: String, problems: [String])
-  /// The output folder holds a run already.
-  case folderInUse(String)
+  /// The output folder holds a run without any checkpoint.
+  case nothingToResume(folder: String)
+  /// The output folder holds a run already, with or without a checkpoint to resume from.
+  case folderInUse(String, canResume: Bool)
+  /// The output folder holds files that no run wrote and that the run would replace.
+  case folderHoldsOthers(String, files: [String])
   /// The output folder cannot be made or written.
   case cannotWrite(String, reason: String)
   /// The tokenizer makes ids that the model has no row for.
@@ -50,11 +54,25 @@ public enum TrainingError: Error, CustomStringConvertible {
       """
     case .noCheckpoint(let folder, let problems):
       (["\(folder) holds no checkpoint that can be resumed from."] + problems.map { "  " + $0 }
-        + ["Leave out --resume-from-checkpoint to start from the beginning."]).joined(separator: "\n")
-    case .folderInUse(let folder):
+        + [
+          problems.isEmpty
+            ? "Leave out --resume-from-checkpoint to start from the beginning."
+            : "Start from the beginning with --overwrite-output-dir instead of --resume-from-checkpoint, or name another folder."
+        ]).joined(separator: "\n")
+    case .nothingToResume(let folder):
       """
-      --output-dir \(folder) already holds a run. Continue it with --resume-from-checkpoint auto, replace it with \
-      --overwrite-output-dir, or name another folder.
+      the run in \(folder) wrote no checkpoint, so there is nothing to resume from. Replace it with --overwrite-output-dir \
+      instead of --resume-from-checkpoint, or name another folder with --output-dir. --save-steps makes a run write checkpoints.
+      """
+    case .folderInUse(let folder, let canResume):
+      """
+      --output-dir \(folder) already holds a run. \(canResume ? "Continue it with --resume-from-checkpoint auto, replace" : "Replace") it \
+      with --overwrite-output-dir, or name another folder.
+      """
+    case .folderHoldsOthers(let folder, let files):
+      """
+      --output-dir \(folder) holds \(files.joined(separator: ", ")), which no run of this program wrote and this one would \
+      replace. Name another folder.
       """
     case .cannotWrite(let path, let reason):
       "cannot write \(path): \(reason). Name a folder that can be written with --output-dir."

@@ -64,6 +64,30 @@ struct OutputFolderTests {
     #expect(try workspace.text("out/notes.txt") == "mine")
   }
 
+  @Test("A model that no run wrote is never replaced by a run, and its folder is named")
+  func foreignModel() async throws {
+    try await TinyModel.make(in: workspace)
+    let before = try workspace.bytes("model/model.safetensors")
+    for options in [[], ["--overwrite-output-dir"], ["--resume-from-checkpoint", "auto"]] {
+      let outcome = try await Program.run(train(output: "model") + options, in: workspace)
+      expect(outcome, code: 73, says: workspace.path("model"), "model.safetensors", "Name another folder")
+    }
+    #expect(try workspace.bytes("model/model.safetensors") == before)
+  }
+
+  @Test("A run without a checkpoint: resuming it, starting it again and replacing it lead to no circle of advice")
+  func noCircle() async throws {
+    try await TinyModel.make(in: workspace)
+    try await Program.succeed(train("--max-steps", "1"), in: workspace)
+    let resumed = try await Program.run(train("--resume-from-checkpoint", "auto"), in: workspace)
+    expect(resumed, code: 66, says: "wrote no checkpoint", "--overwrite-output-dir", "--save-steps")
+    #expect(!resumed.messages.contains("Leave out"))
+    let again = try await Program.run(train(), in: workspace)
+    expect(again, code: 73, says: "already holds a run", "--overwrite-output-dir")
+    #expect(!again.messages.contains("--resume-from-checkpoint"))
+    try await Program.succeed(train("--overwrite-output-dir", "--max-steps", "1"), in: workspace)
+  }
+
   @Test("A model that is there already is replaced with --overwrite only")
   func models() async throws {
     try await TinyModel.make(in: workspace)

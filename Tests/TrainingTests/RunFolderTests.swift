@@ -13,47 +13,85 @@ struct RunFolderTests {
     #expect(folder.file("metrics.jsonl").path == scratch.file("a/b/c/metrics.jsonl").path)
   }
 
-  @Test("A folder without a run is taken as it is, whatever else it holds", arguments: Self.allRules)
+  @Test("A folder without a run is used and left unchanged, whatever else it holds", arguments: Self.allRules)
   func empty(existing: RunFolder.Existing) throws {
     let scratch = try Scratch()
-    try write(["notes.txt", "tokenizer.json", "checkpoint-old/model.bin"], in: scratch)
+    try write(["notes.txt", "train.jsonl", "checkpoint-old/model.bin"], in: scratch)
     _ = try RunFolder(scratch.url, existing: existing)
-    #expect(try names(scratch) == ["checkpoint-old", "notes.txt", "tokenizer.json"])
+    #expect(try names(scratch) == ["checkpoint-old", "notes.txt", "train.jsonl"])
   }
 
   @Test(
-    "A run is refused unless it is to be resumed or replaced",
-    arguments: ["metrics.jsonl", "config.yaml", "model.safetensors", "checkpoint-3/manifest.json"])
-  func existingRun(file: String) throws {
-    let scratch = try Scratch()
-    try write([file, "notes.txt"], in: scratch)
-    let before = try names(scratch)
-    let error = #expect(throws: TrainingError.self) { try RunFolder(scratch.url, existing: .refuse) }
-    guard case .folderInUse(let path)? = error else {
-      Issue.record("\(error as Any)")
-      return
+    "Files that no run wrote and a run would replace are refused by name, even where a run may be replaced",
+    arguments: ["model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "checkpoint-500/model.safetensors"])
+  func others(file: String) throws {
+    for existing in Self.allRules {
+      let scratch = try Scratch()
+      try write([file, "notes.txt"], in: scratch)
+      let before = try names(scratch)
+      let error = #expect(throws: TrainingError.self) { try RunFolder(scratch.url, existing: existing) }
+      guard case .folderHoldsOthers(let path, let files)? = error else {
+        Issue.record("\(error as Any)")
+        continue
+      }
+      #expect(path == scratch.url.path)
+      #expect(files == [String(file.prefix { $0 != "/" })])
+      #expect(try names(scratch) == before)
     }
-    #expect(path == scratch.url.path)
-    #expect(error?.description.contains("--resume-from-checkpoint auto") == true)
-    #expect(error?.description.contains("--overwrite-output-dir") == true)
-    #expect(try names(scratch) == before)
-
-    _ = try RunFolder(scratch.url, existing: .resume)
-    #expect(try names(scratch) == before)
   }
 
-  @Test("Replacing a run removes what a run leaves and nothing else")
+  @Test("A run is refused unless it is to be resumed or replaced; resuming is advised where there is a checkpoint")
+  func existingRun() throws {
+    for (file, canResume) in [("environment.json", false), ("checkpoint-3/manifest.json", true)] {
+      let scratch = try Scratch()
+      try write([file, "notes.txt", "model.safetensors"], in: scratch)
+      let before = try names(scratch)
+      let error = #expect(throws: TrainingError.self) { try RunFolder(scratch.url, existing: .refuse) }
+      guard case .folderInUse(let path, canResume)? = error else {
+        Issue.record("\(error as Any)")
+        continue
+      }
+      #expect(path == scratch.url.path)
+      #expect(error?.description.contains("--resume-from-checkpoint auto") == canResume)
+      #expect(error?.description.contains("--overwrite-output-dir") == true)
+      #expect(try names(scratch) == before)
+
+      _ = try RunFolder(scratch.url, existing: .resume)
+      #expect(try names(scratch) == before)
+    }
+  }
+
+  @Test("Replacing a run removes what a run writes and nothing else")
   func overwrite() throws {
     let scratch = try Scratch()
     try write(
       [
         "metrics.jsonl", "config.yaml", "environment.json", "report.html", "model.safetensors",
-        "events.out.tfevents.1.host", "checkpoint-2/manifest.json", "checkpoint-10/manifest.json", "notes.txt",
-        "data/train.jsonl", "checkpoint-best/model.bin",
+        "events.out.tfevents.1.node0.77", "checkpoint-2/manifest.json", "checkpoint-10/optimizer.safetensors",
+        "notes.txt", "data/train.jsonl", "checkpoint-best/model.bin", "checkpoint-500/trainer_state.json",
+        "events.out.tfevents.1.node0.77.0", "events.out.tfevents.1.node1.77", "events.out.tfevents.mine",
       ], in: scratch)
     let folder = try RunFolder(scratch.url, existing: .overwrite)
-    #expect(try names(scratch) == ["checkpoint-best", "data", "notes.txt"])
+    #expect(
+      try names(scratch) == [
+        "checkpoint-500", "checkpoint-best", "data", "events.out.tfevents.1.node0.77.0",
+        "events.out.tfevents.1.node1.77", "events.out.tfevents.mine", "notes.txt",
+      ])
     #expect(folder.checkpoints.isEmpty)
+  }
+
+  @Test("A run without a checkpoint has nothing to resume from, and the advice is not to leave the option out")
+  func nothingToResume() throws {
+    let scratch = try Scratch()
+    try write(["environment.json"], in: scratch)
+    let folder = try RunFolder(scratch.url, existing: .resume)
+    let error = #expect(throws: TrainingError.self) { try RunCheckpoint.newest(in: folder) { _ in } }
+    guard case .nothingToResume? = error else {
+      Issue.record("\(error as Any)")
+      return
+    }
+    #expect(error?.description.contains("--overwrite-output-dir") == true)
+    #expect(error?.description.contains("Leave out") == false)
   }
 
   @Test("Checkpoints are listed by their steps, newest first, and old ones removed")
@@ -86,6 +124,9 @@ struct RunFolderTests {
     }
   }
 
+  /// What a run says of itself.
+  private static let environment = #"{"program": "0.1.0", "host": "node0", "started": "2026-01-01T00:00:00Z"}"#
+
   private static let allRules = [RunFolder.Existing.refuse, .resume, .overwrite]
 
   private func write(_ names: [String], in scratch: Scratch) throws {
@@ -93,7 +134,8 @@ struct RunFolderTests {
       let file = scratch.file(name)
       try FileManager.default.createDirectory(
         at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try Data("x".utf8).write(to: file)
+      let isEnvironment = name == "environment.json"
+      try Data((isEnvironment ? Self.environment : "x").utf8).write(to: file)
     }
   }
 

@@ -83,8 +83,8 @@ struct Failure: Error {
     switch error {
     case .wrongStart, .notFinite, .outOfMemory: .internal
     case .otherRun, .vocabularyTooSmall: .badData
-    case .noCheckpoint: .missingInput
-    case .folderInUse, .cannotWrite: .cannotWrite
+    case .noCheckpoint, .nothingToResume: .missingInput
+    case .folderInUse, .folderHoldsOthers, .cannotWrite: .cannotWrite
     }
   }
 
