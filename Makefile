@@ -13,7 +13,7 @@ help:
 	@echo 'make demo       a small model learns from preference pairs; needs nothing else'
 	@echo 'make test       format, a build without warnings, all tests'
 	@echo 'make test-one T=DPOTests   the tests of one target, without building the others'
-	@echo 'make lint       checks the format'
+	@echo 'make lint       checks the format, and that the folders of the program form no circle'
 	@echo 'make format     formats the sources'
 	@echo 'make bench      training speed of a 64 M model on this machine'
 	@echo 'make check-cuda compiles and links for CUDA, without a GPU; fetches a CUDA LibTorch, 1.2 GB'
@@ -39,6 +39,7 @@ test-one: libtorch
 
 lint:
 	swift format lint --strict --parallel -r $(SOURCES)
+	@Tools/folder_order
 
 format:
 	swift format -i --parallel -r $(SOURCES)

@@ -26,6 +26,11 @@ public enum HumanText {
     return (value < 0 ? "-" : "") + text
   }
 
+  /// A count with its noun: `1 pair`, `1,234 pairs`.
+  public static func counted(_ value: Int, _ noun: String) -> String {
+    "\(grouped(value)) \(noun)\(value == 1 ? "" : "s")"
+  }
+
   /// Bytes with a binary unit: `512 B`, `1.5 KiB`, `2.1 GiB`.
   public static func bytes(_ value: Int) -> String {
     if value < 1024 { return "\(value) B" }

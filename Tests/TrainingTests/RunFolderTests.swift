@@ -23,7 +23,9 @@ struct RunFolderTests {
 
   @Test(
     "Files that no run wrote and a run would replace are refused by name, even where a run may be replaced",
-    arguments: ["model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "checkpoint-500/model.safetensors"])
+    arguments: [
+      "model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "checkpoint-500/model.safetensors",
+    ])
   func others(file: String) throws {
     for existing in Self.allRules {
       let scratch = try Scratch()

@@ -46,13 +46,44 @@ struct Bench: ParsableCommand {
         throw Failure(
           .usage, "bench --scaling starts its processes itself; run it without \(environment.startedBy.rawValue).")
       }
-      return try ScalingBenchmark(self, largest: largest).run()
+      return try ScalingBenchmark(
+        .init(
+          largest: largest, rounds: scaling.rounds, steps: workload.steps, model: workload.shape.rawValue,
+          threads: device.threads ?? 1, arguments: workerArguments, printsJSON: json)
+      ).run()
     }
-    let job = try Job(environment, distribution, placement: device.place(sharing: distribution.backend == .gloo))
+    let job = try Job(environment, distribution.value, placement: device.place(sharing: distribution.backend == .gloo))
     try job.together {
       let figures = try measure(job)
       if job.isFirst { Output.line(json ? figures.json.serialized(.python) : figures.table) }
     }
+  }
+
+  /// The options of every process, but for its steps.
+  private var workerArguments: [String] {
+    var arguments = [
+      "--shape", workload.shape.rawValue, "--batch-size",
+      "\(workload.batch.perDeviceTrainBatchSize)", "--prefix-tokens", "\(workload.prefixTokens)", "--tail-tokens",
+      "\(workload.tailTokens)", "--ref-logps", workload.refLogps.rawValue, "--max-length", "\(pairs.maxLength)",
+      "--threads", "\(device.threads ?? 1)", "--truncation-mode", pairs.truncationMode.rawValue,
+      "--empty-think", pairs.emptyThink.rawValue, "--completion-mask", pairs.completionMask.rawValue,
+      "--backend", distribution.backend.rawValue, "--collective-timeout",
+      "\(distribution.collectiveTimeout)",
+    ]
+    arguments += ["--device", device.device.rawValue]
+    if device.precision != .auto { arguments += ["--precision", device.precision.rawValue] }
+    if device.bf16 { arguments.append("--bf16") }
+    if device.fp16 { arguments.append("--fp16") }
+    if device.tf32 { arguments.append("--tf32") }
+    if device.noCudaGraphs { arguments.append("--no-cuda-graphs") }
+    if pairs.skipBadLines { arguments.append("--skip-bad-lines") }
+    if let cache = pairs.tokenCache { arguments += ["--token-cache", cache] }
+    arguments += ["--gradient-accumulation-steps", "\(workload.batch.gradientAccumulationSteps)"]
+    if let tokens = workload.batch.microBatchTokens { arguments += ["--micro-batch-tokens", tokens.description] }
+    if workload.batch.gradientCheckpointing { arguments.append("--gradient-checkpointing") }
+    if let data = workload.trainData { arguments += ["--train-data", data] }
+    if let tokenizer = workload.tokenizer { arguments += ["--tokenizer", tokenizer] }
+    return arguments
   }
 
   /// Takes the steps, and asks all ranks where their time went.

@@ -19,7 +19,8 @@ struct Chat: ParsableCommand {
 
   func run() throws {
     try device.prepare()
-    let speaker = try Speaker(model.loadModel(shape), tokenizerFolder: model.tokenizerFolder)
+    let source = model.source(shape)
+    let speaker = try Speaker(source.load(), tokenizerFolder: source.tokenizerFolder)
     let opening = system.map { [Message.make("system", $0)] } ?? []
     var messages = opening
     let isTerminal = isatty(STDIN_FILENO) == 1

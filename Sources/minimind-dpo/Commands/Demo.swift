@@ -29,13 +29,14 @@ struct Demo: ParsableCommand {
     let before = try answers(of: folder, to: prompts, options: options)
     for (request, answer) in zip(prompts.requests, before) { Output.line(Self.dialogue(request, answer)) }
 
-    let code = try Launch.job(
-      [
-        "--nproc-per-node", "2", "train", "--config", path("demo.yaml"), "--model", folder.path, "--train-data",
-        path("train.jsonl"), "--eval-data", path("eval.jsonl"), "--output-dir", outputDir, "--overwrite-output-dir",
-        // A model this small gains nothing from a second thread, and on a busy machine would wait for it.
-        "--threads", "1",
-      ])
+    let code =
+      try LaunchedJob(
+        [
+          "--nproc-per-node", "2", "train", "--config", path("demo.yaml"), "--model", folder.path, "--train-data",
+          path("train.jsonl"), "--eval-data", path("eval.jsonl"), "--output-dir", outputDir, "--overwrite-output-dir",
+          // A model this small gains nothing from a second thread, and on a busy machine would wait for it.
+          "--threads", "1",
+        ])?.run() ?? EX_SOFTWARE
     guard code == 0 else {
       throw Failure(
         Failure.Code(rawValue: code) ?? .internal, "the demo's training ended with exit code \(code); see above.")

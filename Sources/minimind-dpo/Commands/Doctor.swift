@@ -69,7 +69,7 @@ struct Doctor: ParsableCommand {
         "Processes",
         [
           Exchange.measured(processes: nprocPerNode ?? max(2, gpus), gpus: gpus, environment: environment) {
-            try Launch.job($0 + [Self._commandName], environment: $1, output: $2, error: $3)
+            try LaunchedJob($0 + [Self._commandName], environment: $1)?.run(output: $2, error: $3) ?? EX_SOFTWARE
           }
         ])
     }
@@ -81,7 +81,7 @@ struct Doctor: ParsableCommand {
   private func measureOnly(_ environment: [String: String], onGPUs: Bool) throws {
     let placement = try onGPUs ? DeviceArguments.parse([]).place() : Placement()
     let job = try Job(
-      WorkerEnvironment(environment), try DistributionArguments.parse(["--collective-timeout", "60"]),
+      WorkerEnvironment(environment), Distribution(collectiveTimeout: 60),
       placement: placement)
     try job.together {
       guard let communicator = job.communicator else { return }
@@ -95,7 +95,7 @@ struct Doctor: ParsableCommand {
     do {
       let placement = try DeviceArguments.parse([]).place()
       let job = try Job(
-        environment, try DistributionArguments.parse(["--collective-timeout", "120"]), placement: placement,
+        environment, Distribution(collectiveTimeout: 120), placement: placement,
         patience: 60, turn: turn)
       return try job.together {
         guard let communicator = job.communicator else { return Exchange.failed("there are no other processes") }

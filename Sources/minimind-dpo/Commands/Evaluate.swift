@@ -53,7 +53,7 @@ struct Evaluate: ParsableCommand {
   func run() throws {
     let placement = try device.place(sharing: distribution.backend == .gloo)
     let job = try Job(
-      WorkerEnvironment(ProcessInfo.processInfo.environment), distribution, placement: placement)
+      WorkerEnvironment(ProcessInfo.processInfo.environment), distribution.value, placement: placement)
     try job.together {
       let sums = try measure(job)
       if job.isFirst { report(sums) }
@@ -62,11 +62,12 @@ struct Evaluate: ParsableCommand {
 
   /// Sums over all pairs, of which each process takes its share.
   private func measure(_ job: Job) throws -> PreferenceMetrics {
-    let folder = try model.tokenizerFolder
+    let source = model.source(shape)
+    let folder = try source.tokenizerFolder
     // Before the data: models that cannot be read or do not fit should not cost the time of tokenizing.
-    let policy = try model.loadModel(shape)
+    let policy = try source.load()
     let reference =
-      try refModel.map { try CausalLM.pretrained(URL(fileURLWithPath: $0), shape: shape.known) } ?? policy
+      try refModel.map { try source.load($0) } ?? policy
     try VocabularyCheck.requireSame(policy: policy, reference: reference)
     job.activity.set(.preparingData)
     let prepared = try PreparedPairs(

@@ -33,7 +33,8 @@ struct Generate: ParsableCommand {
   func run() throws {
     try device.prepare()
     let requests = try prompts.map(PromptFile.init(contentsOf:))
-    let speaker = try Speaker(model.loadModel(shape), tokenizerFolder: model.tokenizerFolder)
+    let source = model.source(shape)
+    let speaker = try Speaker(source.load(), tokenizerFolder: source.tokenizerFolder)
     if let prompt {
       let write = { (piece: String) in Output.write(piece) }
       if plain {

@@ -31,10 +31,38 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "MiniMind's weight files") var shape: ShapeArguments
   @OptionGroup(title: "Options of MiniMind's train_dpo.py") var miniMind: MiniMindArguments
 
-  mutating func run() throws {
+  func run() throws {
     let placement = try device.place(
       sharing: distribution.backend == .gloo, preferring: miniMind.dtype.flatMap { DType(rawValue: $0.rawValue) })
-    try TrainingRun(self, placement: placement).run()
+    try TrainingRun(request(onGPU: placement.device != .cpu), placement: placement).run()
+  }
+
+  /// What the options ask for.
+  private func request(onGPU: Bool) -> TrainingRequest {
+    var training = optimization.options()
+    training.recordsPasses = !device.noCudaGraphs
+    training.loggingSteps = output.loggingSteps
+    training.recordsFirstStep = output.loggingFirstStep
+    training.startsAtReference = main.refModel == nil
+    return TrainingRequest(
+      source: main.model.source(shape), reference: main.refModel, trainingPairs: main.trainData,
+      evaluationPairs: main.evalData, pairs: pairs.options(seed: optimization.seed), tokenCache: pairs.cache,
+      training: training, lossType: optimization.lossType.rawValue,
+      recomputesLayers: optimization.batch.gradientCheckpointing, zeroStage: optimization.zeroStage,
+      distribution: distribution.value,
+      output: .init(
+        folder: main.outputDir, replacesRun: output.overwriteOutputDir, checkpoint: output.resumeFromCheckpoint,
+        evaluations: output.evaluations, evaluationBatchSize: output.perDeviceEvalBatchSize, saves: output.saves,
+        checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype),
+      miniMind: miniMind.request(onGPU: onGPU), settings: settings)
+  }
+}
+
+extension MiniMindArguments {
+  /// What a run does for MiniMind; nil where it is not MiniMind's.
+  fileprivate func request(onGPU: Bool) -> TrainingRequest.MiniMind? {
+    guard let saveDir, let saveWeight else { return nil }
+    return .init(folder: saveDir, name: saveWeight, asksToResume: fromResume == 1, remarks: remarks(onGPU: onGPU))
   }
 }
 

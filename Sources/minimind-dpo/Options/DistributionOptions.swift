@@ -34,6 +34,19 @@ struct DistributionArguments: ParsableArguments {
   }
 }
 
+extension DistributionArguments {
+  /// The values of the options.
+  var value: Distribution { Distribution(backend: backend, collectiveTimeout: collectiveTimeout) }
+}
+
+/// How several processes work together.
+struct Distribution {
+  /// What carries data between them.
+  var backend = BackendChoice.auto
+  /// Seconds that they may wait for each other's gradients.
+  var collectiveTimeout = 600
+}
+
 /// What `--backend` may name.
 enum BackendChoice: String, ExpressibleByArgument, CaseIterable {
   case auto, gloo, nccl

@@ -1,7 +1,5 @@
 import ArgumentParser
-import Foundation
 import MiniMind
-import Tokenization
 import Torch
 
 /// Where the model and its tokenizer are.
@@ -16,41 +14,6 @@ struct ModelArguments: ParsableArguments {
       "The folder with tokenizer.json and tokenizer_config.json; without, the model's own folder.", valueName: "folder")
   )
   var tokenizer: String?
-
-  var modelLocation: URL { URL(fileURLWithPath: model) }
-
-  /// The folder of the tokenizer: the one named, the model's, or what lies beside a weight file in a MiniMind checkout.
-  var tokenizerFolder: URL {
-    get throws {
-      guard FileManager.default.fileExists(atPath: model) else {
-        throw Failure(
-          .missingInput,
-          "--model \(model): no such file or folder. Name a Hugging Face folder, or a weight file such as "
-            + "out/full_sft_768.pth.")
-      }
-      if let tokenizer { return URL(fileURLWithPath: tokenizer, isDirectory: true) }
-      let folder =
-        modelLocation.hasDirectoryPath || isFolder ? modelLocation : modelLocation.deletingLastPathComponent()
-      let candidates = [folder, folder.deletingLastPathComponent().appendingPathComponent("model")]
-      for candidate in candidates
-      where FileManager.default.fileExists(atPath: candidate.appendingPathComponent("tokenizer.json").path) {
-        return candidate
-      }
-      throw Failure(
-        .missingInput,
-        "no tokenizer.json in \(candidates.map(\.path).joined(separator: " or ")). Name its folder with --tokenizer "
-          + "(in a MiniMind checkout: --tokenizer model).")
-    }
-  }
-
-  private var isFolder: Bool {
-    var isFolder: ObjCBool = false
-    return FileManager.default.fileExists(atPath: model, isDirectory: &isFolder) && isFolder.boolValue
-  }
-
-  func loadModel(_ shape: ShapeArguments) throws -> CausalLM {
-    try CausalLM.pretrained(modelLocation, shape: shape.known)
-  }
 }
 
 /// What a bare weight file does not tell of its model; the rest is read off the tensors, and checked where it is named.
@@ -127,7 +90,10 @@ struct DeviceArguments: ParsableArguments {
   }
 }
 
-extension PrecisionChoice: ExpressibleByArgument {}
+/// What `--precision` may name.
+enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
+  case auto, fp32, bf16, fp16
+}
 
 /// What `--device` may name.
 enum DeviceChoice: String, ExpressibleByArgument, CaseIterable {

@@ -27,7 +27,7 @@ final class Job {
   ///   - turn: decides which process of this host reports what all of them wait for; nil makes one
   /// - Throws: `Failure` for a back end that is not there
   init(
-    _ environment: WorkerEnvironment, _ distribution: DistributionArguments, placement: Placement = Placement(),
+    _ environment: WorkerEnvironment, _ distribution: Distribution = Distribution(), placement: Placement = Placement(),
     patience: Int = 300, turn: ConsoleTurn? = nil
   ) throws {
     let isOnGPU = placement.device != .cpu

@@ -7,7 +7,7 @@ import Training
 
 /// What a run does for MiniMind besides its own work: its weight file, and its lines of log.
 final class MiniMindRun {
-  private let command: Train
+  private let request: TrainingRequest
   private let folder: String
   private let name: String
   private let logger = Logger(label: "train")
@@ -15,29 +15,34 @@ final class MiniMindRun {
   private var firstStep: Int?
 
   /// Nil where a run is not MiniMind's.
-  init?(_ command: Train) {
-    guard let folder = command.miniMind.saveDir, let name = command.miniMind.saveWeight else { return nil }
-    (self.command, self.folder, self.name) = (command, folder, name)
+  init?(_ request: TrainingRequest) {
+    guard let miniMind = request.miniMind else { return nil }
+    (self.request, folder, name) = (request, miniMind.folder, miniMind.name)
   }
 
   /// What is read and written, and what MiniMind's options mean here.
   func remarks(on policy: CausalLM) -> [String] {
-    let output = command.output
+    let output = request.output
+    let interval =
+      switch output.saves {
+      case .steps(let count): " and every \(HumanText.counted(count, "step"))"
+      case .epoch: " and after every epoch"
+      case nil: ""
+      }
     var lines = [
-      "MiniMind's options: the model from \(command.main.model.model), the pairs from \(command.main.trainData), the tokenizer from "
-        + "\(command.main.model.tokenizer ?? "the model's folder"); the result goes to \(file(of: policy)) in "
-        + "\(output.saveDtype.rawValue), at the end\(output.saveSteps.map { " and every \($0) steps" } ?? ""), everything "
-        + "else to \(command.main.outputDir)"
+      "MiniMind's options: the model from \(request.source.path), the pairs from \(request.trainingPairs), the tokenizer from "
+        + "\(request.source.tokenizer ?? "the model's folder"); the result goes to \(file(of: policy)) in "
+        + "\(output.dtype.rawValue), at the end\(interval), everything else to \(output.folder)"
     ]
-    if command.miniMind.fromResume == 1, output.resumeFromCheckpoint == nil {
-      lines.append("--from_resume 1: there is no checkpoint in \(command.main.outputDir) yet; the run starts anew")
+    if let miniMind = request.miniMind, miniMind.asksToResume, output.checkpoint == nil {
+      lines.append("--from_resume 1: there is no checkpoint in \(output.folder) yet; the run starts from the beginning")
       let checkout = MiniMindCheckout()
       let theirs = checkout.path("../checkpoints") + "/\(name)_\(policy.configuration.hiddenSize)_resume.pth"
       if checkout.exists(theirs) {
         lines.append("  (MiniMind's own \(theirs) is not read: its order of the pairs is another)")
       }
     }
-    return lines + command.miniMind.remarks(onGPU: policy.device != .cpu)
+    return lines + (request.miniMind?.remarks ?? [])
   }
 
   /// Writes the weights as MiniMind's scripts read them; at any moment the file is the old one or the new one.
@@ -48,7 +53,7 @@ final class MiniMindRun {
     try makeFolder(URL(fileURLWithPath: folder, isDirectory: true))
     let path = file(of: policy)
     do {
-      try ModelFiles.writeTorchFile(policy, to: URL(fileURLWithPath: path), dtype: command.output.saveDtype)
+      try ModelFiles.writeTorchFile(policy, to: URL(fileURLWithPath: path), dtype: request.output.dtype)
       logger.info("saved \(path)")
     } catch let error as FileError where error.isWriteFailure && !isLast {
       logger.warning("\(path) is as it was before: \(error). Training goes on.")

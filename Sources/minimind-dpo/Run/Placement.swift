@@ -94,8 +94,3 @@ extension DeviceArguments {
     }
   }
 }
-
-/// What `--precision` may name.
-enum PrecisionChoice: String, CaseIterable {
-  case auto, fp32, bf16, fp16
-}

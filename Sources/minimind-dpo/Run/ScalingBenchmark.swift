@@ -1,52 +1,51 @@
-import ArgumentParser
 import Foundation
 import Launcher
 import Observability
 import OrderedCollections
 import OrderedJSON
 
-/// How `bench --scaling` goes on.
-struct ScalingArguments: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "Measure 1, 2, 4 … up to so many processes of this machine, and the efficiency against one.",
-      valueName: "processes"
-    ))
-  var scaling: Int?
-
-  @Option(help: ArgumentHelp("How often each number of processes has its turn.", valueName: "count"))
-  var rounds = 3
-
-  func validate() throws {
-    if let scaling, scaling < 2 { throw ValidationError("--scaling must be at least 2 processes.") }
-    guard rounds >= 1 else { throw ValidationError("--rounds must be at least 1.") }
-  }
-}
-
 /// `bench --scaling`: one process and several on the same pairs, in turns, so that whatever else the machine does meets
 /// them alike.
 ///
 /// Weak efficiency is tokens/s of N processes over N times those of one, taken in each round; what is told is the median.
 struct ScalingBenchmark {
-  private let bench: Bench
+  /// What is measured.
+  struct Request {
+    /// The most processes.
+    var largest: Int
+    /// How often each number of processes has its turn.
+    var rounds: Int
+    /// Steps of the largest number of processes; fewer processes take more, so that the pairs are the same.
+    var steps: Int
+    /// The name of the model's shape.
+    var model: String
+    /// Threads of each process.
+    var threads: Int
+    /// The options of `bench` for every process, but for its steps.
+    var arguments: [String]
+    /// Whether one JSON object is printed instead of a table.
+    var printsJSON: Bool
+  }
+
+  private let request: Request
   private let counts: [Int]
 
-  init(_ bench: Bench, largest: Int) {
-    self.bench = bench
+  init(_ request: Request) {
+    self.request = request
     // 1, 2, 4 … and the largest itself.
-    var counts = Array(sequence(first: 1) { $0 * 2 < largest ? $0 * 2 : nil })
-    counts.append(largest)
+    var counts = Array(sequence(first: 1) { $0 * 2 < request.largest ? $0 * 2 : nil })
+    counts.append(request.largest)
     self.counts = counts
   }
 
   func run() throws {
     var rounds: [[Int: JSON]] = []
-    for round in 1...bench.scaling.rounds {
+    for round in 1...request.rounds {
       var results: [Int: JSON] = [:]
       // The order turns round, so that no number of processes always comes first.
       for count in round.isMultiple(of: 2) ? counts.reversed() : counts {
         results[count] = try measure(count)
-        Console.standardError.print("round \(round)/\(bench.scaling.rounds), \(count) × : \(summary(results[count]))")
+        Console.standardError.print("round \(round)/\(request.rounds), \(count) × : \(summary(results[count]))")
       }
       rounds.append(results)
     }
@@ -56,43 +55,16 @@ struct ScalingBenchmark {
   /// One measurement by so many processes, each with the steps that make the pairs the same.
   private func measure(_ count: Int) throws -> JSON {
     let most = counts.last ?? 1
-    let steps = bench.workload.steps * most / count
+    let steps = request.steps * most / count
     let output = Pipe()
-    let arguments = ["--nproc-per-node", "\(count)", "bench"] + (try workerArguments(steps: steps))
-    let code = try Launch.job(arguments, output: output.fileHandleForWriting.fileDescriptor)
+    let arguments = ["--nproc-per-node", "\(count)", "bench", "--json", "--steps", "\(steps)"] + request.arguments
+    let code = try LaunchedJob(arguments)?.run(output: output.fileHandleForWriting.fileDescriptor) ?? EX_SOFTWARE
     try output.fileHandleForWriting.close()
     let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
     guard code == 0 else {
       throw Failure(.internal, "bench with \(count) processes ended with exit code \(code); see above.")
     }
     return try JSON(parsing: bytes)
-  }
-
-  private func workerArguments(steps: Int) throws -> [String] {
-    let workload = bench.workload
-    var arguments = [
-      "--json", "--steps", "\(steps)", "--shape", workload.shape.rawValue, "--batch-size",
-      "\(workload.batch.perDeviceTrainBatchSize)", "--prefix-tokens", "\(workload.prefixTokens)", "--tail-tokens",
-      "\(workload.tailTokens)", "--ref-logps", workload.refLogps.rawValue, "--max-length", "\(bench.pairs.maxLength)",
-      "--threads", "\(bench.device.threads ?? 1)", "--truncation-mode", bench.pairs.truncationMode.rawValue,
-      "--empty-think", bench.pairs.emptyThink.rawValue, "--completion-mask", bench.pairs.completionMask.rawValue,
-      "--backend", bench.distribution.backend.rawValue, "--collective-timeout",
-      "\(bench.distribution.collectiveTimeout)",
-    ]
-    arguments += ["--device", bench.device.device.rawValue]
-    if bench.device.precision != .auto { arguments += ["--precision", bench.device.precision.rawValue] }
-    if bench.device.bf16 { arguments.append("--bf16") }
-    if bench.device.fp16 { arguments.append("--fp16") }
-    if bench.device.tf32 { arguments.append("--tf32") }
-    if bench.device.noCudaGraphs { arguments.append("--no-cuda-graphs") }
-    if bench.pairs.skipBadLines { arguments.append("--skip-bad-lines") }
-    if let cache = bench.pairs.tokenCache { arguments += ["--token-cache", cache] }
-    arguments += ["--gradient-accumulation-steps", "\(workload.batch.gradientAccumulationSteps)"]
-    if let tokens = workload.batch.microBatchTokens { arguments += ["--micro-batch-tokens", tokens.description] }
-    if workload.batch.gradientCheckpointing { arguments.append("--gradient-checkpointing") }
-    if let data = workload.trainData { arguments += ["--train-data", data] }
-    if let tokenizer = workload.tokenizer { arguments += ["--tokenizer", tokenizer] }
-    return arguments
   }
 
   private func summary(_ figures: JSON?) -> String {
@@ -107,7 +79,7 @@ struct ScalingBenchmark {
     for row in rows {
       if let count = row["processes"]?.int, let value = row["efficiency"]?.double { efficiencies[count] = value }
     }
-    ScalingRecord.write(efficiencies, model: bench.workload.shape.rawValue, threads: bench.device.threads ?? 1)
+    ScalingRecord.write(efficiencies, model: request.model, threads: request.threads)
   }
 
   private func report(_ rounds: [[Int: JSON]]) {
@@ -136,7 +108,7 @@ struct ScalingBenchmark {
       ])
     }
     keep(rows)
-    if bench.json {
+    if request.printsJSON {
       return Output.line(JSON.object(["rounds": .integer(rounds.count), "scaling": .array(rows)]).serialized(.python))
     }
     Output.line("processes  tokens/s  pairs/s  efficiency (least … greatest)  exposed communication  products alone")

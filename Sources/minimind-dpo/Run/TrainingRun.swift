@@ -14,13 +14,13 @@ import Training
 /// `train` from its first line to its last: reads everything, trains, saves, sums up. Every process of a job does so; the
 /// first writes and speaks.
 struct TrainingRun {
-  private let command: Train
+  private let request: TrainingRequest
   private let environment: WorkerEnvironment
   private let placement: Placement
   private let logger = Logger(label: "train")
 
-  init(_ command: Train, placement: Placement) throws {
-    self.command = command
+  init(_ request: TrainingRequest, placement: Placement) throws {
+    self.request = request
     self.placement = placement
     environment = try WorkerEnvironment(ProcessInfo.processInfo.environment)
   }
@@ -30,7 +30,7 @@ struct TrainingRun {
     let folder =
       environment.rank == 0 ? try RunFolder(location, existing: existing == .overwrite ? .resume : existing) : nil
     do {
-      let job = try Job(environment, command.distribution, placement: placement)
+      let job = try Job(environment, request.distribution, placement: placement)
       try job.together { try run(in: folder, of: job) }
     } catch {
       folder?.removeIfUnused()
@@ -42,15 +42,15 @@ struct TrainingRun {
     let started = try startDate(of: folder, job)
     try job.communicator?.requireAgreement(on: configuration, about: "configuration")
 
-    let tokenizerFolder = try command.main.model.tokenizerFolder
+    let tokenizerFolder = try request.source.tokenizerFolder
     // Before the data: a model that cannot be read should not cost the time of tokenizing.
-    let policy = try command.main.model.loadModel(command.shape)
+    let policy = try request.source.load()
     let reference = try referenceModel(of: policy)
     try VocabularyCheck.requireSame(policy: policy, reference: reference)
     job.activity.set(.preparingData)
     let data = try prepare(
-      command.main.trainData, as: "training data", tokenizer: tokenizerFolder, model: policy, started: started)
-    let held = try command.main.evalData.map {
+      request.trainingPairs, as: "training data", tokenizer: tokenizerFolder, model: policy, started: started)
+    let held = try request.evaluationPairs.map {
       try prepare($0, as: "evaluation data", tokenizer: tokenizerFolder, model: policy, started: started)
     }
     for pairs in [data, held].compactMap(\.self) { try check(pairs, against: policy.configuration) }
@@ -62,11 +62,11 @@ struct TrainingRun {
         "model": policy.contentHash(), "reference model": reference.contentHash(),
       ], about: "inputs")
 
-    policy.recomputesLayers = command.optimization.batch.gradientCheckpointing
+    policy.recomputesLayers = request.recomputesLayers
     for model in [policy, reference] { try model.place(on: placement.device, multiplyingIn: placement.type) }
     let trainer = try Trainer(
       policy: policy, reference: reference, pairs: usable, options: trainingOptions(pairs: usable.count),
-      ranks: job.ranks(zeroStage: command.optimization.zeroStage), activity: job.activity)
+      ranks: job.ranks(zeroStage: request.zeroStage), activity: job.activity)
     let identity = self.identity(usable, trainer: trainer)
     let resumed = try resume(trainer, in: folder, identity: identity, job)
     if folder != nil, existing == .overwrite { _ = try RunFolder(location, existing: .overwrite) }
@@ -75,13 +75,13 @@ struct TrainingRun {
     for line in RunBanner(trainer: trainer, job: job, pairs: usable.count).lines { logger.info("\(line)") }
     if let folder { try writeDescription(of: job, started: started, to: folder) }
     if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens(trainer) }
-    let miniMind = folder == nil ? nil : MiniMindRun(command)
+    let miniMind = folder == nil ? nil : MiniMindRun(request)
     miniMind?.remarks(on: policy).forEach { logger.info("\($0)") }
 
     let recorder = try RunRecorder(
       folder: folder, resumedStep: trainer.completedSteps, evaluationPairs: heldUsable,
       evaluationReference: ReferenceModel(reference, keepsResults: true),
-      evaluationBatchSize: command.output.perDeviceEvalBatchSize, stop: stop
+      evaluationBatchSize: request.output.evaluationBatchSize, stop: stop
     ) { trainer, interval in
       try save(trainer, interval: interval, identity: identity, tokenizer: tokenizerFolder, in: folder)
       if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }
@@ -111,7 +111,7 @@ struct TrainingRun {
     }
     guard let folder else { return }
     try ModelFiles.writeFolder(
-      policy, to: folder.location, tokenizer: tokenizerFolder, dtype: command.output.saveDtype)
+      policy, to: folder.location, tokenizer: tokenizerFolder, dtype: request.output.dtype)
     try miniMind?.write(policy, isLast: true)
     try recorder.finish(totals)
     try HTMLReport([ReportRun(folder: folder.location)]).write(to: folder.file("report.html"))
@@ -121,7 +121,7 @@ struct TrainingRun {
 
   // MARK: - Before the first step
 
-  private var location: URL { URL(fileURLWithPath: command.main.outputDir, isDirectory: true) }
+  private var location: URL { URL(fileURLWithPath: request.output.folder, isDirectory: true) }
 
   /// Whether earlier workers of this very job have begun the run in the folder: those that are started anew go on with it.
   private var continuesJob: Bool {
@@ -130,22 +130,17 @@ struct TrainingRun {
 
   private var existing: RunFolder.Existing {
     if continuesJob { return .resume }
-    if command.output.resumeFromCheckpoint != nil { return .resume }
-    return command.output.overwriteOutputDir ? .overwrite : .refuse
+    if request.output.checkpoint != nil { return .resume }
+    return request.output.replacesRun ? .overwrite : .refuse
   }
 
   private func trainingOptions(pairs: Int) -> TrainingOptions {
-    var options = command.optimization.options()
+    var options = request.training
     let plan = BatchPlan(
       pairCount: pairs, globalBatchSize: options.globalBatchSize(worldSize: environment.worldSize),
       epochs: options.epochs, seed: options.seed)
-
-    options.recordsPasses = !command.device.noCudaGraphs
-    options.loggingSteps = command.output.loggingSteps
-    options.recordsFirstStep = command.output.loggingFirstStep
-    options.evaluationSteps = command.output.evaluations?.steps(perEpoch: plan.stepsPerEpoch)
-    options.saveSteps = command.output.saves?.steps(perEpoch: plan.stepsPerEpoch)
-    options.startsAtReference = command.main.refModel == nil
+    options.evaluationSteps = request.output.evaluations?.steps(perEpoch: plan.stepsPerEpoch)
+    options.saveSteps = request.output.saves?.steps(perEpoch: plan.stepsPerEpoch)
     return options
   }
 
@@ -163,7 +158,7 @@ struct TrainingRun {
     let program = Training.contentHash(ofFile: Program.location)
     var facts = ["program": Version.number, "program file": program ?? "unknown", "LibTorch": Runtime.version]
     facts["precision"] = placement.type.rawValue
-    for (name, value) in RunConfiguration.options(of: command) where !RunConfiguration.mayDiffer.contains(name) {
+    for (name, value) in request.settings where !RunConfiguration.mayDiffer.contains(name) {
       facts["--" + name] = value?.description
     }
     return facts
@@ -175,7 +170,7 @@ struct TrainingRun {
     let pairs = try PreparedPairs(
       contentsOf: path,
       tokenizer: VocabularyCheck.tokenizer(in: tokenizer, for: model) { logger.warning("\($0)") }, folder: tokenizer,
-      options: command.pairs.options(seed: command.optimization.seed), cache: command.pairs.cache, now: started)
+      options: request.pairs, cache: request.tokenCache, now: started)
     logger.info("\(pairs.describe(as: name, path: path))")
     return pairs
   }
@@ -184,13 +179,13 @@ struct TrainingRun {
     // The environment first: by it workers that are started anew know the folder for theirs.
     let environment = try RunEnvironment.json(of: job, started: started)
     try writeAtomically(Data((environment.serialized(.pretty) + "\n").utf8), to: folder.file("environment.json"))
-    try RunConfiguration.write(command, to: folder)
+    try RunConfiguration.write(request.settings, to: folder)
   }
 
   /// The model named, or a copy of the policy as it is now.
   private func referenceModel(of policy: CausalLM) throws -> CausalLM {
-    if let path = command.main.refModel {
-      return try CausalLM.pretrained(URL(fileURLWithPath: path), shape: command.shape.known)
+    if let path = request.reference {
+      return try request.source.load(path)
     }
     return try policy.copy()
   }
@@ -199,27 +194,27 @@ struct TrainingRun {
     if let largest = pairs.tokenized.largestID, Int(largest) >= configuration.vocabularySize {
       throw TrainingError.vocabularyTooSmall(largestID: Int(largest), vocabulary: configuration.vocabularySize)
     }
-    if command.pairs.maxLength > configuration.maximumPositions {
+    if request.pairs.maxLength > configuration.maximumPositions {
       logger.warning(
-        "--max-length \(command.pairs.maxLength) exceeds the \(configuration.maximumPositions) positions the model was made for"
+        "--max-length \(request.pairs.maxLength) exceeds the \(configuration.maximumPositions) positions the model was made for"
       )
     }
   }
 
   /// What must not change when a run is continued.
   private func identity(_ pairs: [TokenizedPair], trainer: Trainer) -> [String: String] {
-    let options = command.optimization
+    let options = request.training
     // Runs of earlier versions, all in float32, do not name it.
     let precision = placement.type == .float32 ? [:] : ["precision": placement.type.rawValue]
     return precision.merging([
-      "pairs": pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(!options.noShuffle)",
+      "pairs": pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(options.shuffles)",
       "global batch": "\(trainer.plan.globalBatchSize)", "steps": "\(trainer.plan.totalSteps)",
-      "learning-rate": "\(options.learningRate)", "lr-scheduler-type": options.lrSchedulerType.rawValue,
-      "min-lr-rate": "\(options.minLrRate)", "warm-up steps": "\(trainer.schedule.warmupSteps)",
-      "beta": "\(options.beta)",
-      "loss-type": options.lossType.rawValue, "label-smoothing": "\(options.labelSmoothing)",
-      "weight-decay": "\(options.weightDecay)", "max-grad-norm": "\(options.maxGradNorm)",
-      "adam": "\(options.adamBeta1) \(options.adamBeta2) \(options.adamEpsilon)",
+      "learning-rate": "\(options.learningRate)", "lr-scheduler-type": options.scheduleShape.rawValue,
+      "min-lr-rate": "\(options.minimumRateRatio)", "warm-up steps": "\(trainer.schedule.warmupSteps)",
+      "beta": "\(options.loss.beta)",
+      "loss-type": request.lossType, "label-smoothing": "\(options.loss.labelSmoothing)",
+      "weight-decay": "\(options.adam.weightDecay)", "max-grad-norm": "\(options.maxGradientNorm)",
+      "adam": "\(options.adam.beta1) \(options.adam.beta2) \(options.adam.epsilon)",
     ]) { known, _ in known }
   }
 
@@ -242,9 +237,9 @@ struct TrainingRun {
     if continuesJob {
       // Workers that died before their first checkpoint begin anew.
       if !folder.checkpoints.isEmpty { return try newest() }
-      if command.output.resumeFromCheckpoint == "auto" { return nil }
+      if request.output.checkpoint == "auto" { return nil }
     }
-    return try command.output.resumeFromCheckpoint.map {
+    return try request.output.checkpoint.map {
       try $0 == "auto" ? newest() : URL(fileURLWithPath: $0, isDirectory: true)
     }
   }
@@ -302,7 +297,7 @@ struct TrainingRun {
     do {
       try RunCheckpoint.write(trainer, interval: interval, tokenizer: tokenizer, identity: identity, to: checkpoint)
       logger.info("saved \(checkpoint.path)")
-      if let limit = command.output.saveTotalLimit { folder.removeOldCheckpoints(keeping: limit) }
+      if let limit = request.output.checkpointLimit { folder.removeOldCheckpoints(keeping: limit) }
     } catch let error as FileError where error.isWriteFailure && !folder.checkpoints.isEmpty {
       logger.warning("no checkpoint at step \(trainer.completedSteps): \(error). Older checkpoints are as they were.")
     }
@@ -312,22 +307,22 @@ struct TrainingRun {
     _ totals: RunTotals, trainer: Trainer, reference: CausalLM, evaluationPairs: Int?, in folder: RunFolder
   ) throws {
     var summary = RunSummary(
-      totals: totals, learningRate: command.optimization.learningRate, beta: command.optimization.beta)
-    summary.lossType = command.optimization.lossType.rawValue
+      totals: totals, learningRate: request.training.learningRate, beta: request.training.loss.beta)
+    summary.lossType = request.lossType
     summary.startsAtReference = trainer.options.startsAtReference
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")), evaluationPairs: evaluationPairs)
-    summary.outputs = [.folder(command.main.outputDir)]
-    if let miniMind = MiniMindRun(command) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
+    summary.outputs = [.folder(request.output.folder)]
+    if let miniMind = MiniMindRun(request) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
     summary.files = [
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
     ]
-    if command.main.refModel == nil, command.output.saveDtype != .float32 {
-      let (changed, lost) = try trainer.policy.changesLost(from: reference, savedAs: command.output.saveDtype)
+    if request.reference == nil, request.output.dtype != .float32 {
+      let (changed, lost) = try trainer.policy.changesLost(from: reference, savedAs: request.output.dtype)
       summary.notes.append(
         "Of \(HumanText.grouped(changed)) weights that training changed, \(HumanText.grouped(lost)) "
           + "(\(HumanText.percent(Double(lost) / Double(max(1, changed))))) are the same as before in the saved "
-          + "\(command.output.saveDtype.rawValue) file: the change was smaller than that type can express. "
+          + "\(request.output.dtype.rawValue) file: the change was smaller than that type can express. "
           + "--save-dtype float32 keeps all of it.")
     }
     if let scaling = ScalingRecord.sentence(processes: environment.worldSize) { summary.notes.append(scaling) }

@@ -1,0 +1,54 @@
+import Foundation
+import MiniMind
+
+/// Where a model and its tokenizer are.
+struct ModelSource {
+  /// The path of a Hugging Face folder or of a weight file.
+  var path: String
+  /// The path of the tokenizer's folder; nil for the one that belongs to the model.
+  var tokenizer: String?
+  /// What is known of the shape of a bare weight file.
+  var shape: KnownShape
+
+  /// The folder of the tokenizer: the one named, the model's, or the one beside a weight file in a MiniMind checkout.
+  ///
+  /// - Throws: `Failure` where there is no model, or no tokenizer
+  var tokenizerFolder: URL {
+    get throws {
+      var isFolder: ObjCBool = false
+      guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+        throw Failure(
+          .missingInput,
+          "--model \(path): no such file or folder. Name a Hugging Face folder, or a weight file such as "
+            + "out/full_sft_768.pth.")
+      }
+      if let tokenizer { return URL(fileURLWithPath: tokenizer, isDirectory: true) }
+      let location = URL(fileURLWithPath: path)
+      let folder = isFolder.boolValue ? location : location.deletingLastPathComponent()
+      let candidates = [folder, folder.deletingLastPathComponent().appendingPathComponent("model")]
+      for candidate in candidates
+      where FileManager.default.fileExists(atPath: candidate.appendingPathComponent("tokenizer.json").path) {
+        return candidate
+      }
+      throw Failure(
+        .missingInput,
+        "no tokenizer.json in \(candidates.map(\.path).joined(separator: " or ")). Name its folder with --tokenizer "
+          + "(in a MiniMind checkout: --tokenizer model).")
+    }
+  }
+
+  /// Reads the model.
+  func load() throws -> CausalLM { try CausalLM.pretrained(URL(fileURLWithPath: path), shape: shape) }
+
+  /// Reads another model, of whose weight file the same is known.
+  func load(_ path: String) throws -> CausalLM {
+    try CausalLM.pretrained(URL(fileURLWithPath: path), shape: shape)
+  }
+}
+
+extension ModelArguments {
+  /// Where the options say that the model is.
+  func source(_ shape: ShapeArguments) -> ModelSource {
+    ModelSource(path: model, tokenizer: tokenizer, shape: shape.known)
+  }
+}

@@ -1,0 +1,68 @@
+import MiniMind
+import Preferences
+import Torch
+import Training
+
+/// What a training run is asked to do.
+struct TrainingRequest {
+  /// What a run reads about its model.
+  var source: ModelSource
+  /// The path of the reference model; nil for the policy as it is before training.
+  var reference: String?
+  /// The path of the pairs to learn from.
+  var trainingPairs: String
+  /// The path of the held-out pairs, if there are any.
+  var evaluationPairs: String?
+  /// How pairs become tokens.
+  var pairs: PairOptions
+  /// Where tokens are kept for the next start; nil for nowhere.
+  var tokenCache: TokenCache?
+  /// What the trainer computes; intervals that depend on the number of pairs are in `output`.
+  var training: TrainingOptions
+  /// The name of the loss.
+  var lossType: String
+  /// Whether activations are recomputed in the backward pass (gradient checkpointing).
+  var recomputesLayers: Bool
+  /// The ZeRO stage, 0 or 1.
+  var zeroStage: Int
+  /// How processes work together.
+  var distribution: Distribution
+  /// What the run writes, and where.
+  var output: Output
+  /// What it does for MiniMind besides; nil where it is not MiniMind's.
+  var miniMind: MiniMind?
+  /// All options with the values that they have, for `config.yaml` and for comparing the processes of a job.
+  var settings: [RunConfiguration.Setting]
+
+  /// What a run writes, and where.
+  struct Output {
+    /// The path of its folder.
+    var folder: String
+    /// Whether an earlier run in the folder is replaced.
+    var replacesRun: Bool
+    /// What to resume from: `auto` for the newest checkpoint, or the path of one; nil for a new run.
+    var checkpoint: String?
+    /// When held-out pairs are measured besides before and after training.
+    var evaluations: Interval?
+    /// Held-out pairs that run at once; nil for as many as in training.
+    var evaluationBatchSize: Int?
+    /// When checkpoints are written.
+    var saves: Interval?
+    /// The number of checkpoints to keep; nil for all.
+    var checkpointLimit: Int?
+    /// The type of the saved weights.
+    var dtype: DType
+  }
+
+  /// The weight file that MiniMind's scripts read, and the options that only they have.
+  struct MiniMind {
+    /// The folder of the file.
+    var folder: String
+    /// The file's name, without the width and the ending.
+    var name: String
+    /// Whether MiniMind's option asked to resume.
+    var asksToResume: Bool
+    /// A line on each option of MiniMind's that means something else here.
+    var remarks: [String]
+  }
+}
