@@ -31,7 +31,8 @@ public enum MetricName {
   public static let tokensPerSecond = "tokens_per_second"
   /// Pairs per second of the interval, over all ranks.
   public static let pairsPerSecond = "pairs_per_second"
-  /// Achieved over measured peak arithmetic, 0…1.
+  /// MFU, 0…1: FLOP/s of the interval over the peak, which is the larger of the rate of matrix products that was measured
+  /// before the first step and the fastest interval so far.
   public static let utilization = "utilization"
   /// Seconds a step took, mean of the interval.
   public static let stepTime = "time/step"

@@ -2,7 +2,7 @@ import Foundation
 
 extension RunSummary.Snapshot {
   /// Whether policy and reference are still the same model: every margin is zero, and an accuracy means nothing.
-  var isStart: Bool { abs(margin) < 1e-6 }
+  var isStart: Bool { RewardMargin.isNone(margin) }
 
   /// The accuracy to compare with: half the pairs where rewards are all 0, of which none is the larger one.
   var fairAccuracy: Double { isStart ? 0.5 : accuracy }
@@ -24,18 +24,20 @@ extension RunSummary {
       .compactMap { $0 }.map { "Warning: " + $0 }
   }
 
-  /// Healthy margins are of the order of 0.1 to 5. At 15 the sigmoid is flat to seven digits: pairs are memorised, and
-  /// the model has moved far from its reference.
+  /// At a margin of 15 the sigmoid is flat to seven digits: pairs are memorised, and the model has moved far from its
+  /// reference.
   private func explodedMargin(_ after: Snapshot) -> String? {
-    guard abs(after.margin) > 15 else { return nil }
+    guard abs(after.margin) > Self.largestMargin else { return nil }
     return
-      "the margin grew to \(HumanText.short(after.margin)); usual are 0.1 to 5. The model has moved very far from its "
-      + "reference and often talks nonsense then. Read some of its answers; if they are bad, lower the learning rate "
+      "the margin grew to \(HumanText.short(after.margin)), beyond \(HumanText.short(Self.largestMargin)). The model has moved "
+      + "very far from its reference and often talks nonsense then. Read some of its answers; if they are bad, lower the learning rate "
       + "(\(HumanText.short(learningRate))), train fewer steps, or raise beta (\(HumanText.short(beta)))."
   }
 
+  private static let largestMargin = 15.0
+
   private func worseAccuracy(_ before: Snapshot, _ after: Snapshot) -> String? {
-    guard after.fairAccuracy < before.fairAccuracy - 0.05 else { return nil }
+    guard after.fairAccuracy < before.fairAccuracy - max(0.05, accuracyNoise ?? 0) else { return nil }
     return
       "the accuracy went down, to \(HumanText.percent(after.accuracy)). Check that chosen and rejected are not swapped "
       + "in the data (`minimind-dpo data --show 5`), then try a lower learning rate."
@@ -45,10 +47,12 @@ extension RunSummary {
   private func stillAccuracy(_ before: Snapshot, _ after: Snapshot) -> String? {
     let start = before.fairAccuracy
     // A model that already prefers nine in ten has little room; one whose margin grew is on its way.
-    guard abs(after.fairAccuracy - start) <= 0.05, start < 0.9, after.margin - before.margin < 0.05 else { return nil }
+    guard abs(after.fairAccuracy - start) <= max(0.05, accuracyNoise ?? 0), start < 0.9,
+      after.margin - before.margin < 0.05
+    else { return nil }
     let rate = HumanText.short(learningRate)
     return
-      "accuracy and margin hardly moved. With a learning rate of \(rate) × \(HumanText.grouped(totals.steps)) steps no weight can "
+      "accuracy and margin hardly moved. With a learning rate of \(rate) × \(HumanText.counted(totals.steps, "step")) no weight can "
       + "have moved by much more than \(HumanText.short(learningRate * Double(totals.steps))), where weights are of the order of "
       + "0.02. Try a higher learning rate (in steps of three, while the answers stay good), more pairs or more epochs."
   }

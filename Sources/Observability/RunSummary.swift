@@ -66,6 +66,8 @@ public struct RunSummary: Sendable {
   public var after: Snapshot?
   /// Where the two come from.
   public var source: Source = .training
+  /// The pairs of each of the two accuracies; nil where that is not known.
+  public var accuracyPairs: Int?
   /// Steps, pairs, time, and what was dropped.
   public var totals: RunTotals
   /// The largest learning rate of the schedule.
@@ -100,10 +102,12 @@ public struct RunSummary: Sendable {
     source = evaluations.count > 1 ? .evaluation(pairs: evaluationPairs) : .training
     before = chosen.first
     after = chosen.last
+    accuracyPairs = evaluations.count > 1 ? evaluationPairs : log.pairsOfIntervals.min()
     if chosen.count == 1 {
       let isKnown = lossType == "sigmoid" && startsAtReference
       source = isKnown ? .start : .training
       before = isKnown ? Snapshot(loss: Foundation.log(2), accuracy: 0, margin: 0) : nil
+      accuracyPairs = totals.pairs > 0 ? totals.pairs : nil
     }
   }
 
@@ -114,6 +118,31 @@ public struct RunSummary: Sendable {
       [headline, table].compactMap(\.self) + prose.map { HumanText.wrapped($0, width: 88) }
       + (outputs.isEmpty && files.isEmpty ? [] : [whereabouts])
     return paragraphs.joined(separator: "\n\n")
+  }
+}
+
+extension RunSummary {
+  /// By how much chance may move the difference of the two accuracies: 1.96 standard deviations of a difference of two
+  /// binomial proportions, or of one where the other is known; nil where the number of pairs is not known.
+  var accuracyNoise: Double? {
+    guard let before, let after, let accuracyPairs, accuracyPairs > 0 else { return nil }
+    func variance(_ snapshot: Snapshot) -> Double {
+      // With one success and one failure more than there were, so that 0 and 1 are not taken for certain.
+      let share = (snapshot.fairAccuracy * Double(accuracyPairs) + 1) / Double(accuracyPairs + 2)
+      return share * (1 - share) / Double(accuracyPairs)
+    }
+    return 1.96 * ((before.isStart ? 0 : variance(before)) + variance(after)).squareRoot()
+  }
+}
+
+extension MetricsLog {
+  /// The pairs of the first and of the last training record.
+  fileprivate var pairsOfIntervals: [Int] {
+    let totals = records.filter { $0.values[MetricName.loss] != nil }.compactMap {
+      $0[MetricName.pairs].map { Int($0) }
+    }
+    guard let first = totals.first, let last = totals.last, totals.count > 1 else { return totals }
+    return [first, last - totals[totals.count - 2]]
   }
 }
 
@@ -143,7 +172,7 @@ extension RunSummary {
       case .training: "first and last logging interval of training; give --eval-data for a fair comparison"
       }
     let rows = [
-      ("accuracy", shown(before), shown(after)),
+      ("accuracy", shown(before), shown(after) + (noiseRemark ?? "")),
       ("margin", HumanText.fixed(before.margin, 3), HumanText.fixed(after.margin, 3)),
       ("loss", HumanText.fixed(before.loss, 4), HumanText.fixed(after.loss, 4)),
     ]
@@ -153,6 +182,14 @@ extension RunSummary {
       + rows.map { name, first, last in
         "  \(padded(name, 9))\(padded(first, width, leading: true)) → \(last)"
       }).joined(separator: "\n")
+  }
+
+  /// What follows an accuracy that did not change by more than chance may change it.
+  private var noiseRemark: String? {
+    guard let before, let after, let accuracyNoise, let accuracyPairs, !(before.isStart && after.isStart),
+      abs(after.fairAccuracy - before.fairAccuracy) <= accuracyNoise
+    else { return nil }
+    return ", within noise (± \(HumanText.percent(accuracyNoise, digits: 0)) on \(counted(accuracyPairs, "pair")))"
   }
 
   private func shown(_ snapshot: Snapshot) -> String {
@@ -178,7 +215,7 @@ extension RunSummary {
       let count = dropped.map(\.value).reduce(0, +)
       let all = totals.pairsRead.map { " of \(HumanText.grouped($0))" } ?? ""
       sentences.append(
-        "Dropped \(HumanText.grouped(count))\(all) pairs: "
+        "Dropped \(HumanText.grouped(count))\(all) \((totals.pairsRead ?? count) == 1 ? "pair" : "pairs"): "
           + dropped.map { "\(HumanText.grouped($0.value)) \($0.key)" }.joined(separator: ", ") + ".")
     }
     if totals.truncated > 0 { sentences.append("Cut to the maximum length: \(counted(totals.truncated, "side")).") }
@@ -212,6 +249,6 @@ extension RunSummary {
   }
 
   private func counted(_ count: Int, _ noun: String) -> String {
-    "\(HumanText.grouped(count)) \(noun)\(count == 1 ? "" : "s")"
+    HumanText.counted(count, noun)
   }
 }

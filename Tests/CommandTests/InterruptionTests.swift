@@ -46,7 +46,7 @@ struct InterruptionTests {
 
   private func checkResumes() async throws {
     let resumed = try await Program.succeed(long("--resume-from-checkpoint", "auto"), in: workspace)
-    #expect(resumed.messages.contains("resuming behind step"))
+    #expect(resumed.messages.contains("resuming after step"))
     try await Program.succeed(long("--output-dir", "unbroken"), in: workspace)
     for name in ["model.safetensors", "checkpoint-39/optimizer.safetensors"] {
       #expect(try workspace.bytes("out/" + name) == workspace.bytes("unbroken/" + name), "\(name)")
@@ -73,10 +73,10 @@ struct InterruptionTests {
       try await Task.sleep(for: .milliseconds(100))
       try run.send(.terminate)
     }
-    expect(stopped, code: 75, says: "behind step 0 of 3", "--resume-from-checkpoint auto")
+    expect(stopped, code: 75, says: "after step 0 of 3", "--resume-from-checkpoint auto")
     #expect(workspace.exists("out/checkpoint-0/reference.safetensors"))
     let resumed = try await Program.succeed(given + ["--resume-from-checkpoint", "auto"], in: workspace)
-    #expect(resumed.messages.contains("resuming behind step 0"))
+    #expect(resumed.messages.contains("resuming after step 0"))
     try await Program.succeed(given + ["--output-dir", "unbroken"], in: workspace)
     #expect(try workspace.bytes("out/model.safetensors") == workspace.bytes("unbroken/model.safetensors"))
   }
@@ -93,7 +93,7 @@ struct InterruptionTests {
     try FileManager.default.removeItem(atPath: workspace.path("out/checkpoint-3"))
     let outcome = try await Program.succeed(given + ["--resume-from-checkpoint", "auto"], in: workspace)
     #expect(outcome.messages.contains("passing over a damaged checkpoint"))
-    #expect(outcome.messages.contains("resuming behind step 1"))
+    #expect(outcome.messages.contains("resuming after step 1"))
     #expect(try workspace.bytes("out/model.safetensors") == whole)
   }
 

@@ -162,7 +162,7 @@ struct MiniMindTests {
       try FileManager.default.removeItem(atPath: checkout.workspace.path(name))
     }
     let resumed = try await checkout.succeed(given + ["--from_resume", "1"])
-    #expect(resumed.messages.contains("resuming behind step 2"))
+    #expect(resumed.messages.contains("resuming after step 2"))
     #expect(try checkout.workspace.bytes("out/dpo_768.pth") == result)
 
     let anew = try await checkout.succeed(given)

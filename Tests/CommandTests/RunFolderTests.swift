@@ -61,6 +61,7 @@ struct RunFolderTests {
     for line in steps {
       for key in Self.metrics { #expect(line[key]?.double?.isFinite == true, "\(key) in \(line.serialized())") }
     }
+    #expect(steps.allSatisfy { (0...1).contains($0["utilization"]?.double ?? .nan) })
     #expect(abs((steps.first?["loss"]?.double ?? 0) - log(2)) < 1e-5)
 
     let evaluations = lines.filter { $0["eval_loss"] != nil }

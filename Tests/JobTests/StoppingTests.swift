@@ -59,7 +59,7 @@ extension BusyJobs {
       try await stop(site.launch(Array(fresh)), after: 5) { $0.send(SIGTERM) }
       try await stop(site.start(Self.training(ranks: 1)), after: 25) { $0.send(SIGTERM) }
       let last = try await site.launch(Self.training(ranks: 4), ranks: 4).succeeds()
-      #expect(last.messages.contains("resuming behind step"))
+      #expect(last.messages.contains("resuming after step"))
 
       // Equal losses at every step: the same pairs, each once in an epoch, in the same order.
       try await site.start(Array(Self.training(ranks: 1, output: "unbroken").dropLast(2))).succeeds()

@@ -57,4 +57,11 @@ struct HumanTextTests {
     #expect(HumanText.fixed(.nan, 4) == "NaN")
     #expect(HumanText.fixed(-.infinity, 4) == "-inf")
   }
+
+  @Test("A count agrees with its noun")
+  func counted() {
+    #expect(HumanText.counted(0, "pair") == "0 pairs")
+    #expect(HumanText.counted(1, "pair") == "1 pair")
+    #expect(HumanText.counted(1234, "pair") == "1,234 pairs")
+  }
 }

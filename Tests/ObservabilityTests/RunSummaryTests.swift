@@ -104,7 +104,7 @@ struct RunSummaryTests {
   func trouble() {
     #expect(
       summary(before: start, after: .init(loss: 0.001, accuracy: 1, margin: 42.3)).warnings.joined().contains(
-        "the margin grew to 42.3; usual are 0.1 to 5"))
+        "the margin grew to 42.3, beyond 15"))
     #expect(
       summary(before: start, after: .init(loss: 0.9, accuracy: 0.3, margin: -0.4)).warnings.joined().contains(
         "the accuracy went down, to 30.0 %"))
@@ -152,6 +152,42 @@ struct RunSummaryTests {
     summary.lossType = "hinge"
     summary.takeSnapshots(from: MetricsLog(records: [only]))
     #expect(summary.before == nil)
+  }
+
+  @Test("A change of accuracy that chance could make is called noise, not a result")
+  func noise() {
+    func text(_ accuracy: Double, on pairs: Int, before: RunSummary.Snapshot? = nil) -> String {
+      var summary = summary(
+        before: before ?? start, after: .init(loss: 0.65, accuracy: accuracy, margin: 0.09))
+      summary.source = .evaluation(pairs: pairs)
+      summary.accuracyPairs = pairs
+      return summary.text
+    }
+    // 1.96 √(p (1 − p) / n): ± 10 % for 53 % on 100 pairs, ± 1 % on 10,000.
+    #expect(text(0.53, on: 100).contains("chance → 53.0 %, within noise (± 10 % on 100 pairs)"))
+    #expect(!text(0.53, on: 10_000).contains("noise"))
+    #expect(text(0.5, on: 1).contains("on 1 pair)"))
+    #expect(!text(0.81, on: 100).contains("noise"))
+    // Between two measurements both are uncertain: ± 14 % here.
+    let measured = RunSummary.Snapshot(loss: 0.69, accuracy: 0.5, margin: 0.01)
+    #expect(text(0.62, on: 100, before: measured).contains("50.0 % → 62.0 %, within noise (± 14 % on 100 pairs)"))
+    #expect(!text(0.4, on: 100, before: measured).contains("went down"))
+    #expect(text(0.3, on: 100, before: measured).contains("went down"))
+  }
+
+  @Test("Of training intervals the smaller one says how uncertain an accuracy is")
+  func noiseOfIntervals() {
+    func record(_ step: Int, _ pairs: Int) -> MetricsRecord {
+      MetricsRecord(
+        step: step,
+        [
+          "loss": .number(0.68), "rewards/accuracies": .number(0.5), "rewards/margins": .number(0.1),
+          "pairs": .integer(pairs),
+        ])
+    }
+    var summary = RunSummary(totals: RunTotals(steps: 30), learningRate: 1e-6, beta: 0.1)
+    summary.takeSnapshots(from: MetricsLog(records: [record(10, 80), record(20, 160), record(25, 200)]))
+    #expect(summary.accuracyPairs == 40)
   }
 
   @Test("A run that ended where it began is at chance, and not said to have become worse")

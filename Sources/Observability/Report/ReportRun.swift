@@ -47,7 +47,7 @@ public struct ReportRun: Sendable {
   /// gained more) would mislead.
   private func isTie(_ record: MetricsRecord, _ metric: String) -> Bool {
     let margins = metric.dropLast(MetricName.rewardAccuracies.count) + MetricName.rewardMargins
-    return record[String(margins)].map { abs($0) < 1e-6 } ?? false
+    return record[String(margins)].map(RewardMargin.isNone) ?? false
   }
 
   /// Tokens per second over the whole run; while it goes on, the mean of its intervals.

@@ -21,7 +21,7 @@ struct Failure: Error {
     case unavailable = 69
     case `internal` = 70
     case cannotWrite = 73
-    /// Stopped by a signal behind a complete checkpoint; the run can be resumed.
+    /// Stopped by a signal after a complete checkpoint; the run can be resumed.
     case stopped = 75
   }
 
@@ -66,7 +66,7 @@ struct Failure: Error {
         error.kind == .outOfMemory
           ? "out of memory in \(error). Lower --per-device-train-batch-size (raise --gradient-accumulation-steps instead, "
             + "which gives the same result), or --max-length."
-          : "\(error)")
+          : "this is a defect of the program, please report it: \(error)")
     case is PairError, is ModelConfigurationError, is WeightMismatch, is WeightsNotFinite, is TemplateError,
       is JSONError:
       self.init(.badData, "\(error)")
@@ -74,7 +74,7 @@ struct Failure: Error {
       if case .cannotRead = error { self.init(.missingInput, "\(error)") } else { self.init(.cannotWrite, "\(error)") }
     case is TensorBoardError, is ReportError: self.init(.cannotWrite, "\(error)")
     default:
-      self.init(.internal, "\(error)")
+      self.init(.internal, "an unexpected error; this is a defect of the program, please report it: \(error)")
       isUnclassified = true
     }
   }
@@ -104,7 +104,7 @@ struct Failure: Error {
     Foundation._exit(code.rawValue)
   }
 
-  /// The message; of several processes, with the rank before it, and where the starter collects reasons, also there.
+  /// The message; of several processes, with the rank before it, and where the launcher collects reasons, also there.
   private func say() {
     guard let environment = ThisProcess.environment, environment.isDistributed else {
       return Console.standardError.print("error: \(message)")

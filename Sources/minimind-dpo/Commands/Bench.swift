@@ -17,8 +17,8 @@ struct Bench: ParsableCommand {
     abstract: "Measures training speed: pairs/s, tokens/s, and the share of this machine's matrix-product rate.",
     discussion: """
       Without --train-data the pairs are made up: random tokens, --prefix-tokens that both sides share and two \
-      tails of --tail-tokens. The utilisation is the operations that the real tokens need over the measured rate of float32 \
-      products of the feed-forward network's shape. Operations: 2 per weight and token and 4 per head dimension and visible \
+      tails of --tail-tokens. Utilization is MFU: the FLOPs that the real tokens need per second over the peak, which is the larger of the \
+      rate of float32 matmuls of the feed-forward network's shape, measured after the steps, and the rate of the steps. FLOPs: 2 per weight and token and 4 per head dimension and visible \
       token forward, twice that backward, once more forward for an online reference.
       --scaling measures 1 … N processes on the same pairs, in turns, and prints the efficiency against one.
       """)
@@ -183,7 +183,9 @@ struct BenchWorkload: ParsableArguments {
     ).usable()
     guard usable.count >= count else {
       throw Failure(
-        .badData, "\(trainData): \(usable.count) pairs to learn from, but \(count) are to be measured. Lower --steps.")
+        .badData,
+        "\(trainData): \(HumanText.counted(usable.count, "pair")) to learn from, but \(count) are to be measured. Lower --steps."
+      )
     }
     return Array(usable.prefix(count))
   }

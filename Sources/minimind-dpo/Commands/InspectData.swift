@@ -52,7 +52,8 @@ struct InspectData: ParsableCommand {
       let usesColour = isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
       let display = PairDisplay(tokenizer: tokenizer, usesColour: usesColour)
       guard from < prepared.tokenized.pairs.count else {
-        throw Failure(.usage, "--from \(from): \(path) has \(prepared.tokenized.pairs.count) pairs.")
+        throw Failure(
+          .usage, "--from \(from): \(path) has \(HumanText.counted(prepared.tokenized.pairs.count, "pair")).")
       }
       for pair in prepared.tokenized.pairs.dropFirst(from).prefix(show) { Output.line(display.text(of: pair)) }
     }
@@ -60,7 +61,9 @@ struct InspectData: ParsableCommand {
       Output.line(prepared.statistics.json.serialized(.pretty))
     } else if show == nil, dump != "-" {
       Output.line(prepared.statistics.table)
-      if !prepared.badLines.isEmpty { Output.line("\(prepared.badLines.count) unusable lines were skipped.") }
+      if !prepared.badLines.isEmpty {
+        Output.line("Skipped \(HumanText.counted(prepared.badLines.count, "unusable line")).")
+      }
     }
   }
 
@@ -72,7 +75,10 @@ struct InspectData: ParsableCommand {
       try pairs.dump { try file.write(contentsOf: $0) }
       try file.close()
     } catch {
-      throw Failure(.cannotWrite, "--dump \(path): \(error.localizedDescription)")
+      let reason = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError).flatMap {
+        $0.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32($0.code))) : nil
+      }
+      throw Failure(.cannotWrite, "--dump \(path): cannot be written\(reason.map { ": " + $0 } ?? "").")
     }
   }
 }

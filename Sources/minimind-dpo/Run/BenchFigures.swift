@@ -44,14 +44,17 @@ struct BenchFigures {
 
   private var seconds: Double { times.total }
 
+  /// The peak: what was measured, or what the steps reached where that is more, so that MFU is never above 1.
+  private var highest: Double { max(peak, operations / seconds) }
+
   /// The figures under their names.
   var values: JSON.Object {
     var values: JSON.Object = [
       "model": .string(model), "processes": .integer(processes), "threads": .integer(Runtime.threadCount),
       "steps": .integer(steps), "pairs_per_second": .number(pairs / seconds),
       "tokens_per_second": .number(tokens / seconds), "seconds_per_step": .number(seconds / Double(max(1, steps))),
-      "gflops": .number(operations / seconds / 1e9), "peak_gflops": .number(peak / 1e9),
-      "utilization": .number(operations / seconds / peak),
+      "gflops": .number(operations / seconds / 1e9), "peak_gflops": .number(highest / 1e9),
+      "utilization": .number(operations / seconds / highest),
       "peak_memory_bytes": .integer(Int(peakMemory.max() ?? 0)),
     ]
     if let microBatchTokens { values["micro_batch_tokens"] = .integer(microBatchTokens) }

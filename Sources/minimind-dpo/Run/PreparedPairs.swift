@@ -85,7 +85,7 @@ struct PreparedPairs {
       logger.log(
         level: speaks ? .notice : .info, "waiting for \(holder), which tokenizes the same pairs, \(seconds) s so far")
     case .damaged(let file, let reason):
-      logger.warning("\(file) is not used: \(reason); it was removed, and the pairs are tokenized anew")
+      logger.warning("\(file) is not used: \(reason); it was removed, and the pairs are tokenized again")
     case .notKept(let reason): logger.info("the tokens are not kept for the next start: \(reason)")
     case .kept(let file, let bytes): logger.debug("kept \(HumanText.bytes(bytes)) of tokens in \(file)")
     case .found(let file): logger.debug("tokens from \(file)")
@@ -98,21 +98,24 @@ struct PreparedPairs {
   /// What was read and what was left out, in a few lines.
   func describe(as name: String, path: String) -> String {
     var lines = [
-      "\(name): \(path): \(HumanText.grouped(statistics.pairs)) pairs, \(HumanText.grouped(statistics.usablePairs)) to learn from"
+      "\(name): \(path): \(HumanText.counted(statistics.pairs, "pair")), \(HumanText.grouped(statistics.usablePairs)) to learn from"
     ]
     for (reason, count) in statistics.dropped.sorted(by: { $0.value > $1.value }) {
       lines.append("  dropped \(count): \(reason.rawValue)")
     }
     if !badLines.isEmpty {
-      lines.append("  skipped \(badLines.count) unusable lines, the first at line \(badLines[0].line)")
+      lines.append(
+        "  skipped \(HumanText.counted(badLines.count, "unusable line")), the first at line \(badLines[0].line)")
     }
     if statistics.truncatedSides > 0 {
-      lines.append("  cut \(statistics.truncatedSides) sides to --max-length \(tokenized.options.maxLength) tokens")
+      lines.append(
+        "  cut \(HumanText.counted(statistics.truncatedSides, "side")) to --max-length \(tokenized.options.maxLength) tokens"
+      )
     }
     lines += statistics.remarks.map { "  \($0)" }
     guard statistics.usablePairs > 0 else { return lines.joined(separator: "\n") }
     lines.append(
-      "  \(HumanText.grouped(statistics.usableTreeTokens)) tokens an epoch: "
+      "  \(HumanText.counted(statistics.usableTreeTokens, "token")) an epoch: "
         + "\(HumanText.fixed(statistics.savingOverPadding, 1))× fewer than padded sides, "
         + "\(HumanText.fixed(statistics.savingOverSides, 1))× fewer than both sides whole")
     return lines.joined(separator: "\n")

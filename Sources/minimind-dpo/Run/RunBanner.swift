@@ -55,15 +55,16 @@ struct RunBanner {
     let (options, plan) = (trainer.options, trainer.plan)
     let processes = job.worldSize == 1 ? "1 process" : "\(job.worldSize) processes"
     return
-      "global batch: \(processes) × \(options.perDeviceBatchSize) pairs × \(options.accumulationSteps) accumulated = "
-      + "\(plan.globalBatchSize) pairs a step; \(plan.totalSteps) steps, \(plan.stepsPerEpoch) an epoch of \(pairs) pairs"
+      "global batch: \(processes) × \(HumanText.counted(options.perDeviceBatchSize, "pair")) × "
+      + "\(options.accumulationSteps) accumulated = \(HumanText.counted(plan.globalBatchSize, "pair")) a step; "
+      + "\(HumanText.counted(plan.totalSteps, "step")), \(plan.stepsPerEpoch) an epoch of \(HumanText.counted(pairs, "pair"))"
   }
 
   private var rate: String {
     let schedule = trainer.schedule
     return
-      "learning rate: \(schedule.shape.rawValue), up to \(HumanText.short(schedule.peak)) after \(schedule.warmupSteps) "
-      + "steps of warm-up, over \(schedule.totalSteps) steps; beta \(HumanText.short(trainer.options.loss.beta))"
+      "learning rate: \(schedule.shape.rawValue), up to \(HumanText.short(schedule.peak)) after "
+      + "\(HumanText.counted(schedule.warmupSteps, "step")) of warm-up, over \(HumanText.counted(schedule.totalSteps, "step")); beta \(HumanText.short(trainer.options.loss.beta))"
   }
 
   private func threads(_ count: Int) -> String { count == 1 ? "1 thread" : "\(count) threads" }

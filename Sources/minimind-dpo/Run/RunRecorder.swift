@@ -18,7 +18,8 @@ final class RunRecorder: TrainingObserver {
   private(set) var totals = RunTotals(steps: 0)
   /// Told of every interval, behind its record.
   var alsoRecords: (Trainer, IntervalReport) -> Void = { _, _ in }
-  /// Operations per second of all processes' matrix products, measured before the first step; nil where nobody has.
+  /// The peak of all processes together in FLOP/s: what was measured before the first step, or what an interval reached
+  /// where that is more; nil where it was not measured.
   var peak: Double?
   /// The hosts of the ranks, in order.
   var hosts: [String] = []
@@ -94,13 +95,14 @@ final class RunRecorder: TrainingObserver {
           ? "step 1: loss \(loss); DPO starts at log 2 = 0.6931, where policy and reference are equal"
           : "step 1: loss \(loss); with a reference of its own a run need not start at log 2 = 0.6931")
     }
-    if report.isSkipped { logger.warning("step \(report.step): \(skipped(report))") }
-    if let limit = report.shrunkTo, limit != memoryLimit {
+    // All ranks skip and shrink alike; the first one says so.
+    if report.isSkipped, files != nil { logger.warning("step \(report.step): \(skipped(report))") }
+    if let limit = report.shrunkTo, limit != memoryLimit, files != nil {
       memoryLimit = limit
       logger.warning(
         """
-        step \(report.step): memory did not suffice; from here on micro-batches have \(HumanText.grouped(limit)) tokens at \
-        the most. The result is the same, --micro-batch-tokens \(limit) begins with it
+        step \(report.step): out of memory; from here on micro-batches have at most \(HumanText.grouped(limit)) tokens. The \
+        result is the same; --micro-batch-tokens \(limit) starts with that size
         """)
     }
     if let reason = trainer.recordingRefusal, !hasTriedToRecord {
@@ -127,7 +129,7 @@ final class RunRecorder: TrainingObserver {
     record.set(MetricName.pairs, to: totals.pairs)
     record[MetricName.tokensPerSecond] = interval.metrics.tokens / interval.seconds
     record[MetricName.pairsPerSecond] = interval.metrics.pairs / interval.seconds
-    record[MetricName.utilization] = peak.map(interval.utilization(ofPeak:))
+    record[MetricName.utilization] = utilization(of: interval)
     record[MetricName.stepTime] = interval.seconds / Double(interval.steps)
     record[MetricName.dataWaitTime] = interval.dataWait / Double(interval.steps)
     if interval.ranks.count > 1 {
@@ -148,6 +150,16 @@ final class RunRecorder: TrainingObserver {
     progress.report(state)
     if interval.ranks.count > 1 { Console.standardError.print(rankLine(trainer, interval).text) }
     alsoRecords(trainer, interval)
+  }
+
+  /// FLOP/s of an interval over the peak. The peak is measured for a moment before the first step; an interval that is
+  /// faster raises it, so that MFU is never above 1.
+  private func utilization(of interval: IntervalReport) -> Double? {
+    guard let measured = peak else { return nil }
+    let ratio = interval.utilization(ofPeak: measured)
+    guard ratio > 1 else { return ratio }
+    peak = measured * ratio
+    return 1
   }
 
   /// Measures the held-out pairs; nothing happens where there are none, nor where the run is to stop before all are
@@ -177,7 +189,8 @@ final class RunRecorder: TrainingObserver {
     let means = Dictionary(uniqueKeysWithValues: sums.means.map { ($0.name, $0.value) })
     // Equal models reward nothing, and a tie is no failure.
     let accuracy =
-      means["rewards/margins"] == 0 ? "at chance" : HumanText.percent(means["rewards/accuracies"] ?? .nan)
+      RewardMargin.isNone(means["rewards/margins"] ?? .nan)
+      ? "at chance" : HumanText.percent(means["rewards/accuracies"] ?? .nan)
     logger.info(
       """
       evaluation after step \(trainer.completedSteps): loss \(HumanText.fixed(means["loss"] ?? .nan, 4)), \
@@ -225,7 +238,7 @@ final class RunRecorder: TrainingObserver {
     var state = Progress(done: step, total: trainer.plan.totalSteps)
     state.loss = means["loss"]
     state.margin = means["rewards/margins"]
-    if state.margin != 0 { state.accuracy = means["rewards/accuracies"] }
+    if let margin = state.margin, !RewardMargin.isNone(margin) { state.accuracy = means["rewards/accuracies"] }
     if let interval, interval.seconds > 0 {
       state.pairsPerSecond = interval.metrics.pairs / interval.seconds
       state.tokensPerSecond = interval.metrics.tokens / interval.seconds

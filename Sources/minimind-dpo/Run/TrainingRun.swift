@@ -106,7 +106,7 @@ struct TrainingRun {
       try job.communicator?.leave()
       throw Failure(
         .stopped,
-        "stopped by \(stoppedBy) behind step \(trainer.completedSteps) of \(trainer.plan.totalSteps); "
+        "stopped by \(stoppedBy) after step \(trainer.completedSteps) of \(trainer.plan.totalSteps); "
           + "continue with the same command and --resume-from-checkpoint auto.")
     }
     guard let folder else { return }
@@ -169,7 +169,9 @@ struct TrainingRun {
   ) throws -> PreparedPairs {
     let pairs = try PreparedPairs(
       contentsOf: path,
-      tokenizer: VocabularyCheck.tokenizer(in: tokenizer, for: model) { logger.warning("\($0)") }, folder: tokenizer,
+      tokenizer: VocabularyCheck.tokenizer(in: tokenizer, for: model) {
+        if environment.rank == 0 { logger.warning("\($0)") }
+      }, folder: tokenizer,
       options: request.pairs, cache: request.tokenCache, now: started)
     logger.info("\(pairs.describe(as: name, path: path))")
     return pairs
@@ -194,9 +196,9 @@ struct TrainingRun {
     if let largest = pairs.tokenized.largestID, Int(largest) >= configuration.vocabularySize {
       throw TrainingError.vocabularyTooSmall(largestID: Int(largest), vocabulary: configuration.vocabularySize)
     }
-    if request.pairs.maxLength > configuration.maximumPositions {
+    if environment.rank == 0, request.pairs.maxLength > configuration.maximumPositions {
       logger.warning(
-        "--max-length \(request.pairs.maxLength) exceeds the \(configuration.maximumPositions) positions the model was made for"
+        "--max-length \(request.pairs.maxLength) exceeds the \(configuration.maximumPositions) positions that the model was made for"
       )
     }
   }
@@ -227,7 +229,7 @@ struct TrainingRun {
       return IntervalReport()
     }
     let interval = try RunCheckpoint.restore(trainer, from: checkpoint, identity: identity)
-    if let checkpoint { logger.info("resuming behind step \(trainer.completedSteps) from \(checkpoint.path)") }
+    if let checkpoint { logger.info("resuming after step \(trainer.completedSteps) from \(checkpoint.path)") }
     return interval
   }
 
@@ -320,7 +322,7 @@ struct TrainingRun {
     if request.reference == nil, request.output.dtype != .float32 {
       let (changed, lost) = try trainer.policy.changesLost(from: reference, savedAs: request.output.dtype)
       summary.notes.append(
-        "Of \(HumanText.grouped(changed)) weights that training changed, \(HumanText.grouped(lost)) "
+        "Of \(HumanText.counted(changed, "weight")) that training changed, \(HumanText.grouped(lost)) "
           + "(\(HumanText.percent(Double(lost) / Double(max(1, changed))))) are the same as before in the saved "
           + "\(request.output.dtype.rawValue) file: the change was smaller than that type can express. "
           + "--save-dtype float32 keeps all of it.")
