@@ -3,7 +3,7 @@ import Synchronization
 
 /// The one owner of stderr: lines of text, and below them at most one status line that is rewritten in place.
 ///
-/// Whoever prints goes through here, so that a warning appears above the progress line and never inside it. Each call
+/// All messages go through here, so that a warning appears above the progress line and never inside it. Each call
 /// reaches the descriptor in one write, so lines of several processes on one terminal stay whole. Safe from any thread.
 public final class Console: Sendable {
   /// Stderr, where all messages go (results go to stdout, and not through here).

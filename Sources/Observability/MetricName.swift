@@ -1,5 +1,5 @@
 /// The names of the numbers that a run records: TRL's where TRL has one, so that its users' scripts and plots work as
-/// they are, and a few of our own. Evaluation uses the same names behind ``MetricName/evaluationPrefix``.
+/// they are, and a few of our own. Evaluation uses the same names after ``MetricName/evaluationPrefix``.
 public enum MetricName {
   /// Optimizer steps done, counted from 1.
   public static let step = "step"
@@ -31,7 +31,7 @@ public enum MetricName {
   public static let tokensPerSecond = "tokens_per_second"
   /// Pairs per second of the interval, over all ranks.
   public static let pairsPerSecond = "pairs_per_second"
-  /// MFU, 0…1: FLOP/s of the interval over the peak, which is the larger of the rate of matrix products that was measured
+  /// MFU, 0…1: FLOP/s of the interval over the peak, which is the larger of the rate of matmuls that was measured
   /// before the first step and the fastest interval so far.
   public static let utilization = "utilization"
   /// Seconds a step took, mean of the interval.

@@ -4,7 +4,7 @@ import OrderedJSON
 
 /// `metrics.jsonl`, open for writing: a JSON object a line.
 ///
-/// A line reaches the kernel in one write, so that whoever follows the file never sees half a line and a killed process
+/// A line reaches the kernel in one write, so that a program that follows the file never sees half a line and a killed process
 /// loses none. Not `Sendable`: one thread, the training loop's, writes it.
 public final class MetricsFile {
   /// Where the file is.
@@ -17,7 +17,7 @@ public final class MetricsFile {
   }
 
   /// Continues the file of a run that is resumed after `step` steps: lines of later steps, the end line and damaged
-  /// lines are dropped, since the run is about to write them anew. A file that is not there is started.
+  /// lines are dropped, since the run is about to write them again. A file that is not there is started.
   public convenience init(resuming file: URL, afterStep step: Int) throws(MetricsFileError) {
     if FileManager.default.fileExists(atPath: file.path) {
       let kept = try MetricsLog(contentsOf: file).records.filter { $0.step <= step }

@@ -14,7 +14,7 @@ public struct RunTotals: Hashable, Sendable {
   public var seconds: Double
   /// The part of it that optimizer steps took, in seconds; the rest went to evaluations, checkpoints and the reference.
   public var stepSeconds = 0.0
-  /// How often the job's processes had been started anew.
+  /// How often the job's processes were restarted.
   public var restarts = 0
   /// Pairs in the data, before any was dropped.
   public var pairsRead: Int?

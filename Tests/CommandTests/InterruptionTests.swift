@@ -17,7 +17,7 @@ struct InterruptionTests {
       data: Checkout.demo("train.jsonl")) + more
   }
 
-  @Test("SIGTERM ends a run behind a checkpoint with exit code 75; resumed, it ends as the unbroken run, bit for bit")
+  @Test("SIGTERM ends a run after a checkpoint with exit code 75; resumed, it ends as the unbroken run, bit for bit")
   func terminated() async throws {
     try await TinyModel.make(in: workspace)
     let workspace = workspace
@@ -111,7 +111,7 @@ struct InterruptionTests {
       try run.send(.terminate)
     }
     #expect(outcome.status == .exited(143))
-    #expect(outcome.messages.contains("Once more stops at once"))
+    #expect(outcome.messages.contains("A second signal stops at once"))
     #expect(outcome.messages.contains("again"))
     #expect(!workspace.names(in: "out").contains { $0.hasPrefix("checkpoint-") || $0 == "model.safetensors" })
     _ = try workspace.lines("out/metrics.jsonl")

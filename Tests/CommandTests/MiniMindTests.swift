@@ -106,7 +106,7 @@ struct MiniMindTests {
     let checkout = try await MiniMindFolder()
     let outcome = try await checkout.succeed(["train"] + Self.all)
     let result = try checkout.workspace.bytes("out/aligned_768.pth")
-    for word in ["--dtype bfloat16", "--num_workers 8", "--use_wandb", "--use_compile 1", "starts anew"] {
+    for word in ["--dtype bfloat16", "--num_workers 8", "--use_wandb", "--use_compile 1", "starts from the beginning"] {
       #expect(outcome.messages.contains(word), "\(word) ∉ \(outcome.messages)")
     }
     // MiniMind counts batches; 12 pairs are 6 batches of 2 and 3 steps.
@@ -148,7 +148,7 @@ struct MiniMindTests {
   }
 
   @Test(
-    "--from_resume 1 goes on from the newest checkpoint, bit for bit; without it a run starts anew in the same place")
+    "--from_resume 1 resumes from the newest checkpoint, bit for bit; without it a run starts over in the same place")
   func resume() async throws {
     let checkout = try await MiniMindFolder()
     let given = ["train", "--learning_rate", "1e-4", "--save_interval", "1", "--log_interval", "1"]

@@ -55,7 +55,7 @@ struct OutputFolderTests {
     #expect(workspace.names(in: "out").filter { $0.hasPrefix("events.out.tfevents") }.count == 1)
   }
 
-  @Test("A folder with other files only is taken as it is")
+  @Test("A folder that holds only other files is used")
   func otherFiles() async throws {
     try await TinyModel.make(in: workspace)
     try FileManager.default.createDirectory(atPath: workspace.path("out"), withIntermediateDirectories: false)

@@ -53,7 +53,7 @@ struct SpellingTests {
     }
   }
 
-  @Test("--config takes options from a file; the command line wins, before and behind it")
+  @Test("--config takes options from a file; the command line wins, before and after it")
   func file() async throws {
     try await TinyModel.make(in: workspace)
     try workspace.write(

@@ -66,7 +66,7 @@ struct TokenCacheTests {
     #expect(kept.count == 1)
   }
 
-  @Test("A damaged file is reported and made anew; a cache that cannot be written is no error")
+  @Test("A damaged file is reported and made again; a cache that cannot be written is no error")
   func damage() async throws {
     let given = ["data", "pairs.jsonl", "--tokenizer", Checkout.demo]
     let first = try await Program.succeed(given, in: workspace)

@@ -97,7 +97,7 @@ package enum TinyModel {
   }
 }
 
-/// The arguments of a training run on `model` and `pairs.jsonl` into `out`; further ones come behind and win.
+/// The arguments of a training run on `model` and `pairs.jsonl` into `out`; further ones come after them and win.
 package func train(_ more: String..., model: String = "model", data: String = "pairs.jsonl", output: String = "out")
   -> [String]
 {

@@ -15,7 +15,7 @@ public struct DeviceSample: Hashable, Sendable {
   public var memoryBytes: Int?
   /// Bytes of the device's memory.
   public var memoryTotalBytes: Int?
-  /// Bytes of it that this process uses. Not known in most containers, which number processes anew.
+  /// Bytes of it that this process uses. Not known in most containers, which number processes differently.
   public var processMemoryBytes: Int?
   /// Watts that the board takes.
   public var powerWatts: Double?

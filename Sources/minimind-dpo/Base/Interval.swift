@@ -1,6 +1,6 @@
 /// How often something happens in a run.
 enum Interval {
-  /// Every so many optimizer steps.
+  /// Every this many optimizer steps.
   case steps(Int)
   /// At the end of every epoch.
   case epoch

@@ -148,10 +148,10 @@ struct BenchWorkload: ParsableArguments {
   var tokenizer: String?
   @Option(help: ArgumentHelp("Shared tokens of a made-up pair.", valueName: "tokens"))
   var prefixTokens = 256
-  @Option(help: ArgumentHelp("Tokens of each side behind them.", valueName: "tokens"))
+  @Option(help: ArgumentHelp("Tokens of each side after the shared ones.", valueName: "tokens"))
   var tailTokens = 192
   @OptionGroup var batch: BatchArguments
-  @Option(help: ArgumentHelp("Steps that are measured, behind those of warm-up.", valueName: "steps"))
+  @Option(help: ArgumentHelp("Steps that are measured, after those of warm-up.", valueName: "steps"))
   var steps = 4
   @Option(help: ArgumentHelp("Steps before them; more on a GPU, which compiles its kernels first.", valueName: "steps"))
   var warmUpSteps = 1

@@ -24,7 +24,7 @@ struct InspectData: ParsableCommand {
   @OptionGroup(title: "Pairs") var pairs: PairArguments
   @Option(help: ArgumentHelp("Seed of --empty-think random.", valueName: "number"))
   var seed: UInt64 = 42
-  @Option(help: ArgumentHelp("Print so many pairs, with what is learned from them in colour.", valueName: "count"))
+  @Option(help: ArgumentHelp("Print this many pairs, with their target tokens in colour.", valueName: "count"))
   var show: Int?
   @Option(help: ArgumentHelp("The first pair to print, counted from 0.", valueName: "index"))
   var from = 0

@@ -15,7 +15,7 @@ struct Train: ParsableCommand {
     discussion: """
       Leaves in --output-dir the trained model, which transformers loads as it is, checkpoints, metrics.jsonl, \
       TensorBoard events and report.html. Options may be kept in a file, --config run.yaml, a line `option: value` each; the \
-      command line wins. Ctrl-C or SIGTERM ends the run behind a checkpoint (exit code 75).
+      command line wins. Ctrl-C or SIGTERM ends the run after a checkpoint (exit code 75).
 
       In a MiniMind checkout, or its folder trainer/, the options of MiniMind's train_dpo.py do what they do there, with its \
       defaults and its files: that is so where --from_weight, --save_dir or --save_weight is given, or neither --model nor \

@@ -7,7 +7,7 @@ struct GenerationArguments: ParsableArguments {
   var temperature = 0.0
   @Option(help: ArgumentHelp("Only the most probable tokens that together reach this probability.", valueName: "part"))
   var topP = 1.0
-  @Option(help: ArgumentHelp("Only so many of the most probable tokens.", valueName: "count"))
+  @Option(help: ArgumentHelp("Draw only from this many of the most probable tokens.", valueName: "count"))
   var topK: Int?
   @Option(help: ArgumentHelp("Above 1 makes tokens that occurred less likely.", valueName: "factor"))
   var repetitionPenalty = 1.0

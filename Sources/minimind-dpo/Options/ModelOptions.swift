@@ -55,7 +55,7 @@ struct DeviceArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
-      Type of matrix products: fp32, bf16, fp16, or auto (bf16 on GPUs that have it, else fp32). Weights, sums and the \
+      Compute dtype, the type of matmuls: fp32, bf16, fp16, or auto (bf16 on GPUs that have it, else fp32). Weights, sums and the \
       optimizer stay in float32.
       """))
   var precision = PrecisionChoice.auto

@@ -4,7 +4,7 @@ import ArgumentParser
 struct ScalingArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Measure 1, 2, 4 … up to so many processes of this machine, and the efficiency against one.",
+      "Measure 1, 2, 4 … up to this many processes on this machine, and the efficiency against one.",
       valueName: "processes"
     ))
   var scaling: Int?

@@ -22,7 +22,7 @@ struct BenchFigures {
   var replayed = ReplayedPasses()
   /// Seconds that it worked, and that the steps took it.
   var device = (busy: 0.0, elapsed: 0.0)
-  /// Operations per second of matrix products, all processes at once.
+  /// FLOP/s of matmuls, all processes at once.
   var peak = 0.0
   /// Most bytes in use, of each process.
   var peakMemory: [Double] = []

@@ -4,7 +4,7 @@ import Observability
 import Synchronization
 import Training
 
-/// Turns SIGTERM and SIGINT into a wish to stop: the first ends the run behind a checkpoint, the second at once.
+/// Turns SIGTERM and SIGINT into stop requests: the first ends the run after a checkpoint, the second at once.
 final class Interruption: Sendable {
   private let sources: Mutex<[DispatchSourceSignal]>
 
@@ -19,14 +19,14 @@ final class Interruption: Sendable {
         source.setEventHandler {
           if stop.requestedBy != nil {
             if speaks {
-              Console.standardError.print("\(name) again: stopping at once. Finished checkpoints stay as they are.")
+              Console.standardError.print("\(name) again: stopping at once. Complete checkpoints are kept.")
             }
             Foundation._exit(128 + number)
           }
           stop.request(by: name)
           guard speaks else { return }
           Console.standardError.print(
-            "\(name): finishing what is under way, then saving a checkpoint. Once more stops at once.")
+            "\(name): finishing the current step, then saving a checkpoint. A second signal stops at once.")
         }
         source.activate()
         return source

@@ -7,7 +7,7 @@ import Torch
 struct Placement {
   /// The CPU, or this process's GPU.
   var device = Device.cpu
-  /// The type of matrix products.
+  /// The compute dtype.
   var type = DType.float32
   /// The GPU, by its address on the PCI bus.
   var busID: String?
@@ -23,7 +23,7 @@ struct Placement {
 }
 
 extension Placement {
-  /// Bytes in use by this process, and free, where it computes; nil where nobody knows.
+  /// Bytes in use by this process, and free, where it computes; nil where that is not known.
   func memory() -> (used: Int, free: Int)? {
     guard let ordinal else { return ProcessMemory.usedAndFree() }
     guard let memory = try? CUDA.memory(of: ordinal) else { return nil }

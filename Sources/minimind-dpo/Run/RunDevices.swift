@@ -50,7 +50,7 @@ final class RunDevices {
     }
   }
 
-  /// What was seen since the call before. Called on all ranks behind the same step.
+  /// What was seen since the last call. Called on all ranks after the same step.
   ///
   /// - Throws: `TorchError` when another rank is gone
   func report() throws(TorchError) -> Report {

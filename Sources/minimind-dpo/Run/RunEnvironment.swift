@@ -5,7 +5,7 @@ import OrderedJSON
 import Torch
 import Training
 
-/// `environment.json`: what a run ran on, for the report and for whoever has to reproduce it.
+/// `environment.json`: what a run ran on, for the report and for reproducing the run.
 enum RunEnvironment {
   static func json(of job: Job, started: Date) throws -> JSON {
     let system = SystemInfo()
@@ -70,7 +70,7 @@ enum RunEnvironment {
 }
 
 extension WorkerEnvironment {
-  /// A name that the workers of one job keep when they are started anew, and those of another job do not have.
+  /// A name that the workers of a job keep when they are restarted, and that no other job has.
   var jobName: String {
     "\(runID), started by process \(launcherProcess ?? getppid()) on \(ProcessInfo.processInfo.hostName)"
   }

@@ -16,14 +16,14 @@ import struct Observability.Progress
 final class RunRecorder: TrainingObserver {
   /// The totals so far; of this start of the run where it was resumed.
   private(set) var totals = RunTotals(steps: 0)
-  /// Told of every interval, behind its record.
+  /// Told of every interval, after its record.
   var alsoRecords: (Trainer, IntervalReport) -> Void = { _, _ in }
   /// The peak of all processes together in FLOP/s: what was measured before the first step, or what an interval reached
   /// where that is more; nil where it was not measured.
   var peak: Double?
   /// The hosts of the ranks, in order.
   var hosts: [String] = []
-  /// Watches the GPUs; nil where nobody does.
+  /// Watches the GPUs; nil on CPUs.
   var devices: RunDevices?
   /// nil on all processes of a job but the first.
   private let files: (metrics: MetricsFile, events: TensorBoardWriter)?
@@ -43,7 +43,7 @@ final class RunRecorder: TrainingObserver {
 
   /// - Parameters:
   ///   - folder: nil on all processes of a job but the first
-  ///   - resumedStep: the step behind which the run continues; 0 for a new one
+  ///   - resumedStep: the step after which the run continues; 0 for a new one
   ///   - evaluationBatchSize: pairs of a micro-batch of an evaluation; nil for as many as in training
   ///   - stop: looked at while the reference or held-out pairs are measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state

@@ -52,7 +52,7 @@ struct ScalingBenchmark {
     report(rounds)
   }
 
-  /// One measurement by so many processes, each with the steps that make the pairs the same.
+  /// One measurement with `count` processes, which take as many steps as make the pairs the same.
   private func measure(_ count: Int) throws -> JSON {
     let most = counts.last ?? 1
     let steps = request.steps * most / count
@@ -71,7 +71,7 @@ struct ScalingBenchmark {
     func number(_ name: String) -> String { HumanText.short(figures?[name]?.double ?? .nan) }
     return
       "\(number("tokens_per_second")) tokens/s, \(number("pairs_per_second")) pairs/s, exposed communication "
-      + "\(HumanText.percent(figures?["share/communication"]?.double ?? 0)), matrix products at \(number("peak_gflops")) GFLOP/s"
+      + "\(HumanText.percent(figures?["share/communication"]?.double ?? 0)), matmuls at \(number("peak_gflops")) GFLOP/s"
   }
 
   private func keep(_ rows: [JSON]) {
@@ -126,8 +126,8 @@ struct ScalingBenchmark {
           + text("matrix_product_efficiency", 16) { HumanText.fixed($0, 3) })
     }
     Output.line(
-      "\nThe last column is what bare matrix products lose when all processes multiply at once: memory, caches and clock that "
-        + "they share. No training can lose less.")
+      "\nThe last column is what bare matmuls lose when all processes multiply at once: they share memory, caches and clock. "
+        + "No training can lose less.")
   }
 
   private func median(_ values: [Double]) -> Double {

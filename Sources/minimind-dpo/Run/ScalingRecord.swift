@@ -20,7 +20,7 @@ enum ScalingRecord {
     try? writeAtomically(Data((JSON.object(table).serialized(.pretty) + "\n").utf8), to: file)
   }
 
-  /// A sentence about so many processes, if they were measured on this machine.
+  /// A sentence about this number of processes, if it was measured on this machine.
   static func sentence(processes: Int) -> String? {
     guard processes > 1, let file, let bytes = try? Data(contentsOf: file), let record = try? JSON(parsing: bytes),
       record["host"]?.string == SystemInfo().hostName, let efficiency = record["\(processes)"]?.double

@@ -102,7 +102,7 @@ struct TrainingRun {
     for (reason, count) in data.statistics.dropped { totals.dropped[reason.rawValue] = count }
     if let stoppedBy {
       try recorder.finish(totals)
-      // Behind the checkpoint: whoever leaves earlier could take the others with it.
+      // After the checkpoint: a rank that leaves earlier could end the others.
       try job.communicator?.leave()
       throw Failure(
         .stopped,
@@ -123,7 +123,7 @@ struct TrainingRun {
 
   private var location: URL { URL(fileURLWithPath: request.output.folder, isDirectory: true) }
 
-  /// Whether earlier workers of this very job have begun the run in the folder: those that are started anew go on with it.
+  /// Whether earlier workers of this job began the run in the folder: restarted workers resume it.
   private var continuesJob: Bool {
     environment.restartCount > 0 && RunEnvironment.job(of: location) == environment.jobName
   }
@@ -178,7 +178,7 @@ struct TrainingRun {
   }
 
   private func writeDescription(of job: Job, started: Date, to folder: RunFolder) throws {
-    // The environment first: by it workers that are started anew know the folder for theirs.
+    // The environment first: by it restarted workers recognise their folder.
     let environment = try RunEnvironment.json(of: job, started: started)
     try writeAtomically(Data((environment.serialized(.pretty) + "\n").utf8), to: folder.file("environment.json"))
     try RunConfiguration.write(request.settings, to: folder)
@@ -237,7 +237,7 @@ struct TrainingRun {
   private func checkpoint(in folder: RunFolder) throws -> URL? {
     func newest() throws -> URL { try RunCheckpoint.newest(in: folder) { logger.warning("\($0)") } }
     if continuesJob {
-      // Workers that died before their first checkpoint begin anew.
+      // Workers that died before their first checkpoint start over.
       if !folder.checkpoints.isEmpty { return try newest() }
       if request.output.checkpoint == "auto" { return nil }
     }
@@ -267,7 +267,7 @@ struct TrainingRun {
 
   // MARK: - During and after
 
-  /// All steps, with what is measured before and behind them.
+  /// All steps, with what is measured before and after them.
   ///
   /// - Returns: what stopped the run before its end, or nil
   private func train(

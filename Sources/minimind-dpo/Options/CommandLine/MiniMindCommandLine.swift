@@ -54,12 +54,12 @@ struct MiniMindCommandLine {
     let run = folder + "/\(name)_\(hidden)_run"
     front += ["--output-dir", run] + intervals + resumption(ofRunIn: run)
 
-    var behind = ["--save-dir", folder, "--save-weight", name]
-    if !given.has("model") { behind += ["--from-weight", source] }
-    behind += ["--train-data", checkout.path(given.value("train-data") ?? "../dataset/dpo.jsonl")]
+    var after = ["--save-dir", folder, "--save-weight", name]
+    if !given.has("model") { after += ["--from-weight", source] }
+    after += ["--train-data", checkout.path(given.value("train-data") ?? "../dataset/dpo.jsonl")]
     var rest = given
     rest.options.removeAll { ["log-interval", "save-interval"].contains($0.spelling) }
-    return front + rest.arguments + behind
+    return front + rest.arguments + after
   }
 
   /// MiniMind's script reads from `../out` whatever `--save_dir` says; what lies in that folder goes first here.

@@ -156,9 +156,9 @@ extension TransformersOptions {
     ),
     (
       ["load-in-8bit", "load-in-4bit", "bnb-4bit-quant-type", "use-bnb-nested-quant", "bnb-4bit-quant-storage"],
-      "weights are kept in float32; --precision sets the type of matrix products."
+      "weights are kept in float32; --precision sets the type of matmuls."
     ),
-    (["torch-dtype"], "weights are kept in float32; --precision sets the type of matrix products."),
+    (["torch-dtype"], "weights are kept in float32; --precision sets the type of matmuls."),
     (
       ["dataset-name", "dataset-config", "dataset-test-split", "dataset-streaming"],
       "pairs are read from files; name them with --train-data and --eval-data."
