@@ -73,9 +73,9 @@ struct ConfigurationDefaultTests {
   @Test("Heads rotate by the angles of the class's own rotary embedding, whichever keys are absent")
   func rotation() throws {
     for reference in try ReferenceConfiguration.all("rope") {
-      guard var object = reference.config.object else { continue }
-      object.merge(["hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 16]) { $1 }
-      let rope = try ModelConfiguration(.object(object)).rope
+      guard let object = reference.config.object else { continue }
+      let sizes: JSON.Object = ["hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 16]
+      let rope = try ModelConfiguration(.object(object.merging(sizes))).rope
       #expect(rope.base == reference.expected["theta"]?.double, "\(reference)")
       let frequencies = try #require(reference.expected["frequencies"]?.array).compactMap(\.double)
       let found = rope.frequencies(headSize: 16)

@@ -33,8 +33,8 @@ struct ShardTests {
     try writeIndex(map)
   }
 
-  private func writeIndex(_ map: [(String, JSON)]) throws {
-    let index: JSON = ["metadata": ["total_size": 1], "weight_map": .object(.init(uniqueKeysWithValues: map))]
+  private func writeIndex(_ map: [(key: String, value: JSON)]) throws {
+    let index: JSON = ["metadata": ["total_size": 1], "weight_map": .object(JSON.Object(map))]
     try Data(index.serialized().utf8).write(to: scratch.file("pytorch_model.bin.index.json"))
   }
 
