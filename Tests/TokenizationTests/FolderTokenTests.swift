@@ -37,9 +37,12 @@ import Tokenization
       ("tokenizer_config.json", "[1]", "the file", "an object"),
       ("tokenizer_config.json", "{", "the file", "JSON"),
       ("added_tokens.json", "[]", "the file", "an object"),
-      ("special_tokens_map.json", #"{"extra_special_tokens": [1]}"#, "extra_special_tokens[0]", "an object"),
+      (
+        "special_tokens_map.json", #"{"extra_special_tokens": [1]}"#, "extra_special_tokens[0]",
+        "a token: a string, or an object with its content"
+      ),
       ("tokenizer_config.json", #"{"extra_special_tokens": "<tool>"}"#, "extra_special_tokens", "an array"),
-      ("tokenizer_config.json", #"{"eos_token": 3}"#, "eos_token", "an object"),
+      ("tokenizer_config.json", #"{"eos_token": 3}"#, "eos_token", "a token: a string, or an object with its content"),
       (
         "tokenizer_config.json", #"{"added_tokens_decoder": {"x": {}}}"#, "added_tokens_decoder",
         "an object whose keys are ids"

@@ -87,11 +87,12 @@ extension Renderer {
     scope = Scope(parent: macro.scope)
     defer {
       scope = outer
-      line = callLine
       leave(levels: template.levels)
     }
     try bind(arguments, to: definition)
-    return try captured { () throws(TemplateError) in _ = try definition.body.run(self) }
+    let text = try captured { () throws(TemplateError) in _ = try definition.body.run(self) }
+    line = callLine  // after an error the line stays the one in the macro
+    return text
   }
 
   private func bind(_ arguments: Arguments, to definition: MacroDefinition) throws(TemplateError) {

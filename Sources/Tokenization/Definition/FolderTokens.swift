@@ -185,6 +185,7 @@ extension FolderTokens.NamedToken {
     if let content = field.json.string {
       self.init(content: content, description: nil)
     } else {
+      guard field.json.object != nil else { throw field.malformed("a token: a string, or an object with its content") }
       let token = try AddedToken(field, isSpecial: isSpecial)
       self.init(content: token.content, description: token)
     }
