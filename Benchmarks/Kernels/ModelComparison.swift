@@ -36,7 +36,7 @@ struct ModelComparison {
       })
     batch = try DeviceBatch(packed)
     rows = packed.tokens.count
-    operations = Arithmetic.training(packed, of: model.configuration, onlineReference: false)
+    operations = FLOPs.training(packed, of: model.configuration, onlineReference: false)
   }
 
   /// Forward and backward.

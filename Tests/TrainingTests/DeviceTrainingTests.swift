@@ -110,7 +110,7 @@ struct DeviceTrainingTests {
     let found = try Self.all(trainer)
     compare(found, expected, within: 1e-4)
     #expect(trainer.recordingRefusal == nil)
-    #expect(found.allSatisfy { $0.exchange > 0 })
+    #expect(found.allSatisfy { $0.own.exchange > 0 })
     gradients.shutDown()
   }
 }

@@ -9,7 +9,7 @@ import Training
 struct MemoryShortageTests {
   /// Refuses micro-batches of more tokens, as a device with so much memory does.
   private static func limit(_ trainer: Trainer, to tokens: Int) {
-    trainer.failure = { batch in
+    trainer.failPasses { batch in
       batch.tokens.count <= tokens
         ? nil
         : TorchError(kind: .outOfMemory, operatorName: "test", reason: "no memory for \(batch.tokens.count) tokens")

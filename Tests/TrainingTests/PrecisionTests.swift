@@ -59,7 +59,7 @@ struct PrecisionTests {
   func overflow() throws {
     let pairs = smallPairs(24)
     let trainer = try Self.trainer(.float16, pairs)
-    try trainer.setLossScale(3e38)
+    try trainer.gradients.lossScale?.resume(factor: 3e38, steps: 0)
     let first = try trainer.step()
     #expect(first.isSkipped)
     #expect(try #require(first.lossScale) < 3e38)
@@ -108,7 +108,7 @@ struct LateReportTests {
     let policy = try smallModel()
     let trainer = try Trainer(
       policy: policy, reference: smallModel(), pairs: smallPairs(30), options: options, ranks: ranks)
-    trainer.reportsLate = late
+    trainer.reports = ReportQueue(for: policy.device, delay: late ? 1 : 0)
     let listener = Listener()
     _ = try trainer.run(until: StopRequest(), observer: listener)
     return (listener, try policy.bits)

@@ -169,7 +169,7 @@ struct RanksTests {
     let stops = try asRanks(3) { ranks -> [Bool] in
       let trainer = try Trainer(
         policy: smallModel(), reference: smallModel(), pairs: smallPairs(24), options: Self.options(3), ranks: ranks)
-      return try (1...3).map { step in try trainer.step { ranks.rank == 1 && step == 2 }.isLastWish }
+      return try (1...3).map { step in try trainer.step { ranks.rank == 1 && step == 2 }.stopRequested }
     }
     #expect(stops == [[false, true, false], [false, true, false], [false, true, false]])
   }

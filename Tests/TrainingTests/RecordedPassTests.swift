@@ -143,7 +143,7 @@ struct RecordedPassTests {
     let recorded = try smallTrainer(pairs) { $0.perDeviceBatchSize = 8 }
     let recorder = TapeRecorder()
     recorded.record(by: recorder)
-    recorded.failure = { [unowned recorded] batch in
+    recorded.failPasses { [unowned recorded] batch in
       batch.pairCount <= 4 || recorded.completedSteps < 2
         ? nil : TorchError(kind: .outOfMemory, operatorName: "test", reason: "no memory")
     }

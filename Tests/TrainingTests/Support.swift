@@ -62,6 +62,33 @@ extension Trainer {
   }
 }
 
+/// Passes some of which fail before they begin.
+private final class FailingPasses: MicroBatchPasses {
+  private let passes: any MicroBatchPasses
+  private let failure: (TreeBatch) -> TorchError?
+
+  init(_ passes: any MicroBatchPasses, failure: @escaping (TreeBatch) -> TorchError?) {
+    (self.passes, self.failure) = (passes, failure)
+  }
+
+  func run(_ batch: TreeBatch, isLast: Bool, _ pass: @escaping MicroBatchPass) throws {
+    if let error = failure(batch) { throw error }
+    try passes.run(batch, isLast: isLast, pass)
+  }
+
+  func runUpdate(_ update: @escaping () throws -> Void) throws { try passes.runUpdate(update) }
+  func releaseMemory() throws(TorchError) { try passes.releaseMemory() }
+  func takeReplayed() -> ReplayedPasses { passes.takeReplayed() }
+  var refusal: String? { passes.refusal }
+}
+
+extension Trainer {
+  /// Lets the passes over some micro-batches fail.
+  func failPasses(_ failure: @escaping (TreeBatch) -> TorchError?) {
+    passes = FailingPasses(passes, failure: failure)
+  }
+}
+
 extension StepReport {
   var loss: Double { metrics.loss / metrics.pairs }
 }

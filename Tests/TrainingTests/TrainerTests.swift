@@ -122,7 +122,7 @@ struct TrainerTests {
     #expect(reports.map(\.learningRate) == [1e-3, 5e-4])
     #expect(try reference.bits == smallModel().bits)
     #expect(try policy.bits != smallModel().bits)
-    #expect(reports.allSatisfy { !$0.isSkipped && $0.times.data <= $0.seconds })
+    #expect(reports.allSatisfy { !$0.isSkipped && $0.own.times.data <= $0.seconds })
   }
 
   @Test("An unfinished trainer can be let go")

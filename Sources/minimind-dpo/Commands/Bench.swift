@@ -115,7 +115,7 @@ struct Bench: ParsableCommand {
     func take(_ report: StepReport) {
       figures.add(report)
       let batch = TreeBatch(trainer.plan.pairs(ofStep: report.step).map { learned[$0] })
-      figures.operations += Arithmetic.training(
+      figures.operations += FLOPs.training(
         batch, of: policy.configuration, onlineReference: !options.cachesReference)
     }
     for step in 1...workload.steps {
@@ -128,7 +128,7 @@ struct Bench: ParsableCommand {
     let rows = Int(figures.tokens) / workload.steps / job.worldSize
     // All at once, since processes share the machine's memory and its clock.
     try job.communicator?.group.barrier()
-    let peak = try Arithmetic.measuredPeak(
+    let peak = try PeakRate.measure(
       of: policy.configuration, tokens: rows, device: job.placement.device, type: job.placement.type)
     figures.peak = try job.communicator?.group.sum([peak])[0] ?? peak
     let memory = try Double(

@@ -36,8 +36,8 @@ struct BenchFigures {
     steps += 1
     pairs += report.metrics.pairs
     tokens += report.metrics.tokens
-    times += report.times
-    exchange += report.exchange
+    times += report.own.times
+    exchange += report.own.exchange
     replayed += report.replayed
     if let times = report.onDevice { device = (device.busy + times.busy, device.elapsed + times.elapsed) }
   }
@@ -58,7 +58,7 @@ struct BenchFigures {
       "peak_memory_bytes": .integer(Int(peakMemory.max() ?? 0)),
     ]
     if let microBatchTokens { values["micro_batch_tokens"] = .integer(microBatchTokens) }
-    for (name, part) in times.parts { values["share/\(name)"] = .number(part / seconds) }
+    for part in StepPart.allCases { values["share/\(part.rawValue)"] = .number(times[part] / seconds) }
     if processes > 1 { values["exchange_seconds"] = .number(exchange / Double(max(1, steps))) }
     if device.elapsed > 0 { values["idle_fraction"] = .number(max(0, 1 - device.busy / device.elapsed)) }
     if replayed.passes > 0 {

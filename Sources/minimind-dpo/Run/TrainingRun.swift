@@ -250,7 +250,7 @@ struct TrainingRun {
   private func peak(of policy: CausalLM, _ job: Job) throws -> Double {
     try job.communicator?.group.barrier()
     // A rough number soon: it is divided by, not optimised for.
-    let own = try Arithmetic.measuredPeak(
+    let own = try PeakRate.measure(
       of: policy.configuration, tokens: 2048, attempts: 3, device: placement.device, type: placement.type)
     return try job.communicator?.group.sum([own])[0] ?? own
   }

@@ -19,9 +19,9 @@ public struct IntervalReport: Sendable, Codable {
   /// Seconds spent writing checkpoints between them.
   public var saving = 0.0
   /// What this process did of it.
-  public var own = RankInterval()
+  public var own = RankWork()
   /// What each rank did; there once the interval is full.
-  public var ranks: [RankInterval] = []
+  public var ranks: [RankWork] = []
 
   /// An empty interval.
   public init() {}
@@ -44,41 +44,7 @@ public struct IntervalReport: Sendable, Codable {
     gradientNorm = report.gradientNorm
     learningRate = report.learningRate
     seconds += report.seconds
-    own.pairs += report.ownMetrics.pairs
-    own.tokens += report.ownMetrics.tokens
-    own.operations += report.ownOperations
-    own.exchange += report.exchange
-    own.times += report.times
-  }
-}
-
-/// What one rank did in an interval; times in seconds.
-public struct RankInterval: Sendable, Codable, Hashable {
-  /// Pairs that it computed.
-  public var pairs = 0.0
-  /// Input tokens of them.
-  public var tokens = 0.0
-  /// Floating-point operations that they need.
-  public var operations = 0.0
-  /// From the first gradient sent to the last one received, step by step.
-  public var exchange = 0.0
-  /// Where the time of its steps went. What it waited for gradients is their way, and slower ranks.
-  public var times = StepTimes()
-
-  /// Nothing.
-  public init() {}
-
-  /// Time of its steps.
-  public var seconds: Double { times.total }
-  /// Time in which it computed.
-  public var computing: Double { seconds - times.data - times.communication }
-
-  var numbers: [Double] { [pairs, tokens, operations, exchange] + times.parts.map(\.seconds) }
-
-  init(numbers: [Double]) {
-    (pairs, tokens, operations, exchange) = (numbers[0], numbers[1], numbers[2], numbers[3])
-    (times.data, times.reference, times.forward) = (numbers[4], numbers[5], numbers[6])
-    (times.backward, times.communication, times.update) = (numbers[7], numbers[8], numbers[9])
+    own += report.own
   }
 }
 

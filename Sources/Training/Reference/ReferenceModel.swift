@@ -8,7 +8,8 @@ import Torch
 /// The frozen model that the policy is compared with, and what is remembered of it.
 public final class ReferenceModel {
   private let model: CausalLM
-  private let keepsResults: Bool
+  /// Whether the log-probabilities of a pair are computed only once.
+  let keepsResults: Bool
   private var kept: OrderedDictionary<Int, (chosen: Double, rejected: Double)> = [:]
   private var knownHash: String?
 
@@ -25,31 +26,30 @@ public final class ReferenceModel {
   /// - Parameter indices: what the results are kept under, the same for the same pair at all times
   /// - Throws: `TorchError` when LibTorch fails.
   public func logProbabilities(_ batch: DeviceBatch, of indices: [Int]) throws(TorchError) -> Tensor {
-    if keepsResults, let known = known(indices, room: batch.pairCapacity) {
-      return try Tensor(known).to(device: batch.targetCounts.device)
-    }
-    let result = try compute(batch)
-    if keepsResults {
-      let values = try result.array(Double.self)
-      // What is known already, other ranks know as well: it stays.
-      for (place, index) in indices.enumerated() where kept[index] == nil {
-        kept[index] = (values[place], values[batch.pairCapacity + place])
-      }
-    }
-    return result
+    guard keepsResults else { return try compute(batch) }
+    return try Tensor(keptLogProbabilities(batch, of: indices)).to(device: batch.targetCounts.device)
   }
 
-  /// The same, always by forward passes; what is kept is neither asked nor changed, and nothing waits for the device.
+  /// log π_ref by forward passes, whatever is kept. Nothing waits for the device.
   func compute(_ batch: DeviceBatch) throws(TorchError) -> Tensor {
     try withoutGrad { () throws(TorchError) in try model.sequenceLogProbabilities(batch) }
   }
 
-  /// What is kept of some pairs, with zeros up to a number of pairs: chosen sides first, `2 · room`; nil where one is missing.
-  func known(_ indices: [Int], room: Int) -> [Double]? {
-    let known = indices.compactMap { kept[$0] }
-    guard known.count == indices.count else { return nil }
-    let padding = [Double](repeating: 0, count: room - known.count)
-    return known.map(\.chosen) + padding + known.map(\.rejected) + padding
+  /// The same in host memory. What is not known of these pairs is computed now, and kept.
+  ///
+  /// - Returns: as many numbers as the batch has room for sides; zeros for padding
+  func keptLogProbabilities(_ batch: DeviceBatch, of indices: [Int]) throws(TorchError) -> [Double] {
+    let room = batch.pairCapacity
+    if !indices.allSatisfy(knows) {
+      let values = try compute(batch).array(Double.self)
+      // What is known already, other ranks know as well: it stays.
+      for (place, index) in indices.enumerated() where kept[index] == nil {
+        kept[index] = (values[place], values[room + place])
+      }
+    }
+    let sides = indices.compactMap { kept[$0] }
+    let padding = [Double](repeating: 0, count: room - sides.count)
+    return sides.map(\.chosen) + padding + sides.map(\.rejected) + padding
   }
 
   /// Whether a pair's log-probabilities are kept already.

@@ -4,8 +4,8 @@ import Preferences
 import Testing
 import Training
 
-@Suite("Arithmetic")
-struct ArithmeticTests {
+@Suite("FLOPs")
+struct FLOPsTests {
   /// MiniMind-3: 58,982,400 matrix weights in its layers and 4,915,200 in its head, 8 heads of size 96.
   let configuration = Result {
     try ModelConfiguration(
@@ -25,14 +25,14 @@ struct ArithmeticTests {
     let attended = 6.0 + 1 + 3  // three causal tokens, the tail's own, and the tail's view of the prefix
     let expected = 2 * 58_982_400.0 * 4 + 2 * 4_915_200.0 * 3 + 4 * 8 * 96 * 8 * attended
     let batch = TreeBatch([pair])
-    #expect(try Arithmetic.forward(batch, of: configuration.get()) == expected)
-    #expect(try Arithmetic.training(batch, of: configuration.get(), onlineReference: true) == 4 * expected)
-    #expect(try Arithmetic.training(batch, of: configuration.get(), onlineReference: false) == 3 * expected)
+    #expect(try FLOPs.forward(batch, of: configuration.get()) == expected)
+    #expect(try FLOPs.training(batch, of: configuration.get(), onlineReference: true) == 4 * expected)
+    #expect(try FLOPs.training(batch, of: configuration.get(), onlineReference: false) == 3 * expected)
   }
 
   @Test("The measured rate of matrix products is a positive number")
   func peak() throws {
-    let rate = try Arithmetic.measuredPeak(of: configuration.get(), tokens: 64)
+    let rate = try PeakRate.measure(of: configuration.get(), tokens: 64)
     #expect(rate > 0 && rate.isFinite)
   }
 }

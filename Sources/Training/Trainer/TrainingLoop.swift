@@ -15,17 +15,17 @@ public protocol TrainingObserver: AnyObject {
   func save(_ trainer: Trainer, interval: IntervalReport) throws
 }
 
-/// A wish from outside, for instance of a signal handler, that a run end after the step it is in.
+/// A request from outside, for instance of a signal handler, that a run end after the current step.
 public final class StopRequest: Sendable {
   private let reason = Mutex<String?>(nil)
 
-  /// No wish yet.
+  /// Nothing is requested yet.
   public init() {}
 
   /// What asked for the stop, or nil.
   public var requestedBy: String? { reason.withLock { $0 } }
 
-  /// Asks; the first to ask is remembered.
+  /// Requests the stop; the first request is remembered.
   public func request(by name: String) {
     reason.withLock { $0 = $0 ?? name }
   }
@@ -46,11 +46,13 @@ extension Trainer {
     var interval = interval
 
     while completedSteps < plan.totalSteps {
-      if let report = try advance(stops: { stop.requestedBy != nil }) { try take(report, into: &interval, observer) }
+      if let report = try advance(stopRequested: { stop.requestedBy != nil }) {
+        try take(report, into: &interval, observer)
+      }
       let isLast = completedSteps == plan.totalSteps
       let evaluates = !isLast && isDue(options.evaluationSteps)
-      // Ranks stop together, behind a step in which they have agreed to; a process alone just stops.
-      let stops = !isLast && (ranks == nil ? stop.requestedBy != nil : wishesToStop)
+      // Ranks stop together, after a step in which they agreed to; a process alone just stops.
+      let stops = !isLast && (ranks == nil ? stop.requestedBy != nil : stopAgreed)
       let saves = stops || isDue(options.saveSteps)
       if isLast || evaluates || saves, let report = try finish() { try take(report, into: &interval, observer) }
 
@@ -62,7 +64,7 @@ extension Trainer {
         activity.set(.saving)
         let started = ContinuousClock.now
         try observer.save(self, interval: interval)
-        // The first rank writes. The others wait for it here, or they would take that for a wait for its gradients.
+        // The first rank writes. The others wait for it here, so that it does not look like a wait for its gradients.
         try ranks?.control.barrier()
         interval.saving += (ContinuousClock.now - started) / .seconds(1)
       }
@@ -84,9 +86,9 @@ extension Trainer {
   }
 
   /// What each rank did in the interval.
-  private func shares(of interval: IntervalReport) throws(TorchError) -> [RankInterval] {
+  private func shares(of interval: IntervalReport) throws(TorchError) -> [RankWork] {
     guard let ranks else { return [interval.own] }
-    return try ranks.control.gather(interval.own.numbers).map(RankInterval.init(numbers:))
+    return try ranks.control.gather(interval.own.numbers).map(RankWork.init(numbers:))
   }
 
   private func isDue(_ every: Int?) -> Bool { every.map { completedSteps % $0 == 0 } ?? false }

@@ -10,7 +10,8 @@ struct DeviceNumbers {
   /// - Parameter values: `float64`
   init(_ values: Tensor) throws(TorchError) {
     guard values.device != .cpu else {
-      self.values = values
+      // A copy: the next step writes over the tensor.
+      self.values = try values.clone()
       arrival = nil
       return
     }

@@ -46,7 +46,7 @@ public enum RunCheckpoint {
   ) throws {
     let moments = try trainer.gatherMoments()
     guard let moments else { return }
-    let scale = try trainer.update.lossScale?.state()
+    let scale = try trainer.gradients.lossScale?.state()
     let state = State(
       step: trainer.completedSteps, skippedSteps: trainer.skippedSteps, skippedInARow: trainer.skippedInARow,
       optimizerSteps: try trainer.update.stepCount(), microBatchTokens: trainer.options.microBatchTokens,
@@ -108,10 +108,10 @@ public enum RunCheckpoint {
     try trainer.reference.restore(
       reference.flatMap { FileManager.default.fileExists(atPath: $0.path) ? try SafetensorsFile(contentsOf: $0) : nil },
       ranks: trainer.ranks)
-    try trainer.proceed(
-      behind: state.step, optimizerSteps: state.optimizerSteps, skippedSteps: state.skippedSteps,
+    try trainer.resume(
+      after: state.step, optimizerSteps: state.optimizerSteps, skippedSteps: state.skippedSteps,
       skippedInARow: state.skippedInARow)
-    if let scale = state.lossScale { try trainer.update.lossScale?.resume(factor: scale.factor, steps: scale.steps) }
+    if let scale = state.lossScale { try trainer.gradients.lossScale?.resume(factor: scale.factor, steps: scale.steps) }
     if trainer.options.microBatchTokens == nil, let tokens = state.microBatchTokens {
       try trainer.limitMicroBatches(toTokens: tokens)
     }

@@ -1,3 +1,4 @@
+import DPO
 import Preferences
 import Torch
 
@@ -36,6 +37,7 @@ extension Trainer {
     guard let longest = lengths.max() else { return [] }
     let most = mostTokensOfShare
     let before = memory()
+    try gradients.begin(pairs: plan.globalBatchSize)
 
     // The first pass of a process is slower: it asks the system for all of its memory.
     _ = try attempt(longest, of: ordered, lengths)
@@ -49,8 +51,6 @@ extension Trainer {
       trials.append(trial)
       if trial.tokensPerSecond < best * Self.worthwhile { break }
     }
-    try update.clearGradients()
-
     let best = trials.map(\.tokensPerSecond).max() ?? 0
     let found = trials.first { $0.tokensPerSecond * Self.worthwhile >= best }?.limit ?? longest
     try limitMicroBatches(toTokens: found)
@@ -100,14 +100,20 @@ extension Trainer {
     let batch = TreeBatch(taken, sharesPrefix: options.sharesPrefix)
     var best = Double.infinity
     for _ in 0..<3 {
-      var watch = Stopwatch()
-      try tryOut(batch, &watch)
+      let started = ContinuousClock.now
+      try tryOut(batch)
       if device != .cpu { try CUDA.synchronize() }
-      watch.book(\.backward)
-      best = min(best, watch.times.total)
+      best = min(best, (ContinuousClock.now - started) / .seconds(1))
       if best > 0.5 { break }
     }
     return MicroBatchTrial(limit: limit, tokens: tokens, seconds: best)
+  }
+
+  /// A pass over a micro-batch as training makes it, for its time and memory alone.
+  private func tryOut(_ packed: TreeBatch) throws(TorchError) {
+    let batch = try DeviceBatch(packed, device: device)
+    let kept: Tensor? = options.cachesReference ? try .zeros(batch.targetCounts.shape, device: device) : nil
+    try learn(from: batch, reference: kept)
   }
 
   /// About the most tokens that a rank has of a step: more cannot run at once.

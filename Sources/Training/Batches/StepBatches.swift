@@ -1,0 +1,78 @@
+import Preferences
+import Synchronization
+
+/// The packed micro-batches of one step.
+struct StepBatches: Sendable {
+  /// Those of this rank; none where there are fewer pairs than ranks.
+  let packed: [TreeBatch]
+  /// Pairs of the global batch.
+  let pairCount: Int
+}
+
+/// Packs a rank's share of the pairs of any step.
+struct StepBatchPacker: Sendable {
+  let plan: BatchPlan
+  let pairs: [TokenizedPair]
+  let options: TrainingOptions
+  let work: PairWork
+  let rank: Int
+  let worldSize: Int
+
+  func batches(ofStep step: Int) -> StepBatches {
+    let chosen = plan.pairs(ofStep: step).map { pairs[$0] }
+    let own = fairShares(of: chosen.map { work($0) }, among: worldSize)[rank].map { chosen[$0] }
+    return StepBatches(packed: options.pack(microBatches(of: own)), pairCount: chosen.count)
+  }
+
+  /// Without a token budget a process alone takes its pairs in their order, `perDeviceBatchSize` at once. A rank's share was
+  /// dealt by work and may have more pairs, of fewer tokens: it is divided evenly instead of cutting small pieces off.
+  private func microBatches(of own: [TokenizedPair]) -> [[TokenizedPair]] {
+    if let tokens = options.microBatchTokens { return options.divideEvenly(own, atMost: tokens) }
+    guard worldSize > 1 else { return options.divide(own) }
+    return fairShares(of: own.map { work($0) }, among: options.accumulationSteps).map { $0.map { own[$0] } }
+  }
+}
+
+/// The micro-batches of the steps in order, packed ahead on another thread.
+final class StepBatchSource {
+  private var ahead: Prefetcher<StepBatches>?
+
+  deinit { ahead?.cancel() }
+
+  /// The micro-batches of the next step.
+  ///
+  /// - Parameter packer: used where the thread is yet to be started: at the first step, and after `restart()`
+  func next(step: Int, of total: Int, packedBy packer: @autoclosure () -> StepBatchPacker) -> StepBatches {
+    if let ready = ahead?.next() { return ready }
+    let packer = packer()
+    let steps = StepCounter(next: step + 1, last: total)
+    ahead = Prefetcher { steps.advance().map(packer.batches(ofStep:)) }
+    return packer.batches(ofStep: step)
+  }
+
+  /// What was packed ahead is no longer wanted: the next step, or how it is divided, has changed.
+  func restart() {
+    ahead?.cancel()
+    ahead = nil
+  }
+}
+
+/// Counts through the steps that remain to be packed.
+private final class StepCounter: Sendable {
+  private let next: Mutex<Int>
+  private let last: Int
+
+  init(next: Int, last: Int) {
+    self.next = Mutex(next)
+    self.last = last
+  }
+
+  /// The next step, or nil after the last.
+  func advance() -> Int? {
+    next.withLock { next in
+      guard next <= last else { return nil }
+      defer { next += 1 }
+      return next
+    }
+  }
+}

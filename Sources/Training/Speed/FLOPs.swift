@@ -1,0 +1,30 @@
+import MiniMind
+import Preferences
+import Torch
+
+/// The floating-point operations that a model needs for its tokens. Over a measured peak rate they give the MFU (model FLOPs
+/// utilization) of a run.
+public enum FLOPs {
+  /// One forward pass over a micro-batch: two per weight and token, two per head weight and prediction, and for attention four
+  /// per head dimension and pair of tokens that see each other.
+  public static func forward(_ batch: TreeBatch, of model: ModelConfiguration) -> Double {
+    let attention = model.hiddenSize * model.headSize * 2 * (model.headCount + model.keyValueHeadCount)
+    let body = model.layerCount * (attention + 3 * model.hiddenSize * model.intermediateSize)
+    let head = model.vocabularySize * model.hiddenSize
+    let seen = batch.trees.reduce(0.0) { $0 + attendedPairs($1) }
+    return 2 * Double(body) * Double(batch.tokens.count) + 2 * Double(head) * Double(batch.targets.count)
+      + 4 * Double(model.headCount * model.headSize * model.layerCount) * seen
+  }
+
+  /// A training step's micro-batch: backward costs two forward passes, an online reference one more.
+  public static func training(_ batch: TreeBatch, of model: ModelConfiguration, onlineReference: Bool) -> Double {
+    forward(batch, of: model) * (onlineReference ? 4 : 3)
+  }
+
+  /// The number of (query, key) pairs of a tree: every token sees those before it on its own side, and itself.
+  private static func attendedPairs(_ tree: TreeBatch.Tree) -> Double {
+    func causal(_ count: Int) -> Double { Double(count) * Double(count + 1) / 2 }
+    return causal(tree.prefix) + causal(tree.chosen) + causal(tree.rejected)
+      + Double(tree.prefix) * Double(tree.chosen + tree.rejected)
+  }
+}

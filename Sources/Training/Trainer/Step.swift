@@ -1,0 +1,91 @@
+import DPO
+import Foundation
+import Preferences
+import Torch
+
+/// One optimizer step of Direct Preference Optimization (Rafailov et al., 2023, arXiv:2305.18290), from its pairs to new
+/// weights.
+///
+/// Loss and gradients are means over the pairs of the global batch, however it is divided into micro-batches and among ranks.
+/// On a GPU everything here is only queued: nothing but the first step's check waits for the device.
+extension Trainer {
+  /// Takes the next step.
+  ///
+  /// - Parameter stopRequested: asked after the backward passes: whether this process was asked to stop
+  /// - Returns: the step, and the metrics over all ranks that are due to be reported
+  /// - Throws: `TrainingError` when the loss does not start where it must, or not even one pair fits into memory; `TorchError`.
+  func takeStep(stopRequested: () -> Bool) throws -> (QueuedStep, due: PreferenceMetrics) {
+    let step = completedSteps + 1
+    clock.begin(step: step)
+    let (computed, agreed) = try withinMemory(stopRequested: stopRequested) { try computeGradients(of: step) }
+
+    // Before the weights change: a model that starts wrong is not to be trained, or saved.
+    if step == 1, options.startsAtReference { try checkStart() }
+
+    clock.enter(.update)
+    let learningRate = schedule.rate(ofStep: step)
+    try clock.onDevice { try updateWeights(learningRate: learningRate) }
+    completedSteps = step
+    stopAgreed = agreed.stopRequested
+
+    let (own, outcome) = (try DeviceNumbers(sums), try DeviceNumbers(update.outcome))
+    let (times, spans) = clock.end()
+    let queued = QueuedStep(
+      step: step, learningRate: learningRate, sums: own, outcome: outcome, gradients: computed,
+      stopRequested: agreed.stopRequested, times: times, spans: spans)
+    return (queued, agreed.dueMetrics)
+  }
+
+  /// The gradients of a step's mean loss, summed over its micro-batches and all ranks.
+  ///
+  /// Where memory runs out, this process still takes part in the exchange, and reports the shortage.
+  func computeGradients(of step: Int) throws -> ComputedGradients {
+    clock.enter(.data)
+    let batches = batches.next(step: step, of: plan.totalSteps, packedBy: packer)
+    try gradients.begin(pairs: batches.pairCount)
+    try sums.fillInPlace(0)
+
+    let shortage = try forEach(batches.packed) { batch, isLast in
+      clock.enter(.data)
+      try passes.run(batch, isLast: isLast) { [unowned self] batch, kept in try learn(from: batch, reference: kept) }
+    }
+
+    clock.enter(.communication)
+    let exchange = try clock.onDevice { try gradients.sumOverRanks() }
+    return ComputedGradients(
+      batches: batches.packed, exchange: exchange, shortage: shortage, shrunkTo: shrunkTo,
+      replayed: passes.takeReplayed())
+  }
+
+  /// Forward and backward pass over one micro-batch.
+  ///
+  /// - Parameter kept: log π_ref of each side, `[2 · pairs]`, where it is known already; the reference runs along where nil
+  func learn(from batch: DeviceBatch, reference kept: Tensor?) throws(TorchError) {
+    clock.enter(.reference)
+    let reference = if let kept { kept } else { try self.reference.compute(batch) }
+
+    clock.enter(.forward)
+    let policy = try policy.sequenceLogProbabilities(batch)
+    let result = try options.loss(policy: policy, reference: reference, weights: batch.pairWeights)
+
+    clock.enter(.backward)
+    try result.losses.sum().multiply(gradients.lossFactor).backward()
+
+    try withoutGrad { () throws(TorchError) in
+      try sums.addInPlace(PreferenceMetrics.sums(result, policy: policy, counts: batch.counts))
+    }
+  }
+
+  /// Clips the gradients and lets AdamW update the weights; an update whose gradients are not finite is left out.
+  private func updateWeights(learningRate: Double) throws {
+    try update.prepare(learningRate: learningRate)
+    try passes.runUpdate { [update, options] in try update.apply(maximumNorm: options.maxGradientNorm) }
+  }
+
+  /// While policy and reference are the same model, the mean loss is log 2 whatever the data. Anything else is a defect.
+  private func checkStart() throws {
+    let metrics = PreferenceMetrics(sums: try ranks.sum(sums.array(Double.self)))
+    let loss = metrics.loss / metrics.pairs
+    guard abs(loss - log(2)) < 1e-3 else { throw TrainingError.wrongStart(loss: loss) }
+  }
+}

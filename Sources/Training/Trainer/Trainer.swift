@@ -1,0 +1,149 @@
+import DPO
+import MiniMind
+import Preferences
+import Torch
+
+/// Direct Preference Optimization of one model.
+///
+/// The step itself is in Step.swift. A step belongs to one thread; only the packing of the next batches happens on another.
+public final class Trainer {
+  /// The model in training.
+  public let policy: CausalLM
+  /// The frozen model that the policy is compared with.
+  public let reference: ReferenceModel
+  /// Everything that decides what the run computes.
+  public internal(set) var options: TrainingOptions
+  /// Which pairs each step takes.
+  public let plan: BatchPlan
+  /// The learning rate of each step.
+  public let schedule: LearningRateSchedule
+  /// The processes that train together; nil for one alone.
+  public let ranks: Ranks?
+  /// What this process is doing.
+  public let activity: Activity
+
+  /// Optimizer steps done.
+  public internal(set) var completedSteps = 0
+  /// Steps whose update was left out because a gradient was not finite.
+  public internal(set) var skippedSteps = 0
+  /// How many of the last steps in a row were such steps.
+  var skippedInARow = 0
+  /// Whether the ranks agreed to stop after the last step.
+  var stopAgreed = false
+  /// The tokens that micro-batches are limited to because memory ran out with more.
+  var shrunkTo: Int?
+
+  let device: Device
+  let pairs: [TokenizedPair]
+  let batches = StepBatchSource()
+  package let gradients: StepGradients
+  let update: WeightUpdate
+  /// Where the sums of a step's micro-batches add up: `PreferenceMetrics`, `float64`, on the device.
+  let sums: Tensor
+  let clock: StepClock
+  /// How micro-batches come to the device.
+  package var passes: any MicroBatchPasses
+  /// Steps that wait to be reported.
+  package var reports: ReportQueue
+  /// When the device was done with the step that was reported last.
+  var lastEnd: CUDAEvent?
+
+  /// A trainer at step 0.
+  ///
+  /// - Parameters:
+  ///   - policy: the model to train, in place
+  ///   - reference: a model with weights of its own, usually the same to start with
+  ///   - pairs: what to learn from; none may be dropped
+  ///   - ranks: the processes that train together, each with the same model, pairs and options
+  /// - Throws: `TorchError` when there is no memory for gradients and optimizer, or another rank fails.
+  public init(
+    policy: CausalLM, reference: CausalLM, pairs: [TokenizedPair], options: TrainingOptions, ranks: Ranks? = nil,
+    activity: Activity = Activity()
+  ) throws(TorchError) {
+    device = policy.device
+    (self.policy, self.pairs, self.options, self.ranks, self.activity) = (policy, pairs, options, ranks, activity)
+    self.reference = ReferenceModel(reference, keepsResults: options.cachesReference)
+    plan = BatchPlan(
+      pairCount: pairs.count, globalBatchSize: options.globalBatchSize(worldSize: ranks.size), epochs: options.epochs,
+      maxSteps: options.maxSteps, shuffles: options.shuffles, seed: options.seed)
+    schedule = options.schedule(totalSteps: plan.totalSteps)
+    // Equal already, where all ranks have read the same files; this makes sure.
+    try ranks?.gradients.broadcast(policy.weights.storage, from: 0)
+    try policy.updateCopies()
+    gradients = try StepGradients(
+      of: policy.namedParameters, on: device, ranks: ranks, scalesLoss: policy.productType == .float16)
+    update = try WeightUpdate(
+      of: policy.weights, copies: policy.copies, gradients: gradients, ranks: ranks, options: options.adam)
+    sums = try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device)
+    clock = StepClock(device: device, activity: activity)
+    reports = ReportQueue(for: device)
+    passes = PlainPasses(device: device, reference: self.reference, gradients: gradients, clock: clock)
+    if case .cuda(let index) = device, options.recordsPasses { record(by: try CUDAGraphRecorder(device: index)) }
+  }
+
+  /// From the next step on, pads micro-batches to a few sizes and records what is computed over each size.
+  package func record(by recorder: any PassRecorder) {
+    let longest = pairs.lazy.map { max($0.chosenIDs.count, $0.rejectedIDs.count) }.max() ?? 0
+    passes = RecordedPasses(
+      BatchBuckets(longestSide: longest, mostPairs: plan.globalBatchSize), device: device, reference: reference,
+      gradients: gradients, clock: clock, recordsUpdate: ranks?.shardsOptimizer != true, recorder: recorder)
+  }
+
+  /// Why passes are not recorded although they were to be; nil where all is well.
+  public var recordingRefusal: String? { passes.refusal }
+
+  /// Takes a step and waits for it.
+  ///
+  /// - Parameter stopRequested: asked after the backward passes: whether this process was asked to stop
+  /// - Throws: `TrainingError` when the loss does not start where it must, gradients stay infinite or not even one pair fits
+  ///   into memory; `TorchError`.
+  public func step(stopRequested: () -> Bool = { false }) throws -> StepReport {
+    if let report = try advance(stopRequested: stopRequested) { return report }
+    guard let report = try finish() else { preconditionFailure("a step that was taken is reported") }
+    return report
+  }
+
+  /// Takes a step. On a GPU the report is that of the step before; `finish()` then gives the last one.
+  ///
+  /// - Returns: nil where there is nothing to report yet
+  /// - Throws: what `step(stopRequested:)` throws.
+  public func advance(stopRequested: () -> Bool = { false }) throws -> StepReport? {
+    let (queued, metrics) = try takeStep(stopRequested: stopRequested)
+    return try reports.add(queued).map { try report($0, metrics) }
+  }
+
+  /// Waits for the last step and reports it, where that is still to be done.
+  ///
+  /// - Throws: what `step(stopRequested:)` throws.
+  public func finish() throws -> StepReport? {
+    guard let last = reports.removeLast() else { return nil }
+    let report = try report(last, PreferenceMetrics(sums: ranks.sum(last.ownMetrics().sums)))
+    // The time until the next step is not that step's.
+    lastEnd = nil
+    return report
+  }
+
+  /// Packs this rank's share of the pairs of a step.
+  var packer: StepBatchPacker {
+    StepBatchPacker(plan: plan, pairs: pairs, options: options, work: work, rank: ranks.rank, worldSize: ranks.size)
+  }
+
+  /// How much work a pair is for this model.
+  var work: PairWork { PairWork(policy.configuration, sharesPrefix: options.sharesPrefix) }
+
+  /// The pairs that the run will see: not all of them where it is shorter than an epoch.
+  var pairsOfRun: [TokenizedPair] {
+    guard plan.totalSteps < plan.stepsPerEpoch else { return pairs }
+    return (1...plan.totalSteps).flatMap(plan.pairs(ofStep:)).sorted().map { pairs[$0] }
+  }
+
+  /// Continues after a step, with weights and moments that the caller has put in place.
+  func resume(after step: Int, optimizerSteps: Int, skippedSteps: Int, skippedInARow: Int) throws(TorchError) {
+    batches.restart()
+    _ = reports.removeLast()
+    completedSteps = step
+    try update.resume(after: optimizerSteps)
+    try policy.updateCopies()
+    (self.skippedSteps, self.skippedInARow) = (skippedSteps, skippedInARow)
+  }
+}
