@@ -4,16 +4,14 @@ import Torch
 /// copies of the keys it sees.
 struct PlainTrees {
   let count: Int
-  let lengths: [(prefix: Int, chosen: Int, rejected: Int)]
+  let lengths: [Tree]
   private let mask: Tensor
 
-  var tokens: Int { lengths.reduce(0) { $0 + $1.prefix + $1.chosen + $1.rejected } }
+  var tokens: Int { lengths.reduce(0) { $0 + $1.count } }
 
   init(count: Int, prefix: Int, chosen: Int, rejected: Int) throws {
     self.count = count
-    lengths = [(prefix, chosen, rejected)].flatMap {
-      [(prefix: Int, chosen: Int, rejected: Int)](repeating: $0, count: count)
-    }
+    lengths = [Tree](repeating: Tree(prefix: prefix, first: chosen, second: rejected), count: count)
     let seen = try Tensor.ones([rejected, prefix + rejected], dtype: .bool).lowerTriangle(diagonal: prefix)
     mask = try Tensor.zeros([rejected, prefix + rejected]).maskedFill(seen.logicalNot(), -.infinity)
   }
@@ -27,9 +25,9 @@ struct PlainTrees {
     var outputs: [Tensor] = []
     var start = 0
     for tree in lengths {
-      let trunk = tree.prefix + tree.chosen
+      let trunk = tree.prefix + tree.first
       func seen(_ x: Tensor) throws -> Tensor {
-        try Tensor.concatenate([x.narrow(0, start, tree.prefix), x.narrow(0, start + trunk, tree.rejected)])
+        try Tensor.concatenate([x.narrow(0, start, tree.prefix), x.narrow(0, start + trunk, tree.second)])
       }
       outputs.append(
         try scaledDotProductAttention(
@@ -37,9 +35,9 @@ struct PlainTrees {
           value: heads(value.narrow(0, start, trunk)), causal: true, scale: 0.102))
       outputs.append(
         try scaledDotProductAttention(
-          query: heads(query.narrow(0, start + trunk, tree.rejected)), key: heads(seen(key)), value: heads(seen(value)),
+          query: heads(query.narrow(0, start + trunk, tree.second)), key: heads(seen(key)), value: heads(seen(value)),
           mask: mask, scale: 0.102))
-      start += trunk + tree.rejected
+      start += trunk + tree.second
     }
     return try Tensor.concatenate(outputs.map { try $0.squeeze(0).transpose(0, 1) }).reshape([tokens, 768])
   }

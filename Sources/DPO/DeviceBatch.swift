@@ -13,39 +13,23 @@ public struct DeviceBatch {
   public private(set) var tokenCount: Int
   /// What the tensors are padded to; nil where they are as long as the batch.
   public let capacity: BatchCapacity?
-  /// Pairs that there is room for, `pairCount` without a capacity.
+  /// Room for pairs: `pairCount` without a capacity.
   public let pairCapacity: Int
-  /// Target tokens of each side, `[2 · room for pairs]`, `float32`: chosen sides first.
-  public let targetCounts: Tensor
-  /// 1 for each pair, 0 for padding, `[room for pairs]`, `float32`: what a pair's loss counts.
-  public let pairWeights: Tensor
-  /// Pairs and input tokens, without padding, `[2]`, `float32`.
-  public let counts: Tensor
-
-  let tokens: Tensor
-  let positions: Tensor
-  let pattern: PackedTrees
-  /// The tokens that predict a target.
-  let predictors: Tensor
-  /// For each prediction the place of its token among them.
-  let predictions: Tensor
-  let targets: Tensor
-  let terms: Tensor
-  let sides: Tensor
-  /// Sides behind the real ones, towards which padding counts.
+  /// Sides after the real ones, towards which padding counts.
   let spareSides: Int
+  /// Which tokens see each other.
+  let pattern: PackedTrees
+  /// The numbers of `TreeBatch` under their names there, `int64`.
+  let indices: DeviceColumns<Int>
+  private let weights: DeviceColumns<Float>
 
-  /// What the tensors of whole numbers, and those of others, are views of: each goes to the device in one piece.
-  private let whole: Tensor
-  private let floating: Tensor
-
-  /// A micro-batch as it is.
+  /// A micro-batch without padding.
   ///
   /// - Parameter plansAttention: whether the trees run as sequences of a plan on the CPU too, as on CUDA devices: a
   ///   slower way to the same numbers, for comparison
   /// - Throws: `TorchError` when memory runs out.
   public init(_ batch: TreeBatch, device: Device = .cpu, plansAttention: Bool = false) throws(TorchError) {
-    try self.init(batch, BatchArrays(batch), capacity: nil, device: device, plansAttention: plansAttention)
+    try self.init(packed: batch, capacity: nil, device: device, plansAttention: plansAttention)
   }
 
   /// A micro-batch padded to a capacity.
@@ -56,30 +40,24 @@ public struct DeviceBatch {
     _ batch: TreeBatch, capacity: BatchCapacity, device: Device = .cpu, plansAttention: Bool = false
   ) throws(TorchError) {
     try self.init(
-      batch, Self.padded(batch, capacity), capacity: capacity, device: device, plansAttention: plansAttention)
+      packed: Self.padded(batch, capacity), capacity: capacity, device: device, plansAttention: plansAttention)
   }
 
   private init(
-    _ batch: TreeBatch, _ arrays: BatchArrays, capacity: BatchCapacity?, device: Device, plansAttention: Bool
+    packed batch: TreeBatch, capacity: BatchCapacity?, device: Device, plansAttention: Bool
   ) throws(TorchError) {
-    (pairCount, tokenCount) = (batch.pairCount, batch.tokens.count)
-    (self.capacity, pairCapacity, spareSides) = (capacity, arrays.pairs, arrays.spareSides)
-    whole = try .empty([arrays.whole.reduce(0) { $0 + $1.count }], dtype: .int64, device: device)
-    floating = try .empty([arrays.floating.reduce(0) { $0 + $1.count }], device: device)
-    let wholeParts = try Self.parts(of: whole, arrays.whole.map(\.count))
-    (tokens, positions, predictors, predictions) = (wholeParts[0], wholeParts[1], wholeParts[2], wholeParts[3])
-    (targets, terms, sides) = (wholeParts[4], wholeParts[5], wholeParts[6])
-    let floatingParts = try Self.parts(of: floating, arrays.floating.map(\.count))
-    (targetCounts, pairWeights, counts) = (floatingParts[0], floatingParts[1], floatingParts[2])
-    let shapes = Self.shapes(arrays)
+    (pairCount, tokenCount) = (batch.pairCount, batch.tokenCount)
+    (self.capacity, pairCapacity, spareSides) = (capacity, batch.pairCapacity, batch.spareSides)
+    let trees = batch.trees.map(Tree.init)
     let isPlanned = plansAttention || device != .cpu
     pattern = PackedTrees(
-      shapes,
+      trees,
       plan: isPlanned
-        ? try TreePlan(
-          shapes.map { ($0.prefix, $0.chosen, $0.rejected) }, capacity: capacity.map(TreePlan.Capacity.init),
-          device: device) : nil)
-    try fill(arrays)
+        ? try TreePlan(trees, capacity: capacity.map(TreePlan.Capacity.init), device: device) : nil)
+    indices = try DeviceColumns(
+      [\.tokens, \.positions, \.rows, \.predictions, \.targets, \.terms, \.sides], of: batch, device: device
+    ) { $0 }
+    weights = try DeviceColumns([\.targetCounts, \.pairWeights, \.counts], of: batch, device: device) { Float($0) }
   }
 
   /// Another micro-batch in the same tensors, in the order of the device's current stream; the host does not wait.
@@ -91,43 +69,70 @@ public struct DeviceBatch {
         kind: .failed, operatorName: "DeviceBatch.update", reason: "a batch without a capacity holds only its own pairs"
       )
     }
-    let arrays = try Self.padded(batch, capacity)
-    try pattern.update(Self.shapes(arrays))
-    try fill(arrays)
-    (pairCount, tokenCount) = (batch.pairCount, batch.tokens.count)
+    let padded = try Self.padded(batch, capacity)
+    try pattern.update(padded.trees.map(Tree.init))
+    try indices.refill(padded)
+    try weights.refill(padded)
+    (pairCount, tokenCount) = (padded.pairCount, padded.tokenCount)
   }
 
-  private func fill(_ arrays: BatchArrays) throws(TorchError) {
-    try whole.refill(Array(arrays.whole.joined()))
-    try floating.refill(Array(arrays.floating.joined()))
-  }
+  /// The number of target tokens of each side, `[2 · pairCapacity]`, `float32`, chosen sides first.
+  public var targetCounts: Tensor { weights.targetCounts }
+  /// 1 for each pair, 0 for padding, `[pairCapacity]`, `float32`: what the loss of a pair counts.
+  public var pairWeights: Tensor { weights.pairWeights }
+  /// The numbers of pairs and of input tokens, without padding, `[2]`, `float32`.
+  public var counts: Tensor { weights.counts }
 
-  private static func padded(_ batch: TreeBatch, _ capacity: BatchCapacity) throws(TorchError) -> BatchArrays {
+  private static func padded(_ batch: TreeBatch, _ capacity: BatchCapacity) throws(TorchError) -> TreeBatch {
     do throws(BatchCapacityError) {
-      return try BatchArrays(batch, capacity: capacity)
+      return try batch.padded(to: capacity)
     } catch {
       throw TorchError(kind: .failed, operatorName: "DeviceBatch", reason: error.description)
     }
   }
+}
 
-  private static func shapes(_ arrays: BatchArrays) -> [TreeShape] {
-    arrays.trees.map { TreeShape(prefix: $0.prefix, chosen: $0.chosen, rejected: $0.rejected) }
-  }
+/// Arrays of a `TreeBatch` on the device, under their names there. They lie in one tensor and are copied in one piece.
+@dynamicMemberLookup
+struct DeviceColumns<Element: TensorElement> {
+  private let names: [KeyPath<TreeBatch, [Int]>]
+  private let element: (Int) -> Element
+  private let storage: Tensor
+  private let views: [KeyPath<TreeBatch, [Int]>: Tensor]
 
-  private static func parts(of tensor: Tensor, _ lengths: [Int]) throws(TorchError) -> [Tensor] {
-    var parts: [Tensor] = []
+  init(
+    _ names: [KeyPath<TreeBatch, [Int]>], of batch: TreeBatch, device: Device, as element: @escaping (Int) -> Element
+  ) throws(TorchError) {
+    let lengths = names.map { batch[keyPath: $0].count }
+    storage = try .empty([lengths.reduce(0, +)], dtype: Element.dtype, device: device)
+    var views: [KeyPath<TreeBatch, [Int]>: Tensor] = [:]
     var start = 0
-    for length in lengths {
-      parts.append(try tensor.narrow(0, start, length))
+    for (name, length) in zip(names, lengths) {
+      views[name] = try storage.narrow(0, start, length)
       start += length
     }
-    return parts
+    (self.names, self.views, self.element) = (names, views, element)
+    try refill(batch)
+  }
+
+  func refill(_ batch: TreeBatch) throws(TorchError) {
+    try storage.refill(names.flatMap { batch[keyPath: $0].map(element) })
+  }
+
+  subscript(dynamicMember name: KeyPath<TreeBatch, [Int]>) -> Tensor {
+    guard let view = views[name] else { preconditionFailure("\(name) is not one of the columns") }
+    return view
   }
 }
 
-extension BatchArrays {
-  fileprivate var whole: [[Int]] { [tokens, positions, predictors, predictions, targets, terms, sides] }
-  fileprivate var floating: [[Float]] { [targetCounts, pairWeights, counts] }
+extension TreeBatch {
+  fileprivate var counts: [Int] { [pairCount, tokenCount] }
+}
+
+extension Tree {
+  fileprivate init(_ tree: TreeBatch.Tree) {
+    self.init(prefix: tree.prefix, first: tree.chosen, second: tree.rejected)
+  }
 }
 
 extension TreePlan.Capacity {

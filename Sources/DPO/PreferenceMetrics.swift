@@ -1,7 +1,6 @@
-import Foundation
 import Torch
 
-/// Sums over pairs from which the reported means are made; sums of several micro-batches, steps or ranks simply add up.
+/// Sums over pairs, from which the reported means are made. Sums of several micro-batches, steps or ranks simply add up.
 public struct PreferenceMetrics: Sendable, Hashable, Codable {
   /// The number of pairs.
   public var pairs = 0.0
@@ -22,71 +21,78 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   /// Input tokens run
   public var tokens = 0.0
 
-  /// Nothing yet.
+  /// No pairs yet.
   public init() {}
 
-  /// The sums of one micro-batch.
-  ///
-  /// - Throws: `TorchError` when LibTorch fails.
-  public init(_ losses: PairLosses, policy: Tensor, counts: Tensor) throws(TorchError) {
-    self.init(sums: try Self.sums(losses, policy: policy, counts: counts).array(Double.self))
+  /// What the sums of a micro-batch are made of, all `float64` and without gradients.
+  private struct Terms {
+    /// `[pairs]`
+    let losses: Tensor
+    /// `[pairs]` each
+    let rewards: (chosen: Tensor, rejected: Tensor)
+    /// `[pairs]` each
+    let logProbabilities: (chosen: Tensor, rejected: Tensor)
+    /// Pairs and input tokens, `[2]`
+    let counts: Tensor
   }
 
-  /// The same where the tensors are, in the order of `sums`: `[9]`, `float64`. Nothing waits for the device.
-  ///
-  /// - Parameters:
-  ///   - policy: log π of each side, `[2 · pairs]`, chosen sides first; 0, as its reference, for sides that pad
-  ///   - counts: pairs and input tokens, `[2]`
-  /// - Throws: `TorchError` when LibTorch fails.
-  public static func sums(_ losses: PairLosses, policy: Tensor, counts: Tensor) throws(TorchError) -> Tensor {
-    let pairs = losses.losses.count
-    func sides(_ both: Tensor) throws(TorchError) -> (chosen: Tensor, rejected: Tensor) {
-      let both = try both.detached().to(.float64)
-      return (try both.narrow(0, 0, pairs), try both.narrow(0, pairs, pairs))
-    }
-    func wins(_ sides: (chosen: Tensor, rejected: Tensor)) throws(TorchError) -> Tensor {
-      try sides.chosen.greater(sides.rejected).to(.float64).sum()
-    }
-    let (rewards, logProbabilities) = (try sides(losses.rewards), try sides(policy))
-    let known = try counts.to(.float64)
-    let sums: Tensor = try .stack([
-      losses.losses.detached().to(.float64).sum(), rewards.chosen.sum(), rewards.rejected.sum(), wins(rewards),
-      logProbabilities.chosen.sum(), logProbabilities.rejected.sum(), wins(logProbabilities),
-    ])
-    return try .concatenate([known.narrow(0, 0, 1), sums, known.narrow(0, 1, 1)])
-  }
-
-  /// The number of `sums`.
-  public static let sumCount = 9
-
-  /// All sums in one fixed order, to be added up elsewhere.
-  public var sums: [Double] {
+  /// Every sum and how a micro-batch adds to it, in the one order in which devices, ranks and checkpoints keep them.
+  private static var definitions: [(field: WritableKeyPath<Self, Double>, value: (Terms) throws(TorchError) -> Tensor)]
+  {
     [
-      pairs, loss, chosenRewards, rejectedRewards, accuracies, chosenLogProbabilities, rejectedLogProbabilities,
-      logProbabilityAccuracies, tokens,
+      (\.pairs, { try $0.counts.select(0, 0) }),
+      (\.loss, { try $0.losses.sum() }),
+      (\.chosenRewards, { try $0.rewards.chosen.sum() }),
+      (\.rejectedRewards, { try $0.rewards.rejected.sum() }),
+      (\.accuracies, { try wins($0.rewards) }),
+      (\.chosenLogProbabilities, { try $0.logProbabilities.chosen.sum() }),
+      (\.rejectedLogProbabilities, { try $0.logProbabilities.rejected.sum() }),
+      (\.logProbabilityAccuracies, { try wins($0.logProbabilities) }),
+      (\.tokens, { try $0.counts.select(0, 1) }),
     ]
   }
 
+  /// Pairs whose chosen side has the larger number.
+  private static func wins(_ sides: (chosen: Tensor, rejected: Tensor)) throws(TorchError) -> Tensor {
+    try sides.chosen.greater(sides.rejected).to(.float64).sum()
+  }
+
+  /// The sums of a micro-batch on its device, `[sumCount]`, `float64`. Nothing waits for the device.
+  ///
+  /// - Parameters:
+  ///   - policy: log π of each side, `[2 · pairs]`, chosen sides first; 0, as its reference, for padding
+  ///   - counts: pairs and input tokens, `[2]`
+  /// - Throws: `TorchError` when LibTorch fails.
+  public static func sums(_ result: PairLosses, policy: Tensor, counts: Tensor) throws(TorchError) -> Tensor {
+    let terms = Terms(
+      losses: try result.losses.detached().to(.float64),
+      rewards: try result.rewards.detached().to(.float64).sides(),
+      logProbabilities: try policy.detached().to(.float64).sides(), counts: try counts.to(.float64))
+    return try .stack(definitions.map { definition throws(TorchError) in try definition.value(terms) })
+  }
+
+  /// The sums of a micro-batch.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public init(_ result: PairLosses, policy: Tensor, counts: Tensor) throws(TorchError) {
+    self.init(sums: try Self.sums(result, policy: policy, counts: counts).array(Double.self))
+  }
+
+  /// The number of `sums`.
+  public static var sumCount: Int { definitions.count }
+
+  /// All sums in one fixed order, to be added up elsewhere.
+  public var sums: [Double] { Self.definitions.map { self[keyPath: $0.field] } }
+
   /// The metrics whose `sums` these are.
   public init(sums: [Double]) {
-    precondition(sums.count == Self.sumCount, "PreferenceMetrics has nine sums, not \(sums.count)")
-    (pairs, loss, chosenRewards, rejectedRewards, accuracies) = (sums[0], sums[1], sums[2], sums[3], sums[4])
-    (chosenLogProbabilities, rejectedLogProbabilities, logProbabilityAccuracies, tokens) = (
-      sums[5], sums[6], sums[7], sums[8]
-    )
+    precondition(sums.count == Self.sumCount, "PreferenceMetrics has \(Self.sumCount) sums, not \(sums.count)")
+    for (definition, sum) in zip(Self.definitions, sums) { self[keyPath: definition.field] = sum }
   }
 
   /// Adds the sums of other pairs.
   public static func += (sum: inout PreferenceMetrics, other: PreferenceMetrics) {
-    sum.pairs += other.pairs
-    sum.loss += other.loss
-    sum.chosenRewards += other.chosenRewards
-    sum.rejectedRewards += other.rejectedRewards
-    sum.accuracies += other.accuracies
-    sum.chosenLogProbabilities += other.chosenLogProbabilities
-    sum.rejectedLogProbabilities += other.rejectedLogProbabilities
-    sum.logProbabilityAccuracies += other.logProbabilityAccuracies
-    sum.tokens += other.tokens
+    for (field, _) in definitions { sum[keyPath: field] += other[keyPath: field] }
   }
 
   /// The means over the pairs under TRL's names, in the order in which they are written.

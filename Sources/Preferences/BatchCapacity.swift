@@ -28,7 +28,7 @@ public struct BatchCapacity: Hashable, Sendable {
   static let paddingTreeLength = 128
 
   /// The lengths of the trees, each a prefix alone, that pad a batch.
-  func paddingTrees(behind tokens: Int) -> [Int] {
+  func paddingTrees(after tokens: Int) -> [Int] {
     let missing = max(0, self.tokens - tokens)
     let length = max(Self.paddingTreeLength, (missing + Self.mostPaddingTrees - 1) / Self.mostPaddingTrees)
     return stride(from: 0, to: missing, by: length).map { min(length, missing - $0) }
@@ -62,7 +62,7 @@ public struct BatchBuckets: Hashable, Sendable {
     let longest = batch.trees.reduce(longestSide) { max($0, $1.prefix + max($1.chosen, $1.rejected)) }
     return BatchCapacity(
       tokens: tokens, pairs: max(1, batch.pairCount, min(pairs, mostPairs)),
-      predictions: Self.multiple(of: tokens / 4, atLeast: max(1, batch.predictors.count)),
+      predictions: Self.multiple(of: tokens / 4, atLeast: max(1, batch.predictions.count)),
       longest: min(tokens, max(longest, BatchCapacity.paddingTreeLength, tokens / BatchCapacity.mostPaddingTrees)))
   }
 

@@ -1,10 +1,10 @@
-/// Pairs of one micro-batch, packed for the model: every pair a tree (shared prefix, chosen tail, rejected tail), the
-/// trees one behind the other, nothing padded.
+/// Pairs of one micro-batch, packed for the model: every pair is a tree (shared prefix, chosen tail, rejected tail), and the
+/// trees lie side by side without padding, unless the batch is `padded(to:)` a capacity.
 ///
-/// Only tokens that lead to a target are inputs: what follows the last one but its target of a side is left out.
-/// A side is numbered `i` for the chosen one of pair i and `pairCount + i` for the rejected one.
+/// Only tokens that lead to a target are inputs: a side ends with the token that predicts its last target.
+/// The chosen side of pair i has the number i, its rejected side the number `pairCapacity + i`.
 public struct TreeBatch: Sendable, Hashable {
-  /// The lengths of a tree's three parts, in input tokens.
+  /// The lengths of the three parts of a tree, in input tokens.
   public struct Tree: Sendable, Hashable {
     /// Tokens that both sides share.
     public var prefix: Int
@@ -21,27 +21,38 @@ public struct TreeBatch: Sendable, Hashable {
     }
   }
 
-  /// Each pair's index in its file, in the order of the batch.
+  /// The index of each pair in its file, in the order of the batch.
   public private(set) var pairIndices: [Int] = []
+  /// Room for pairs: `pairCount`, or more where the batch is padded.
+  public internal(set) var pairCapacity: Int
+  /// The number of input tokens, without padding.
+  public private(set) var tokenCount = 0
   /// The input tokens, `[tokens]`.
-  public private(set) var tokens: [Int] = []
-  /// Each input token's place in its own side, `[tokens]`.
-  public private(set) var positions: [Int] = []
+  public internal(set) var tokens: [Int] = []
+  /// The place of each input token in its own side, `[tokens]`.
+  public internal(set) var positions: [Int] = []
   /// The parts of each tree, in order; together they cover `tokens`.
-  public private(set) var trees: [Tree] = []
-  /// For each prediction the input token that makes it, `[predictions]`.
-  public private(set) var predictors: [Int] = []
+  public internal(set) var trees: [Tree] = []
+  /// The input tokens that predict a target, each once and ascending except for padding, `[rows]`. The last token of a prefix
+  /// predicts the first one of both tails.
+  public internal(set) var rows: [Int] = []
+  /// For each prediction the place of its token in `rows`, `[predictions]`.
+  public internal(set) var predictions: [Int] = []
   /// For each prediction the token whose log-probability is asked for, `[predictions]`.
-  public private(set) var targets: [Int] = []
-  /// The predictions that count towards a side, side by side; one in a shared prefix counts twice, `[terms]`.
-  public private(set) var terms: [Int] = []
+  public internal(set) var targets: [Int] = []
+  /// The predictions that count towards a side; one in a shared prefix counts twice, `[terms]`.
+  public internal(set) var terms: [Int] = []
   /// For each term the side it counts towards, `[terms]`.
-  public private(set) var sides: [Int] = []
-  /// The number of target tokens of each side, `[2 · pairCount]`.
-  public private(set) var targetCounts: [Int] = []
+  public internal(set) var sides: [Int] = []
+  /// Sides after the real ones, towards which padding counts.
+  public internal(set) var spareSides = 0
+  /// The number of target tokens of each side, `[2 · pairCapacity]`.
+  public internal(set) var targetCounts: [Int]
 
-  /// The number of pairs.
+  /// The number of pairs, without padding.
   public var pairCount: Int { pairIndices.count }
+  /// 1 for each pair and 0 for padding, `[pairCapacity]`: what the loss of a pair counts.
+  public var pairWeights: [Int] { (0..<pairCapacity).map { $0 < pairCount ? 1 : 0 } }
 
   /// Packs pairs.
   ///
@@ -49,6 +60,7 @@ public struct TreeBatch: Sendable, Hashable {
   ///   which gives the same numbers at a higher price.
   public init(_ pairs: [TokenizedPair], sharesPrefix: Bool = true) {
     pairIndices = pairs.map(\.index)
+    pairCapacity = pairs.count
     targetCounts = [Int](repeating: 0, count: 2 * pairs.count)
     for (number, pair) in pairs.enumerated() {
       let (chosenSide, rejectedSide) = (number, pairs.count + number)
@@ -59,6 +71,11 @@ public struct TreeBatch: Sendable, Hashable {
         appendSequence(pair.rejectedIDs, pair.rejectedTargets, side: rejectedSide)
       }
     }
+    tokenCount = tokens.count
+    // Until here `predictions` names tokens.
+    rows = Set(predictions).sorted()
+    let places = Dictionary(uniqueKeysWithValues: rows.enumerated().map { ($1, $0) })
+    predictions = predictions.compactMap { places[$0] }
   }
 
   private mutating func appendTree(_ pair: TokenizedPair, chosenSide: Int, rejectedSide: Int) {
@@ -112,7 +129,7 @@ public struct TreeBatch: Sendable, Hashable {
       sides.append(side)
       targetCounts[side] += 1
     }
-    predictors.append(predictor)
+    predictions.append(predictor)
     targets.append(Int(target))
   }
 

@@ -3,13 +3,10 @@ import CTorch
 
 /// Trees of a packed batch as the sequences that a variable-length attention kernel wants, on a device.
 ///
-/// Prefix and chosen tail of a tree are one sequence; its rejected tail is another one, whose queries see the prefix's
+/// Prefix and first tail of a tree are one sequence; its second tail is another one, whose queries see the prefix's
 /// keys too ("prefix sharing", Wang & Hegde, 2024, arXiv:2410.20305). A plan is made once for all layers and passes of a
 /// batch. It can be filled again for another batch without moving, for a captured graph that runs again.
 public final class TreePlan {
-  /// Tokens of prefix, chosen and rejected tail.
-  public typealias Tree = (prefix: Int, chosen: Int, rejected: Int)
-
   /// The room of a plan, or what trees need of it.
   public struct Capacity: Hashable, Sendable {
     /// Tokens of all trees together: the trees of a plan have as many always.
@@ -34,7 +31,7 @@ public final class TreePlan {
     /// - Throws: `TorchError` for negative lengths.
     public init(for trees: [Tree]) throws(TorchError) {
       var size = ckernels_plan_size()
-      let trees = TreePlan.native(trees)
+      let trees = trees.map(\.native)
       try checked("TreePlan") { ckernels_tree_plan_size(trees, trees.count, &size, &$0) }
       self.init(
         tokens: Int(size.tokens), keyRows: Int(size.key_rows), sequences: Int(size.sequences),
@@ -60,7 +57,7 @@ public final class TreePlan {
   /// - Throws: `TorchError` when the trees exceed the capacity or have fewer tokens, or memory runs out.
   public init(_ trees: [Tree], capacity: Capacity? = nil, device: Device = .cpu) throws(TorchError) {
     let room = if let capacity { capacity } else { try Capacity(for: trees) }
-    let trees = Self.native(trees)
+    let trees = trees.map(\.native)
     (self.capacity, self.device) = (room, device)
     handle = try newHandle("TreePlan") {
       ckernels_tree_plan(trees, trees.count, room.native, device.code, &$0, &$1)
@@ -73,14 +70,10 @@ public final class TreePlan {
   ///
   /// - Throws: `TorchError` when the trees exceed the capacity or have fewer tokens.
   public func update(_ trees: [Tree]) throws(TorchError) {
-    let trees = Self.native(trees)
+    let trees = trees.map(\.native)
     try withExtendedLifetime(self) { () throws(TorchError) in
       try checked("TreePlan.update") { ckernels_tree_plan_update(handle, trees, trees.count, &$0) }
     }
-  }
-
-  private static func native(_ trees: [Tree]) -> [ckernels_tree] {
-    trees.map { ckernels_tree(prefix: Int64($0.prefix), chosen: Int64($0.chosen), rejected: Int64($0.rejected)) }
   }
 }
 

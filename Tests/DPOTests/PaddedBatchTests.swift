@@ -11,7 +11,7 @@ struct PaddedBatchTests {
   /// As small as can be, with a little room in odd places, and the bucket.
   private func capacities(for batch: TreeBatch) -> [BatchCapacity] {
     let longest = batch.trees.map { $0.prefix + max($0.chosen, $0.rejected) }.max() ?? 0
-    let (tokens, predictions) = (batch.tokens.count, batch.predictors.count)
+    let (tokens, predictions) = (batch.tokens.count, batch.predictions.count)
     return [
       BatchCapacity(tokens: tokens, pairs: batch.pairCount, predictions: predictions, longest: longest),
       BatchCapacity(tokens: tokens + 1, pairs: batch.pairCount + 1, predictions: predictions + 1, longest: longest),

@@ -52,7 +52,7 @@ extension CausalLM {
   func sequenceLogProbability(_ ids: [Int32], _ targets: [Bool]) throws -> Tensor {
     let tokens = ids.map(Int.init)
     let table = try logits(
-      Tensor(tokens), positions: .arange(0..<tokens.count), pattern: PackedTrees([TreeShape(prefix: tokens.count)])
+      Tensor(tokens), positions: .arange(0..<tokens.count), pattern: PackedTrees([Tree(prefix: tokens.count)])
     ).logSoftmax(1)
     var sum = try Tensor.zeros([], dtype: .float64)
     for place in targets.indices where targets[place] {

@@ -3,9 +3,9 @@ import Torch
 extension Operators {
   /// Trees of odd lengths: without prefix, without tails, of one token, longer than a block of queries.
   static let attentions = [
-    [(1, 0, 0)], [(0, 1, 1)], [(1, 1, 1)], [(3, 0, 2)], [(3, 2, 0)], [(0, 3, 4)],
-    [(7, 5, 9), (1, 0, 0), (0, 2, 0), (4, 3, 3)],
-    [(70, 65, 3)], [(5, 66, 130), (64, 64, 64)],
+    [tree(1, 0, 0)], [tree(0, 1, 1)], [tree(1, 1, 1)], [tree(3, 0, 2)], [tree(3, 2, 0)], [tree(0, 3, 4)],
+    [tree(7, 5, 9), tree(1, 0, 0), tree(0, 2, 0), tree(4, 3, 3)],
+    [tree(70, 65, 3)], [tree(5, 66, 130), tree(64, 64, 64)],
   ].flatMap { trees in
     [(1, 1, 4), (4, 2, 6), (3, 3, 5)].flatMap { queries, keys, size in
       [
@@ -17,10 +17,10 @@ extension Operators {
     }
   }
 
-  typealias Trees = [(prefix: Int, chosen: Int, rejected: Int)]
+  typealias Trees = [Tree]
 
   private static func attention(_ trees: Trees, queries: Int, keys: Int, size: Int) -> Operator {
-    let tokens = trees.reduce(0) { $0 + $1.prefix + $1.chosen + $1.rejected }
+    let tokens = trees.reduce(0) { $0 + $1.count }
     let heads = HeadLayout(queries: queries, keys: keys, values: keys, size: size)
     return Operator(
       testDescription: "attention over \(trees), \(queries) and \(keys) heads of \(size)",
@@ -31,7 +31,7 @@ extension Operators {
 
   /// Every third token asks, last ones first, and one of them twice.
   private static func someAsking(_ trees: Trees, queries: Int, keys: Int, size: Int) -> Operator {
-    let tokens = trees.reduce(0) { $0 + $1.prefix + $1.chosen + $1.rejected }
+    let tokens = trees.reduce(0) { $0 + $1.count }
     let heads = HeadLayout(queries: queries, keys: keys, values: keys, size: size)
     let rows = stride(from: tokens - 1, through: 0, by: -3) + [tokens - 1]
     return Operator(
@@ -58,7 +58,7 @@ extension Operators {
     var sees = [Double](repeating: 0, count: tokens * tokens)
     var start = 0
     for tree in trees {
-      let (trunk, all) = (tree.prefix + tree.chosen, tree.prefix + tree.chosen + tree.rejected)
+      let (trunk, all) = (tree.prefix + tree.first, tree.count)
       for query in 0..<all {
         for key in 0...query where query < trunk || key < tree.prefix || key >= trunk {
           sees[(start + query) * tokens + start + key] = 1
@@ -78,3 +78,5 @@ extension Operators {
     return try Tensor.concatenate(outputs, dim: 1)
   }
 }
+
+func tree(_ prefix: Int, _ first: Int, _ second: Int) -> Tree { Tree(prefix: prefix, first: first, second: second) }

@@ -12,10 +12,12 @@ struct DeviceAttentionTests {
   /// Trees of odd lengths, longer than blocks of queries and keys; heads shared or not, of sizes that kernels take as they
   /// are and of others.
   static let cases = [
-    [(1, 0, 0)], [(0, 1, 1)], [(1, 1, 1), (0, 0, 1)], [(3, 0, 2)], [(7, 5, 9), (1, 0, 0), (0, 2, 0), (4, 3, 3)],
-    [(70, 65, 3)], [(5, 66, 130), (64, 64, 64)], [(300, 129, 257), (0, 128, 0), (1, 0, 511)],
+    [tree(1, 0, 0)], [tree(0, 1, 1)], [tree(1, 1, 1), tree(0, 0, 1)], [tree(3, 0, 2)],
+    [tree(7, 5, 9), tree(1, 0, 0), tree(0, 2, 0), tree(4, 3, 3)],
+    [tree(70, 65, 3)], [tree(5, 66, 130), tree(64, 64, 64)], [tree(300, 129, 257), tree(0, 128, 0), tree(1, 0, 511)],
   ].flatMap { trees in
-    [(1, 1, 4), (4, 2, 6), (3, 3, 5), (8, 4, 96), (4, 1, 64), (2, 2, 128)].map { queries, keys, size in
+    [tree(1, 1, 4), tree(4, 2, 6), tree(3, 3, 5), tree(8, 4, 96), tree(4, 1, 64), tree(2, 2, 128)].map {
+      queries, keys, size in
       Case(trees: trees, heads: HeadLayout(queries: queries, keys: keys, values: keys, size: size))
     }
   }

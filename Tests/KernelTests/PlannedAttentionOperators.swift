@@ -1,7 +1,7 @@
 import Torch
 
 extension Operators {
-  static func tokenCount(_ trees: Trees) -> Int { trees.reduce(0) { $0 + $1.prefix + $1.chosen + $1.rejected } }
+  static func tokenCount(_ trees: Trees) -> Int { trees.reduce(0) { $0 + $1.count } }
 
   /// The trees as sequences of a plan of their own.
   static func planned(_ trees: Trees, queries: Int, keys: Int, size: Int) -> Operator {
@@ -26,7 +26,7 @@ extension Operators {
   static func refilledPlan(_ trees: Trees, device: Device = .cpu) throws -> TreePlan {
     let tokens = tokenCount(trees)
     let plan = try TreePlan(
-      [(tokens - tokens / 2, tokens / 2, 0)],
+      [tree(tokens - tokens / 2, tokens / 2, 0)],
       capacity: TreePlan.Capacity(
         tokens: tokens, keyRows: 2 * tokens + 3, sequences: 2 * trees.count + 5, longestQueries: tokens,
         longestKeys: tokens),

@@ -18,10 +18,11 @@ struct RefusalTests {
     refuses("one to three weights") { _ = try projections(rows, weights: []) }
     refuses("do not fit a weight") { _ = try swiGLUProjection(rows, weight: Weight(variable([2, 6], seed: 2))) }
     let heads = HeadLayout(queries: 1, keys: 1, values: 1, size: 2)
-    refuses("do not cover") { _ = try treeAttention(rows, trees: [(1, 1, 1)], heads: heads, scale: 1) }
+    refuses("do not cover") { _ = try treeAttention(rows, trees: [tree(1, 1, 1)], heads: heads, scale: 1) }
     refuses("no token") {
       _ = try treeAttention(
-        rows.narrow(1, 0, 4), queries: (rows.narrow(1, 0, 2), Tensor([0, 1, 2, 4])), trees: [(4, 0, 0)], heads: heads,
+        rows.narrowtree(1, 0, 4), queries: (rows.narrowtree(1, 0, 2), Tensor([0, 1, 2, 4])), trees: [tree(4, 0, 0)],
+        heads: heads,
         scale: 1)
     }
     refuses("outside a vocabulary") {

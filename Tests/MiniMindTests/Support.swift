@@ -47,14 +47,14 @@ extension CausalLM {
   func logits(of rows: [[Int]]) throws -> Tensor {
     try logits(
       Tensor(rows.flatMap(\.self)), positions: Tensor(rows.flatMap { Array($0.indices) }),
-      pattern: PackedTrees(rows.map { TreeShape(prefix: $0.count) }))
+      pattern: PackedTrees(rows.map { Tree(prefix: $0.count) }))
   }
 
   /// log p of each token except the first of each row, row after row.
   func nextTokenLogProbabilities(of rows: [[Int]]) throws -> Tensor {
     let hidden = try hiddenStates(
       Tensor(rows.flatMap(\.self)), positions: Tensor(rows.flatMap { Array($0.indices) }),
-      pattern: PackedTrees(rows.map { TreeShape(prefix: $0.count) }))
+      pattern: PackedTrees(rows.map { Tree(prefix: $0.count) }))
     var predictors: [Int] = []
     var start = 0
     for row in rows {

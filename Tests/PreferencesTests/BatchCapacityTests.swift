@@ -30,18 +30,18 @@ struct BatchCapacityTests {
       let pairs = (0..<1 + random.below(12)).map { somePair($0, longest: longest, from: &random) }
       let batch = TreeBatch(pairs, sharesPrefix: sharesPrefix)
       let capacity = BatchBuckets(longestSide: longest, mostPairs: 12).capacity(for: batch)
-      let arrays = try BatchArrays(batch, capacity: capacity)
-      #expect(arrays.tokens.count == capacity.tokens && arrays.positions.count == capacity.tokens)
-      #expect(arrays.trees.reduce(0) { $0 + $1.prefix + $1.chosen + $1.rejected } == capacity.tokens)
-      #expect(arrays.trees.allSatisfy { $0.prefix + max($0.chosen, $0.rejected) <= capacity.longest })
-      #expect(arrays.trees.count <= capacity.sequences)
-      #expect(arrays.predictors.count == capacity.predictions && arrays.targets.count == capacity.predictions)
-      #expect(arrays.predictions.count == capacity.predictions)
-      #expect(arrays.terms.count == capacity.terms && arrays.sides.count == capacity.terms)
-      #expect(arrays.pairWeights.count == capacity.pairs && arrays.targetCounts.count == 2 * capacity.pairs)
-      #expect(arrays.pairWeights.reduce(0, +) == Float(pairs.count))
-      #expect(arrays.tokens.starts(with: batch.tokens) && arrays.positions.starts(with: batch.positions))
-      #expect(arrays.trees.starts(with: batch.trees))
+      let padded = try batch.padded(to: capacity)
+      #expect(padded.tokens.count == capacity.tokens && padded.positions.count == capacity.tokens)
+      #expect(padded.trees.reduce(0) { $0 + $1.prefix + $1.chosen + $1.rejected } == capacity.tokens)
+      #expect(padded.trees.allSatisfy { $0.prefix + max($0.chosen, $0.rejected) <= capacity.longest })
+      #expect(padded.trees.count <= capacity.sequences)
+      #expect(padded.rows.count == capacity.predictions && padded.targets.count == capacity.predictions)
+      #expect(padded.predictions.count == capacity.predictions)
+      #expect(padded.terms.count == capacity.terms && padded.sides.count == capacity.terms)
+      #expect(padded.pairWeights.count == capacity.pairs && padded.targetCounts.count == 2 * capacity.pairs)
+      #expect(padded.pairWeights.reduce(0, +) == pairs.count)
+      #expect(padded.tokens.starts(with: batch.tokens) && padded.positions.starts(with: batch.positions))
+      #expect(padded.trees.starts(with: batch.trees))
     }
   }
 
@@ -52,8 +52,8 @@ struct BatchCapacityTests {
       let pairs = (0..<1 + random.below(6)).map { somePair($0, longest: 40, from: &random) }
       let batch = TreeBatch(pairs, sharesPrefix: sharesPrefix)
       let capacity = BatchBuckets(longestSide: 40, mostPairs: 9).capacity(for: batch)
-      let padded = try terms(of: BatchArrays(batch, capacity: capacity))
-      let exact = terms(of: BatchArrays(batch))
+      let padded = try terms(of: batch.padded(to: capacity))
+      let exact = terms(of: batch)
       #expect(exact.count == 2 * pairs.count && exact.allSatisfy { !$0.isEmpty })
       #expect(padded[..<pairs.count] == exact[..<pairs.count])
       #expect(padded[capacity.pairs..<capacity.pairs + pairs.count] == exact[pairs.count...])
@@ -62,10 +62,10 @@ struct BatchCapacityTests {
   }
 
   /// For each side the tokens that predict, with what they predict.
-  private func terms(of arrays: BatchArrays) -> [[[Int]]] {
-    var terms = [[[Int]]](repeating: [], count: 2 * arrays.pairs)
-    for (term, side) in zip(arrays.terms, arrays.sides) where side < 2 * arrays.pairs {
-      terms[side].append([arrays.predictors[arrays.predictions[term]], arrays.targets[term]])
+  private func terms(of batch: TreeBatch) -> [[[Int]]] {
+    var terms = [[[Int]]](repeating: [], count: 2 * batch.pairCapacity)
+    for (term, side) in zip(batch.terms, batch.sides) where side < 2 * batch.pairCapacity {
+      terms[side].append([batch.rows[batch.predictions[term]], batch.targets[term]])
     }
     return terms
   }
@@ -74,11 +74,11 @@ struct BatchCapacityTests {
   func extremes() throws {
     let nothing = TreeBatch([])
     let capacity = BatchBuckets(longestSide: 10, mostPairs: 4).capacity(for: nothing)
-    #expect(try BatchArrays(nothing, capacity: capacity).tokens == [Int](repeating: 0, count: 512))
+    #expect(try nothing.padded(to: capacity).tokens == [Int](repeating: 0, count: 512))
     var random = SeededGenerator(seed: 1)
     let batch = TreeBatch([somePair(0, longest: 30, from: &random)])
     let small = BatchCapacity(tokens: batch.tokens.count - 1, pairs: 1, predictions: 100, longest: 200)
-    let error = #expect(throws: BatchCapacityError.self) { try BatchArrays(batch, capacity: small) }
+    let error = #expect(throws: BatchCapacityError.self) { try batch.padded(to: small) }
     #expect(error?.quantity == "tokens" && error?.needed == batch.tokens.count)
   }
 }

@@ -195,3 +195,8 @@ private func randomPair(_ index: Int, from random: inout SeededGenerator) -> Tok
     index: index, chosenIDs: sides[0].ids, rejectedIDs: sides[1].ids, chosenTargets: sides[0].targets,
     rejectedTargets: sides[1].targets, sharedPrefix: prefix)
 }
+
+extension TreeBatch {
+  /// For each prediction the token that makes it.
+  fileprivate var predictors: [Int] { predictions.map { rows[$0] } }
+}

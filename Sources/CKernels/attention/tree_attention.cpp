@@ -27,7 +27,7 @@ struct Block {
   int64_t query, queries;     // rows of the queries
   int64_t tree;               // the number of the tree
   int64_t trunk_keys;         // keys from the tree's start
-  int64_t tail, tail_keys;    // keys of the rejected tail: from here, so many
+  int64_t tail, tail_keys;    // keys of the second tail: from here, so many
   std::vector<int64_t> visible; // for each query how many of these keys
   int64_t keys() const { return trunk_keys + tail_keys; }
 };
@@ -323,7 +323,7 @@ ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorch_tensor querie
     std::vector<int64_t> lengths;
     int64_t tokens = 0;
     for (size_t i = 0; i < count; ++i) {
-      for (int64_t length : {trees[i].prefix, trees[i].chosen, trees[i].rejected}) {
+      for (int64_t length : {trees[i].prefix, trees[i].first, trees[i].second}) {
         TORCH_CHECK(length >= 0, "a part of a tree has ", length, " tokens");
         lengths.push_back(length);
         tokens += length;

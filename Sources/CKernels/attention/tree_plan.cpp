@@ -1,5 +1,5 @@
-// Trees as sequences (Wang & Hegde, 2024, arXiv:2410.20305, without a kernel of its own). Prefix and chosen tail are
-// one, whose queries and keys are the same; the rejected tail is another, whose queries see the prefix's keys as well.
+// Trees as sequences (Wang & Hegde, 2024, arXiv:2410.20305, without a kernel of its own). Prefix and first tail are
+// one, whose queries and keys are the same; the second tail is another, whose queries see the prefix's keys as well.
 // A sequence's queries are a run of the packed tokens already; keys and values are gathered, those of a prefix twice.
 #include "attention/tree_plan.h"
 
@@ -16,7 +16,7 @@ namespace ckernels {
 template <typename Body> static void each_sequence(const ckernels_tree *trees, size_t count, Body body) {
   int64_t start = 0;
   for (size_t i = 0; i < count; ++i) {
-    const int64_t trunk = trees[i].prefix + trees[i].chosen, tail = trees[i].rejected;
+    const int64_t trunk = trees[i].prefix + trees[i].first, tail = trees[i].second;
     if (trunk > 0) body(start, trunk, start, int64_t(0));
     if (tail > 0) body(start + trunk, tail, start, trees[i].prefix);
     start += trunk + tail;
@@ -25,7 +25,7 @@ template <typename Body> static void each_sequence(const ckernels_tree *trees, s
 
 ckernels_plan_size plan_size(const ckernels_tree *trees, size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    for (int64_t length : {trees[i].prefix, trees[i].chosen, trees[i].rejected}) {
+    for (int64_t length : {trees[i].prefix, trees[i].first, trees[i].second}) {
       TORCH_CHECK(length >= 0, "a part of tree ", i, " has ", length, " tokens");
     }
   }
@@ -51,7 +51,7 @@ void fill_plan(const PlanLayout &layout, const ckernels_tree *trees, size_t coun
   each_sequence(trees, count, [&](int64_t first, int64_t queries, int64_t start, int64_t before) {
     for (int64_t i = 0; i < before; ++i, ++key) {
       key_tokens[key] = static_cast<int32_t>(start + i);
-      // A prefix without a chosen tail, too, is a sequence of its own before this one.
+      // A prefix without a first tail, too, is a sequence of its own before this one.
       other[start + i] = static_cast<int32_t>(key);
     }
     for (int64_t i = 0; i < queries; ++i, ++key) {

@@ -26,7 +26,7 @@ struct PlanLayout {
   at::Tensor own_rows(const at::Tensor &numbers) const {
     return numbers.narrow(0, 2 * starts() + size.key_rows, size.tokens);
   }
-  // For each token its other key row, that of a prefix before a rejected tail; `size.key_rows` where there is none.
+  // For each token its other key row, that of a prefix before a second tail; `size.key_rows` where there is none.
   at::Tensor other_rows(const at::Tensor &numbers) const {
     return numbers.narrow(0, 2 * starts() + size.key_rows + size.tokens, size.tokens);
   }

@@ -75,8 +75,8 @@ CTORCH_CHECKED ctorch_status ckernels_rotate(ctorch_tensor packed, ctorch_tensor
 // Lengths of a tree's parts: both tails follow the prefix, neither sees the other.
 typedef struct ckernels_tree {
   int64_t prefix;
-  int64_t chosen;
-  int64_t rejected;
+  int64_t first;
+  int64_t second;
 } ckernels_tree;
 
 // Attention over packed trees, [queries, query heads · size]. `packed` holds queries, keys and values of all tokens
@@ -89,7 +89,7 @@ CTORCH_CHECKED ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorc
 // Room of a plan, or what trees need of it.
 typedef struct ckernels_plan_size {
   int64_t tokens;          // of all trees together: as many always
-  int64_t key_rows;        // keys of all sequences: of prefix and chosen tail, of prefix and rejected tail
+  int64_t key_rows;        // keys of all sequences: of prefix and first tail, of prefix and second tail
   int64_t sequences;       // at most two a tree
   int64_t longest_queries; // queries of a sequence
   int64_t longest_keys;    // keys of a sequence

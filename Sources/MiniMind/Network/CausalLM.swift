@@ -5,7 +5,7 @@ import Torch
 /// ```swift
 /// let model = try CausalLM(configuration)
 /// let ids = try Tensor([1, 17, 4] as [Int])
-/// let logits = try model.logits(ids, positions: .arange(0..<3), pattern: PackedTrees([TreeShape(prefix: 3)]))
+/// let logits = try model.logits(ids, positions: .arange(0..<3), pattern: PackedTrees([Tree(prefix: 3)]))
 /// ```
 public final class CausalLM: Module {
   /// The model's shape.

@@ -130,23 +130,21 @@ public func rotatedHeads(
   }
 }
 
-/// Attention over trees that lie one behind the other, each as a prefix and two tails that do not see each other.
+/// Attention over trees that lie side by side, each as a prefix and two tails that do not see each other.
 ///
 /// - Parameters:
 ///   - packed: queries, keys and values of all tokens side by side, `[tokens, heads · size]`; keys and values alone
 ///     where queries are given
 ///   - queries: those of some tokens only, and which: `[n, query heads · size]` and `[n]`, `int64`
-///   - trees: tokens of prefix, chosen and rejected tail of each
+///   - trees: in the order of their tokens, which they cover
 ///   - heads: the whole layout
 /// - Returns: `[tokens or n, query heads · size]`
 /// - Throws: `TorchError` when shapes do not fit each other.
 public func treeAttention(
   _ packed: Tensor, queries: (rows: Tensor, of: Tensor)? = nil,
-  trees: [(prefix: Int, chosen: Int, rejected: Int)], heads: HeadLayout, scale: Double
+  trees: [Tree], heads: HeadLayout, scale: Double
 ) throws(TorchError) -> Tensor {
-  let lengths = trees.map {
-    ckernels_tree(prefix: Int64($0.prefix), chosen: Int64($0.chosen), rejected: Int64($0.rejected))
-  }
+  let lengths = trees.map(\.native)
   return try withExtendedLifetime((packed, queries)) { () throws(TorchError) in
     try produce("treeAttention") {
       ckernels_tree_attention(

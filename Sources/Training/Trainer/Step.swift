@@ -69,7 +69,7 @@ extension Trainer {
     let result = try options.loss(policy: policy, reference: reference, weights: batch.pairWeights)
 
     clock.enter(.backward)
-    try result.losses.sum().multiply(gradients.lossFactor).backward()
+    try (result.losses.sum() * gradients.lossFactor).backward()
 
     try withoutGrad { () throws(TorchError) in
       try sums.addInPlace(PreferenceMetrics.sums(result, policy: policy, counts: batch.counts))
