@@ -1,7 +1,7 @@
 /// The sizes to which a micro-batch is padded, so that batches of many sizes run through few computations that are fixed
 /// once, as captured CUDA graphs are.
 public struct BatchCapacity: Hashable, Sendable {
-  /// Input tokens, padding among them: as many always.
+  /// Input tokens, padding included.
   public var tokens: Int
   /// Pairs.
   public var pairs: Int
@@ -10,7 +10,7 @@ public struct BatchCapacity: Hashable, Sendable {
   /// Tokens of the longest side, or of the longest tree of padding.
   public var longest: Int
 
-  /// Room for so much.
+  /// Room for these numbers.
   public init(tokens: Int, pairs: Int, predictions: Int, longest: Int) {
     (self.tokens, self.pairs, self.predictions, self.longest) = (tokens, pairs, predictions, longest)
   }
@@ -24,7 +24,7 @@ public struct BatchCapacity: Hashable, Sendable {
 
   /// Padding lies in several trees, since attention's cost grows with the square of one's length.
   static let mostPaddingTrees = 16
-  /// Padding of fewer tokens than this is not divided: attention kernels run over blocks of so many queries at least.
+  /// Padding of fewer tokens than this is not divided: attention kernels run over blocks of at least this many queries.
   static let paddingTreeLength = 128
 
   /// The lengths of the trees, each a prefix alone, that pad a batch.
@@ -48,7 +48,7 @@ public struct BatchBuckets: Hashable, Sendable {
   /// The most pairs of a micro-batch.
   public let mostPairs: Int
 
-  /// Buckets for pairs up to this length and micro-batches of up to so many.
+  /// Buckets for pairs up to this length and micro-batches of up to this many pairs.
   public init(longestSide: Int, mostPairs: Int) {
     (self.longestSide, self.mostPairs) = (longestSide, mostPairs)
   }

@@ -36,7 +36,7 @@ public struct BatchPlan: Sendable, Hashable {
     return shuffles ? Array(permutation(count: pairCount, seed: seed, epoch: epoch)[range]) : Array(range)
   }
 
-  /// Passes over the pairs that are behind after a step, in parts of one.
+  /// Passes over the pairs after a step, with a fraction.
   public func epoch(afterStep step: Int) -> Double {
     let (epoch, place) = step.quotientAndRemainder(dividingBy: stepsPerEpoch)
     return Double(epoch) + Double(place * globalBatchSize) / Double(pairCount)

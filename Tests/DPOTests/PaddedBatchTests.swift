@@ -86,7 +86,7 @@ struct PaddedBatchTests {
     #expect(try relativeDifference(gradients[1], gradients[0]) < 1e-5)
   }
 
-  @Test("Filled again it is the batch that is made anew, bit by bit", arguments: seeds, [true, false])
+  @Test("Filled again it is a batch that was just made, bit by bit", arguments: seeds, [true, false])
   func refilled(seed: UInt64, plansAttention: Bool) throws {
     let model = try randomModel(seed: seed)
     let capacity = BatchCapacity(tokens: 512, pairs: 6, predictions: 200, longest: 128)

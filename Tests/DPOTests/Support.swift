@@ -68,7 +68,7 @@ extension CausalLM {
         + pairs.map { try sequenceLogProbability($0.rejectedIDs, $0.rejectedTargets) })
   }
 
-  /// The gradient of a scalar with respect to all parameters, one behind the other.
+  /// The gradient of a scalar with respect to all parameters, one after the other.
   func gradient(of loss: () throws -> Tensor) throws -> Tensor {
     for (_, parameter) in namedParameters {
       try parameter.value.setRequiresGrad(true)

@@ -80,7 +80,7 @@ struct DeviceTrainingTests {
     #expect(trainer.recordingRefusal == nil)
   }
 
-  @Test("Two ranks share a device over Gloo, and send behind the marks of recorded passes")
+  @Test("Two ranks share a device over Gloo, and send after the marks of recorded passes")
   func ranks() throws {
     let expected = try Self.all(Self.trainer(on: .cpu) { $0.perDeviceBatchSize = 8 })
     let reports = try asRanks(2) { ranks in

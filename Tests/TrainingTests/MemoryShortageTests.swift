@@ -16,7 +16,7 @@ struct MemoryShortageTests {
     }
   }
 
-  @Test("a step is taken anew with smaller micro-batches, and the run is the same within 1e-5")
+  @Test("a step is taken again with smaller micro-batches, and the run is the same within 1e-5")
   func alone() throws {
     let pairs = smallPairs(24)
     let whole = try smallTrainer(pairs) { $0.perDeviceBatchSize = 8 }

@@ -35,7 +35,7 @@ struct NotFiniteTests {
     #expect(try trainer.policy.bits == before)
   }
 
-  @Test("A finite one in between starts the count anew, and training goes on")
+  @Test("A finite one in between resets the count, and training goes on")
   func recovery() throws {
     for _ in 0..<2 {
       try poison()

@@ -72,7 +72,7 @@ struct PrecisionTests {
     #expect(try resumed.policy.bits == trainer.policy.bits)
   }
 
-  @Test("placing a model anew, and copying it, keeps its weights")
+  @Test("placing a model again, and copying it, keeps its weights")
   func place() throws {
     let model = try smallModel()
     let bits = try model.bits
@@ -114,7 +114,7 @@ struct LateReportTests {
     return (listener, try policy.bits)
   }
 
-  @Test("tell the same of every step and leave the same weights, evaluations and checkpoints behind their steps")
+  @Test("tell the same of every step, with the same weights, evaluations and checkpoints")
   func same() throws {
     let (expected, bits) = try Self.run(late: false)
     let (found, lateBits) = try Self.run(late: true)

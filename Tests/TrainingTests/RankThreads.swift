@@ -3,7 +3,7 @@ import Synchronization
 import Torch
 import Training
 
-/// Runs a body as each of so many ranks, a thread each in this process; they meet over Gloo on the loopback interface.
+/// Runs a body as each of several ranks, a thread each in this process; they meet over Gloo on the loopback interface.
 ///
 /// - Returns: what each rank returned, in order
 func asRanks<Result: Sendable>(

@@ -8,7 +8,7 @@ import Training
 
 @Suite("Several ranks train as one process does", .serialized)
 struct RanksTests {
-  /// What a run of so many ranks left: losses, gradient norms, weights.
+  /// What a run of several ranks left: losses, gradient norms, weights.
   struct Outcome: Sendable {
     var losses: [Double] = []
     var norms: [Double] = []
@@ -69,7 +69,7 @@ struct RanksTests {
   }
 
   @Test(
-    "Copies of 16 bits are the weights behind every update, with and without ZeRO-1", arguments: [1, 3], [false, true])
+    "Copies of 16 bits are the weights after every update, with and without ZeRO-1", arguments: [1, 3], [false, true])
   func copies(size: Int, shards: Bool) throws {
     let areInLine = try asRanks(size, shardsOptimizer: shards) { ranks -> [Bool] in
       let (policy, reference) = (try smallModel(), try smallModel())
@@ -123,7 +123,7 @@ struct RanksTests {
           policy: smallModel(), reference: smallModel(), pairs: smallPairs(31), options: options, ranks: ranks)
         if stops {
           var asked = 0
-          // The first is the only one that wishes to stop.
+          // The first is the only one that is asked to stop.
           let isComplete = try trainer.prepareReference(stops: {
             asked += 1
             return ranks.rank == 0 && asked == 3
@@ -164,7 +164,7 @@ struct RanksTests {
     }
   }
 
-  @Test("One rank's wish to stop stops all behind the same step")
+  @Test("A stop requested of one rank stops all after the same step")
   func stop() throws {
     let stops = try asRanks(3) { ranks -> [Bool] in
       let trainer = try Trainer(

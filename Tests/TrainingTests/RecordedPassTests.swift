@@ -4,7 +4,7 @@ import Testing
 import Torch
 import Training
 
-/// A CUDA graph as far as the CPU knows one: it runs the body anew, over what the tensors hold then.
+/// What a CUDA graph is on the CPU: it runs the body again, over what the tensors hold then.
 private struct Tape: Recording {
   let body: () throws -> Void
 
@@ -108,7 +108,7 @@ struct RecordedPassTests {
     #expect(found.allSatisfy { $0.replayed.passes == 0 })
   }
 
-  @Test("are all recorded behind a rehearsal, which leaves nothing else behind")
+  @Test("are all recorded after a rehearsal, which changes nothing else")
   func rehearsed() throws {
     let (plain, recorded) = (try smallTrainer(Self.pairs), try smallTrainer(Self.pairs))
     recorded.record(by: TapeRecorder())
@@ -118,7 +118,7 @@ struct RecordedPassTests {
     #expect(found.allSatisfy { $0.replayed.passes == 1 })
   }
 
-  @Test("of several ranks send their gradients behind the last one", arguments: [false, true])
+  @Test("of several ranks send their gradients after the last one", arguments: [false, true])
   func ranks(shards: Bool) throws {
     let expected = try smallTrainer(Self.pairs) { $0.perDeviceBatchSize = 8 }.steps()
     let reports = try asRanks(2, shardsOptimizer: shards) { ranks -> [StepReport] in

@@ -21,7 +21,7 @@ struct RunCheckpointTests {
 
   private static let identity = ["seed": "42", "pairs": "abc"]
 
-  @Test("A run that stopped behind any step and goes on is the same bit by bit", arguments: [false, true])
+  @Test("A run that stopped after any step and is resumed is the same bit by bit", arguments: [false, true])
   func resume(keepsReference: Bool) throws {
     let scratch = try Scratch()
     let whole = try trainer(keepsReference: keepsReference)

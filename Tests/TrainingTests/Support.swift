@@ -55,7 +55,7 @@ func smallTrainer(_ pairs: [TokenizedPair], _ change: (inout TrainingOptions) ->
 }
 
 extension Trainer {
-  /// Takes so many steps, or all that are left.
+  /// Takes a number of steps, or all that are left.
   @discardableResult
   func steps(_ count: Int? = nil) throws -> [StepReport] {
     try (0..<(count ?? plan.totalSteps - completedSteps)).map { _ in try step() }

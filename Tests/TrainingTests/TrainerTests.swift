@@ -106,7 +106,7 @@ struct TrainerTests {
     let loose = try smallTrainer(pairs) { $0.maxGradientNorm = 0 }
     let tight = try smallTrainer(pairs) { $0.maxGradientNorm = 1e-3 }
     #expect(try loose.step().gradientNorm == tight.step().gradientNorm)
-    // AdamW's first update is the same for scaled gradients, but for epsilon; its second is not.
+    // AdamW's first update is the same for scaled gradients, except for epsilon; its second is not.
     try loose.steps(1)
     try tight.steps(1)
     #expect(try loose.policy.bits != tight.policy.bits)

@@ -18,16 +18,16 @@ struct ForwardPasses {
     budget = options.microBatchTokens ?? options.perDeviceBatchSize * longest
   }
 
-  /// The micro-batch whose turn it is; nil behind the last one.
+  /// The micro-batch whose turn it is; nil after the last one.
   var next: TreeBatch? { rest.isEmpty ? nil : TreeBatch(group, sharesPrefix: options.sharesPrefix) }
 
-  /// Goes on behind it.
+  /// Moves on to the next one.
   mutating func advance() { rest.removeFirst(group.count) }
 
   /// Takes fewer pairs instead.
   ///
   /// - Throws: the error, where it is not that memory ran out, or it was a single pair.
-  mutating func shrink(behind error: TorchError) throws(TorchError) {
+  mutating func shrink(after error: TorchError) throws(TorchError) {
     let failed = group
     guard error.kind == .outOfMemory, failed.count > 1 else { throw error }
     if CUDA.isBuiltIn { try CUDA.releaseCachedMemory() }

@@ -8,8 +8,8 @@ extension TrainingOptions {
     }
   }
 
-  /// Divides pairs into the fewest micro-batches of about equal size that have at most so many tokens, but for a pair that
-  /// exceeds them alone.
+  /// Divides pairs into the fewest micro-batches of about equal size within a token budget; a pair that exceeds it
+  /// alone is a micro-batch of its own.
   func divideEvenly(_ pairs: [TokenizedPair], atMost tokens: Int) -> [[TokenizedPair]] {
     guard !pairs.isEmpty else { return [] }
     let lengths = pairs.map { $0.tokens(sharingPrefix: sharesPrefix) }

@@ -8,7 +8,7 @@ import Torch
 /// A checkpoint: a model folder that `transformers` loads, the optimizer's moments under the parameters' names, and
 /// where the run stands. It holds nothing of how many processes wrote it.
 public enum RunCheckpoint {
-  /// Where a run stands behind a step.
+  /// Where a run stands after a step.
   struct State: Codable {
     var step: Int
     var skippedSteps: Int

@@ -21,13 +21,13 @@ extension Trainer {
   /// Of the memory that is free, the part that a micro-batch may be expected to need.
   private static let usedOfFree = 0.8
 
-  /// Finds with how many tokens at once this machine trains fastest, and limits all micro-batches to so many.
+  /// Finds how many tokens a micro-batch should have for this machine to train fastest, and limits all micro-batches to that.
   ///
   /// Passes over the run's longest pairs are timed, and their gradients thrown away: first over the longest alone, then over
   /// twice as many tokens, and so on, up to a rank's part of a step, as long as that is faster and memory should suffice.
   /// All ranks call this, try the same, and take the slowest of them as the measure: they find the same.
   ///
-  /// - Parameter memory: bytes that this process has in use, and those that are free; nil where nobody knows
+  /// - Parameter memory: bytes that this process has in use, and those that are free; nil where that is not known
   /// - Returns: what was tried; nothing where the limit is known already
   /// - Throws: `TorchError` when not even the longest pair fits into memory, or LibTorch fails.
   public func findMicroBatchTokens(memory: () -> (used: Int, free: Int)?) throws(TorchError) -> [MicroBatchTrial] {
@@ -54,7 +54,7 @@ extension Trainer {
     let best = trials.map(\.tokensPerSecond).max() ?? 0
     let found = trials.first { $0.tokensPerSecond * Self.worthwhile >= best }?.limit ?? longest
     try limitMicroBatches(toTokens: found)
-    // Training takes its memory anew.
+    // Training allocates its own memory.
     if device != .cpu { try CUDA.releaseCachedMemory() }
     return trials
   }
@@ -67,7 +67,7 @@ extension Trainer {
     return MicroBatchTrial(limit: trial.limit, tokens: trial.tokens, seconds: longest)
   }
 
-  /// Whether memory should suffice for so many tokens, by what the largest trial so far has taken.
+  /// Whether memory should suffice for this many tokens, judged by what the largest trial so far has taken.
   private func suffices(
     _ now: (used: Int, free: Int)?, _ before: (used: Int, free: Int)?, for tokens: Int, after trials: [MicroBatchTrial]
   ) -> Bool {
@@ -87,7 +87,7 @@ extension Trainer {
     }
   }
 
-  /// Times one pass over the longest pairs that together have at most so many tokens; the best of three where it is short.
+  /// Times one pass over the longest pairs up to a number of tokens; the best of three where it is short.
   private func attempt(
     _ limit: Int, of pairs: [TokenizedPair], _ lengths: [Int]
   ) throws(TorchError) -> MicroBatchTrial {

@@ -11,8 +11,8 @@ extension Trainer {
   ///
   /// - Parameters:
   ///   - progress: told the number of pairs done, of all processes as far as this one can tell, and the number to do
-  ///   - stops: asked between micro-batches: whether this process wishes to stop
-  /// - Returns: whether all are known now; where a rank wished to stop, what was computed until then is kept
+  ///   - stops: asked between micro-batches: whether this process was asked to stop
+  /// - Returns: whether all are known now; where a rank was asked to stop, what was computed until then is kept
   /// - Throws: `TorchError` when LibTorch or another rank fails.
   @discardableResult
   public func prepareReference(
@@ -21,8 +21,8 @@ extension Trainer {
     guard options.cachesReference else { return true }
     activity.set(.reference)
     let seen = pairsOfRun.sorted { ($0.treeLength, $1.index) > ($1.treeLength, $0.index) }
-    // In rounds, so that nobody waits for slower ranks as long as a collective operation may take. They and their
-    // micro-batches are the same whatever is known already: a pass that goes on gives the same bits as one in one go.
+    // In rounds, so that no rank waits for slower ones as long as a collective operation may take. Rounds and micro-batches are
+    // the same whatever is known already: a pass that is continued gives the same bits as an uninterrupted one.
     let size = Self.pairsOfReferenceRound * ranks.size
     for start in stride(from: 0, to: seen.count, by: size) {
       let round = Array(seen[start..<min(start + size, seen.count)])
@@ -36,7 +36,7 @@ extension Trainer {
             _ = try reference.logProbabilities(DeviceBatch(packed, device: device), of: packed.pairIndices)
           }
         } catch {
-          try passes.shrink(behind: error)
+          try passes.shrink(after: error)
           continue
         }
         passes.advance()

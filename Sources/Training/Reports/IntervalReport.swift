@@ -6,7 +6,7 @@ public struct IntervalReport: Sendable, Codable {
   public var step = 0
   /// Its number of steps.
   public var steps = 0
-  /// Passes over the pairs behind, in parts of one.
+  /// Passes over the training pairs so far, with a fraction.
   public var epoch = 0.0
   /// Sums over its pairs, of all ranks.
   public var metrics = PreferenceMetrics()
@@ -29,7 +29,7 @@ public struct IntervalReport: Sendable, Codable {
   /// Seconds of its steps that the rank that waited longest spent waiting for batches.
   public var dataWait: Double { (ranks.isEmpty ? [own] : ranks).map(\.times.data).max() ?? 0 }
 
-  /// Useful operations per second over what all ranks could do, 0…1.
+  /// MFU, model FLOPs utilization: the FLOPs per second that the model needs over what all ranks could do, 0…1.
   ///
   /// - Parameter peak: operations per second of all ranks' matrix products together
   public func utilization(ofPeak peak: Double) -> Double {

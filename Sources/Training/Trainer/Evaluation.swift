@@ -10,8 +10,8 @@ extension Trainer {
   ///   - reference: the reference to compare with
   ///   - pairs: with indices that do not collide with those of the training pairs where results are kept
   ///   - progress: told the number of pairs done by this process
-  ///   - stops: asked between micro-batches: whether this process wishes to stop
-  /// - Returns: sums over all pairs, or over fewer where a rank wished to stop
+  ///   - stops: asked between micro-batches: whether this process was asked to stop
+  /// - Returns: sums over all pairs, or over fewer where a rank was asked to stop
   /// - Throws: `TorchError` when LibTorch or another rank fails.
   public static func evaluate(
     _ policy: CausalLM, reference: ReferenceModel, pairs: [TokenizedPair], options: TrainingOptions,
@@ -26,7 +26,7 @@ extension Trainer {
         let found = try options.metrics(of: batch, indices: packed.pairIndices, policy, reference: reference)
         sums += found
       } catch {
-        try passes.shrink(behind: error)
+        try passes.shrink(after: error)
         continue
       }
       passes.advance()

@@ -44,7 +44,7 @@ public struct LearningRateSchedule: Sendable, Hashable {
   ///
   /// - Parameter step: counted from 1
   public func rate(ofStep step: Int) -> Double {
-    // `transformers` counts the steps that are behind: the first step of a warm-up has rate 0.
+    // `transformers` counts the steps that are done: the first step of a warm-up has rate 0.
     let done = step - 1
     let warmsUp = shape != .constant && shape != .miniMind
     if warmsUp, done < warmupSteps { return peak * Double(done) / Double(max(1, warmupSteps)) }

@@ -50,7 +50,7 @@ public enum TrainingError: Error, CustomStringConvertible {
       """
       \(checkpoint) belongs to a run with other settings; continuing it would not give what either run gives:
       \(differences.map { "  " + $0 }.joined(separator: "\n"))
-      Use the same settings, or start anew with another --output-dir.
+      Use the same settings, or start again with another --output-dir.
       """
     case .noCheckpoint(let folder, let problems):
       (["\(folder) holds no checkpoint that can be resumed from."] + problems.map { "  " + $0 }

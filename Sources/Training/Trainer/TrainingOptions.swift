@@ -61,7 +61,7 @@ public struct TrainingOptions: Sendable {
   /// Pairs of an optimizer step, over all ranks.
   public func globalBatchSize(worldSize: Int = 1) -> Int { worldSize * perDeviceBatchSize * accumulationSteps }
 
-  /// The learning rates of a run of so many steps.
+  /// The learning rates of a run of this many steps.
   public func schedule(totalSteps: Int) -> LearningRateSchedule {
     // `transformers` rounds the ratio up to whole steps.
     let warmup = warmupSteps > 0 ? warmupSteps : Int((warmupRatio * Double(totalSteps)).rounded(.up))
