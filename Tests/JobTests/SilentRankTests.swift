@@ -71,7 +71,7 @@ extension WaitingJobs {
           + train("--collective-timeout", "2"),
         options: ["--no-python"])
       try await job.says("waiting for rank 1 (")
-      try await job.says("it is preparing data")
+      try await job.says("which is preparing data")
       #expect(flock(lock, LOCK_UN) == 0)
       try await job.succeeds()
       #expect(workspace.exists("out/model.safetensors"))
