@@ -40,15 +40,15 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   private static var definitions: [(field: WritableKeyPath<Self, Double>, value: (Terms) throws(TorchError) -> Tensor)]
   {
     [
-      (\.pairs, { try $0.counts.select(0, 0) }),
-      (\.loss, { try $0.losses.sum() }),
-      (\.chosenRewards, { try $0.rewards.chosen.sum() }),
-      (\.rejectedRewards, { try $0.rewards.rejected.sum() }),
-      (\.accuracies, { try wins($0.rewards) }),
-      (\.chosenLogProbabilities, { try $0.logProbabilities.chosen.sum() }),
-      (\.rejectedLogProbabilities, { try $0.logProbabilities.rejected.sum() }),
-      (\.logProbabilityAccuracies, { try wins($0.logProbabilities) }),
-      (\.tokens, { try $0.counts.select(0, 1) }),
+      (\.pairs, { terms throws(TorchError) in try terms.counts.select(0, 0) }),
+      (\.loss, { terms throws(TorchError) in try terms.losses.sum() }),
+      (\.chosenRewards, { terms throws(TorchError) in try terms.rewards.chosen.sum() }),
+      (\.rejectedRewards, { terms throws(TorchError) in try terms.rewards.rejected.sum() }),
+      (\.accuracies, { terms throws(TorchError) in try wins(terms.rewards) }),
+      (\.chosenLogProbabilities, { terms throws(TorchError) in try terms.logProbabilities.chosen.sum() }),
+      (\.rejectedLogProbabilities, { terms throws(TorchError) in try terms.logProbabilities.rejected.sum() }),
+      (\.logProbabilityAccuracies, { terms throws(TorchError) in try wins(terms.logProbabilities) }),
+      (\.tokens, { terms throws(TorchError) in try terms.counts.select(0, 1) }),
     ]
   }
 

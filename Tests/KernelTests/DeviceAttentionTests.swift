@@ -16,8 +16,7 @@ struct DeviceAttentionTests {
     [tree(7, 5, 9), tree(1, 0, 0), tree(0, 2, 0), tree(4, 3, 3)],
     [tree(70, 65, 3)], [tree(5, 66, 130), tree(64, 64, 64)], [tree(300, 129, 257), tree(0, 128, 0), tree(1, 0, 511)],
   ].flatMap { trees in
-    [tree(1, 1, 4), tree(4, 2, 6), tree(3, 3, 5), tree(8, 4, 96), tree(4, 1, 64), tree(2, 2, 128)].map {
-      queries, keys, size in
+    [(1, 1, 4), (4, 2, 6), (3, 3, 5), (8, 4, 96), (4, 1, 64), (2, 2, 128)].map { queries, keys, size in
       Case(trees: trees, heads: HeadLayout(queries: queries, keys: keys, values: keys, size: size))
     }
   }

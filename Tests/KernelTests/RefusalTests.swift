@@ -21,7 +21,7 @@ struct RefusalTests {
     refuses("do not cover") { _ = try treeAttention(rows, trees: [tree(1, 1, 1)], heads: heads, scale: 1) }
     refuses("no token") {
       _ = try treeAttention(
-        rows.narrowtree(1, 0, 4), queries: (rows.narrowtree(1, 0, 2), Tensor([0, 1, 2, 4])), trees: [tree(4, 0, 0)],
+        rows.narrow(1, 0, 4), queries: (rows.narrow(1, 0, 2), Tensor([0, 1, 2, 4])), trees: [tree(4, 0, 0)],
         heads: heads,
         scale: 1)
     }
