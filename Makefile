@@ -7,6 +7,7 @@ SHELL := bash
 
 PROGRAM := .build/release/minimind-dpo
 SOURCES := Package.swift Sources Tests
+C_SOURCES := find Sources Tests -name '*.cpp' -o -name '*.h' -o -name '*.inc' -o -name '*.cuh'
 
 help:
 	@echo 'make build      the program, $(PROGRAM)'
@@ -37,12 +38,17 @@ test-one: libtorch
 	MINIMIND_TEST_TARGET=$(T) swift build -c release --product minimind-dpoPackageTests
 	MINIMIND_TEST_TARGET=$(T) swift test -c release --skip-build --disable-xctest --filter '$(or $(F),$(T))'
 
+# clang-format is not part of Swift's toolchain; `pip install clang-format` brings it.
 lint:
 	swift format lint --strict --parallel -r $(SOURCES)
 	@Tools/folder_order
+	@if command -v clang-format >/dev/null; then $(C_SOURCES) | xargs clang-format --dry-run --Werror; \
+	else echo 'clang-format is not installed: the format of the C++ sources is not checked'; fi
 
 format:
 	swift format -i --parallel -r $(SOURCES)
+	@if command -v clang-format >/dev/null; then $(C_SOURCES) | xargs clang-format -i; \
+	else echo 'clang-format is not installed: the C++ sources are not formatted'; fi
 
 demo: build
 	@$(PROGRAM) demo

@@ -1,6 +1,8 @@
 // Compiled in place of everything else where Package.swift found no LibTorch: one message instead of hundreds.
 #if !__has_include(<ATen/core/Tensor.h>)
+// clang-format off
 #error "LibTorch was not found. Run `make libtorch` (it fetches LibTorch into .libtorch/), or set LIBTORCH=/path/to/torch, the folder of an installed PyTorch: python3 -c 'import os, torch; print(os.path.dirname(torch.__file__))' prints it."
+// clang-format on
 #else
 // LibTorch has come since, but SwiftPM remembers what Package.swift said before: the whole library from here.
 #include "arithmetic.cpp"

@@ -164,8 +164,7 @@ ctorch_status ctorch_where(ctorch_tensor condition, ctorch_tensor a, ctorch_tens
   return produce(out, error, [&] { return at::where(condition->value, a->value, b->value); });
 }
 
-ctorch_status ctorch_masked_fill(ctorch_tensor a, ctorch_tensor mask, double value, ctorch_tensor *out,
-                                 char **error) {
+ctorch_status ctorch_masked_fill(ctorch_tensor a, ctorch_tensor mask, double value, ctorch_tensor *out, char **error) {
   return produce(out, error, [&] { return at::masked_fill(a->value, mask->value, value); });
 }
 

@@ -73,7 +73,8 @@ public:
       C10_CUDA_CHECK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
       events.push_back(event);
     }
-    C10_CUDA_CHECK(cudaEventRecordWithFlags(events[bucket], c10::cuda::getCurrentCUDAStream(), cudaEventRecordExternal));
+    C10_CUDA_CHECK(
+        cudaEventRecordWithFlags(events[bucket], c10::cuda::getCurrentCUDAStream(), cudaEventRecordExternal));
   }
 
   // Calls body(bucket) for all, each on a stream of their own that waits for its mark.

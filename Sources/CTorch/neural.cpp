@@ -18,8 +18,7 @@ ctorch_status ctorch_linear(ctorch_tensor input, ctorch_tensor weight, ctorch_te
 
 ctorch_status ctorch_rms_norm(ctorch_tensor input, ctorch_tensor weight, double epsilon, ctorch_tensor *out,
                               char **error) {
-  return produce(out, error,
-                 [&] { return at::rms_norm(input->value, weight->value.sizes(), weight->value, epsilon); });
+  return produce(out, error, [&] { return at::rms_norm(input->value, weight->value.sizes(), weight->value, epsilon); });
 }
 
 ctorch_status ctorch_attention(ctorch_tensor query, ctorch_tensor key, ctorch_tensor value, ctorch_tensor mask,

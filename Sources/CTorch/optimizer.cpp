@@ -5,9 +5,8 @@
 
 using namespace ctorch;
 
-ctorch_status ctorch_update_loss_scale(ctorch_tensor scale, ctorch_tensor tracker, ctorch_tensor skipped,
-                                       double growth, double backoff, int64_t interval, char **error) {
-  return guarded(error, [&] {
-    at::_amp_update_scale_(scale->value, tracker->value, skipped->value, growth, backoff, interval);
-  });
+ctorch_status ctorch_update_loss_scale(ctorch_tensor scale, ctorch_tensor tracker, ctorch_tensor skipped, double growth,
+                                       double backoff, int64_t interval, char **error) {
+  return guarded(
+      error, [&] { at::_amp_update_scale_(scale->value, tracker->value, skipped->value, growth, backoff, interval); });
 }

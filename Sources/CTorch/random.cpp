@@ -47,7 +47,6 @@ ctorch_status ctorch_uniform_in_place(ctorch_tensor a, double low, double high, 
 
 ctorch_status ctorch_multinomial(ctorch_tensor probabilities, int64_t count, ctorch_generator generator,
                                  ctorch_tensor *out, char **error) {
-  return produce(out, error, [&] {
-    return at::multinomial(probabilities->value, count, /*replacement=*/false, generator->value);
-  });
+  return produce(out, error,
+                 [&] { return at::multinomial(probabilities->value, count, /*replacement=*/false, generator->value); });
 }

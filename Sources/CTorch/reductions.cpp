@@ -40,8 +40,8 @@ ctorch_status ctorch_reduce_all(ctorch_reduction reduction, ctorch_tensor a, cto
   });
 }
 
-ctorch_status ctorch_reduce(ctorch_reduction reduction, ctorch_tensor a, int64_t dim, bool keep_dim,
-                            ctorch_tensor *out, char **error) {
+ctorch_status ctorch_reduce(ctorch_reduction reduction, ctorch_tensor a, int64_t dim, bool keep_dim, ctorch_tensor *out,
+                            char **error) {
   return produce(out, error, [&]() -> at::Tensor {
     const at::Tensor &x = a->value;
     switch (reduction) {
@@ -67,8 +67,7 @@ ctorch_status ctorch_norm(ctorch_tensor a, ctorch_tensor *out, char **error) {
 }
 
 ctorch_status ctorch_softmax(ctorch_tensor a, int64_t dim, bool logarithm, ctorch_tensor *out, char **error) {
-  return produce(out, error,
-                 [&] { return logarithm ? at::log_softmax(a->value, dim) : at::softmax(a->value, dim); });
+  return produce(out, error, [&] { return logarithm ? at::log_softmax(a->value, dim) : at::softmax(a->value, dim); });
 }
 
 ctorch_status ctorch_cumsum(ctorch_tensor a, int64_t dim, ctorch_tensor *out, char **error) {
@@ -93,8 +92,7 @@ ctorch_status ctorch_topk(ctorch_tensor a, int64_t k, int64_t dim, ctorch_tensor
   });
 }
 
-ctorch_status ctorch_index_select(ctorch_tensor a, int64_t dim, ctorch_tensor index, ctorch_tensor *out,
-                                  char **error) {
+ctorch_status ctorch_index_select(ctorch_tensor a, int64_t dim, ctorch_tensor index, ctorch_tensor *out, char **error) {
   return produce(out, error, [&] { return at::index_select(a->value, dim, index->value); });
 }
 

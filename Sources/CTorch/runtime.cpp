@@ -12,7 +12,9 @@
 #include <cstdlib>
 
 #if TORCH_VERSION_MAJOR != 2 || TORCH_VERSION_MINOR < 11
+// clang-format off
 #error "This LibTorch is too old or of another generation: 2.11 to 2.13 are known to work. Run `make libtorch`, or point LIBTORCH to another one."
+// clang-format on
 #endif
 
 using namespace ctorch;

@@ -40,8 +40,8 @@ ctorch_status ctorch_store_tcp(const char *host, uint16_t port, bool hosts, int 
 }
 
 ctorch_status ctorch_store_prefixed(ctorch_store store, const char *prefix, ctorch_store *out, char **error) {
-  return communicating(error,
-                       [&] { *out = new ctorch_store_s{c10::make_intrusive<c10d::PrefixStore>(prefix, store->value)}; });
+  return communicating(
+      error, [&] { *out = new ctorch_store_s{c10::make_intrusive<c10d::PrefixStore>(prefix, store->value)}; });
 }
 
 ctorch_status ctorch_store_clone(ctorch_store store, ctorch_store *out, char **error) {
@@ -82,9 +82,9 @@ ctorch_status ctorch_store_add(ctorch_store store, const char *key, int64_t amou
   return communicating(error, [&] { *sum = store->value->add(key, amount); });
 }
 
-ctorch_status ctorch_store_compare_set(ctorch_store store, const char *key, const void *expected,
-                                       size_t expected_count, const void *desired, size_t desired_count, void **bytes,
-                                       size_t *count, char **error) {
+ctorch_status ctorch_store_compare_set(ctorch_store store, const char *key, const void *expected, size_t expected_count,
+                                       const void *desired, size_t desired_count, void **bytes, size_t *count,
+                                       char **error) {
   return communicating(error, [&] {
     give(store->value->compareSet(key, bytes_of(expected, expected_count), bytes_of(desired, desired_count)), bytes,
          count);

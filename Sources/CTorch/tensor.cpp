@@ -50,8 +50,7 @@ ctorch_status ctorch_from_memory(void *bytes, const int64_t *shape, size_t rank,
   return produce(out, error, [&] {
     // Owned from here on: released with the storage, or on the way out of an exception.
     std::shared_ptr<void> owner(context, release);
-    return at::from_blob(
-        bytes, shape_of(shape, rank), [owner](void *) {}, at::TensorOptions().dtype(dtype_of(dtype)));
+    return at::from_blob(bytes, shape_of(shape, rank), [owner](void *) {}, at::TensorOptions().dtype(dtype_of(dtype)));
   });
 }
 
@@ -110,20 +109,17 @@ ctorch_status ctorch_view(ctorch_tensor tensor, const int64_t *shape, size_t ran
   return produce(out, error, [&] { return tensor->value.view(shape_of(shape, rank)); });
 }
 
-ctorch_status ctorch_expand(ctorch_tensor tensor, const int64_t *shape, size_t rank, ctorch_tensor *out,
-                            char **error) {
+ctorch_status ctorch_expand(ctorch_tensor tensor, const int64_t *shape, size_t rank, ctorch_tensor *out, char **error) {
   return produce(out, error, [&] { return tensor->value.expand(shape_of(shape, rank)); });
 }
 
 ctorch_status ctorch_as_strided(ctorch_tensor tensor, const int64_t *shape, const int64_t *strides, size_t rank,
                                 int64_t offset, ctorch_tensor *out, char **error) {
-  return produce(out, error, [&] {
-    return tensor->value.as_strided(shape_of(shape, rank), shape_of(strides, rank), offset);
-  });
+  return produce(out, error,
+                 [&] { return tensor->value.as_strided(shape_of(shape, rank), shape_of(strides, rank), offset); });
 }
 
-ctorch_status ctorch_transpose(ctorch_tensor tensor, int64_t first, int64_t second, ctorch_tensor *out,
-                               char **error) {
+ctorch_status ctorch_transpose(ctorch_tensor tensor, int64_t first, int64_t second, ctorch_tensor *out, char **error) {
   return produce(out, error, [&] { return tensor->value.transpose(first, second); });
 }
 
@@ -162,7 +158,6 @@ ctorch_status ctorch_cat(const ctorch_tensor *tensors, size_t count, int64_t dim
   return produce(out, error, [&] { return at::cat(list_of(tensors, count), dim); });
 }
 
-ctorch_status ctorch_stack(const ctorch_tensor *tensors, size_t count, int64_t dim, ctorch_tensor *out,
-                           char **error) {
+ctorch_status ctorch_stack(const ctorch_tensor *tensors, size_t count, int64_t dim, ctorch_tensor *out, char **error) {
   return produce(out, error, [&] { return at::stack(list_of(tensors, count), dim); });
 }

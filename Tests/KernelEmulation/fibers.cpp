@@ -105,7 +105,8 @@ void Block::release_barrier() {
     const bool is_there = fiber->state == first->state && fiber->file == first->file && fiber->line == first->line;
     if (is_there && first->state == State::at_barrier) continue;
     const std::string waits = first->state == State::at_barrier ? "the barrier" : "the shuffle";
-    const std::string other = fiber->state == State::done ? "has ended" : "waits at line " + std::to_string(fiber->line);
+    const std::string other =
+        fiber->state == State::done ? "has ended" : "waits at line " + std::to_string(fiber->line);
     failure = waits + " is not reached by all threads: thread " + std::to_string(fiber - begin) + " " + other + " (" +
               first->file + ":" + std::to_string(first->line) + ")";
     return;

@@ -23,10 +23,9 @@ struct Kernel {
 
 // A copy of the arguments for each thread, as on the device.
 #define KERNEL(name, Arguments, threads, ...)                                                                          \
-  {#name,                                                                                                              \
-   {sizeof(Arguments), threads, [](const void *arguments) {                                                            \
-      ckernels::entries::cuda_##name(*static_cast<const Arguments *>(arguments));                                  \
-    }}},
+  {#name, {sizeof(Arguments), threads, [](const void *arguments) {                                                     \
+             ckernels::entries::cuda_##name(*static_cast<const Arguments *>(arguments));                               \
+           }}},
 const std::map<std::string, Kernel> kernels = {CKERNELS_ALL(KERNEL)};
 #undef KERNEL
 

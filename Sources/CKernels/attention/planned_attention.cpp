@@ -28,24 +28,24 @@ struct SequenceOperands {
     auto as_heads = [&](const Tensor &x) { return x.unflatten(1, {x.size(1) / heads.size, heads.size}); };
     const int64_t queries = heads.query * heads.size;
     query = as_heads(packed.narrow(1, 0, queries));
-    const Tensor rows = as_heads(
-        at::index_select(packed.narrow(1, queries, packed.size(1) - queries), 0, layout.key_tokens(numbers)));
+    const Tensor rows =
+        as_heads(at::index_select(packed.narrow(1, queries, packed.size(1) - queries), 0, layout.key_tokens(numbers)));
     key = rows.narrow(1, 0, heads.key);
     value = rows.narrow(1, heads.key, heads.value);
   }
 };
 
 struct PlannedAttention : torch::autograd::Function<PlannedAttention> {
-  static Tensor forward(AutogradContext *context, const Tensor &packed, const Tensor &numbers,
-                        const PlanLayout &layout, ckernels_heads heads, double scale) {
+  static Tensor forward(AutogradContext *context, const Tensor &packed, const Tensor &numbers, const PlanLayout &layout,
+                        ckernels_heads heads, double scale) {
     const SequenceOperands in(packed, layout, numbers, heads);
     const SequenceResult result = attend_sequences(in.query, in.key, in.value, sequences(layout, numbers), scale);
     const Tensor out = result.out.reshape({packed.size(0), heads.query * heads.size});
     // Gathered keys and values are twice a layer's memory for the price of one pass over them: gathered again.
     context->save_for_backward({packed, numbers, out, result.log_sums, result.first_state, result.second_state});
     const auto &size = layout.size;
-    context->saved_data["size"] = std::vector<int64_t>{size.tokens, size.key_rows, size.sequences,
-                                                       size.longest_queries, size.longest_keys};
+    context->saved_data["size"] =
+        std::vector<int64_t>{size.tokens, size.key_rows, size.sequences, size.longest_queries, size.longest_keys};
     context->saved_data["heads"] = std::vector<int64_t>{heads.query, heads.key, heads.value, heads.size};
     context->saved_data["scale"] = scale;
     return out;

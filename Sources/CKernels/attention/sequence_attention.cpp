@@ -82,7 +82,8 @@ SequenceResult efficient(const Tensor &query, const Tensor &key, const Tensor &v
   const int64_t heads = query.size(1);
   auto [out, log_sums, seed, offset, longest_queries, longest_keys] = at::_efficient_attention_forward(
       widened(query).unsqueeze(0), repeated(widened(key), heads).unsqueeze(0),
-      repeated(widened(value), heads).unsqueeze(0), /*bias=*/{}, sequences.query_starts, sequences.key_starts, sequences.longest_queries, sequences.longest_keys,
+      repeated(widened(value), heads).unsqueeze(0), /*bias=*/{}, sequences.query_starts, sequences.key_starts,
+      sequences.longest_queries, sequences.longest_keys,
       /*dropout_p=*/0.0, kCausalFromBottomRight, /*compute_log_sumexp=*/true, scale);
   return {out.squeeze(0).narrow(2, 0, query.size(2)), log_sums, seed, offset};
 }
@@ -95,8 +96,9 @@ SequenceGradients efficient_backward(const Tensor &out_gradient, const Tensor &q
   auto [of_query, of_key, of_value, of_bias] = at::_efficient_attention_backward(
       widened(out_gradient).unsqueeze(0), widened(query).unsqueeze(0), repeated(widened(key), heads).unsqueeze(0),
       repeated(widened(value), heads).unsqueeze(0), /*bias=*/{}, widened(result.out).unsqueeze(0),
-      sequences.query_starts, sequences.key_starts, sequences.longest_queries, sequences.longest_keys, result.log_sums, /*dropout_p=*/0.0,
-      result.first_state, result.second_state, kCausalFromBottomRight, /*bias_requires_grad=*/false, scale,
+      sequences.query_starts, sequences.key_starts, sequences.longest_queries, sequences.longest_keys, result.log_sums,
+      /*dropout_p=*/0.0, result.first_state, result.second_state, kCausalFromBottomRight, /*bias_requires_grad=*/false,
+      scale,
       /*num_splits_key=*/1);
   auto narrowed = [&](const Tensor &x) { return x.squeeze(0).narrow(2, 0, size); };
   return {narrowed(of_query), summed(narrowed(of_key), key.size(1)), summed(narrowed(of_value), key.size(1))};
@@ -163,11 +165,10 @@ bool is_plain(const Tensor &x) { return !x.is_cuda() || x.scalar_type() == at::k
 
 } // namespace
 
-SequenceResult attend_sequences(const Tensor &query, const Tensor &key, const Tensor &value,
-                                const Sequences &sequences, double scale) {
+SequenceResult attend_sequences(const Tensor &query, const Tensor &key, const Tensor &value, const Sequences &sequences,
+                                double scale) {
   if (is_plain(query)) return Plain{query, key, value, scale}.forward(sequences);
-  return has_flash(query) ? flash(query, key, value, sequences, scale)
-                          : efficient(query, key, value, sequences, scale);
+  return has_flash(query) ? flash(query, key, value, sequences, scale) : efficient(query, key, value, sequences, scale);
 }
 
 SequenceGradients attend_sequences_backward(const Tensor &out_gradient, const Tensor &query, const Tensor &key,

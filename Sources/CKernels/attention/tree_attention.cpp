@@ -24,16 +24,16 @@ constexpr int64_t kQueriesPerBlock = 64;
 
 // Neighbouring queries of one tree and side, and the one or two runs of keys that they see.
 struct Block {
-  int64_t query, queries;     // rows of the queries
-  int64_t tree;               // the number of the tree
-  int64_t trunk_keys;         // keys from the tree's start
-  int64_t tail, tail_keys;    // keys of the second tail: from here, so many
+  int64_t query, queries;       // rows of the queries
+  int64_t tree;                 // the number of the tree
+  int64_t trunk_keys;           // keys from the tree's start
+  int64_t tail, tail_keys;      // keys of the second tail: from here, so many
   std::vector<int64_t> visible; // for each query how many of these keys
   int64_t keys() const { return trunk_keys + tail_keys; }
 };
 
 struct Plan {
-  std::vector<Block> blocks; // ordered by tree
+  std::vector<Block> blocks;   // ordered by tree
   std::vector<int64_t> starts; // of the trees, and where the last one ends
   int64_t most_keys = 0;
 };
@@ -193,7 +193,8 @@ void attend_backward(const Plan &plan, const Operands<T> &in, const ckernels_hea
 
 struct TreeAttention : torch::autograd::Function<TreeAttention> {
   static Tensor forward(AutogradContext *context, const Tensor &packed_in, const std::optional<Tensor> &some_queries,
-                        const std::optional<Tensor> &rows, const std::vector<int64_t> &lengths, const ckernels_heads &heads, double scale) {
+                        const std::optional<Tensor> &rows, const std::vector<int64_t> &lengths,
+                        const ckernels_heads &heads, double scale) {
     const Tensor packed = packed_in.contiguous();
     const Tensor queries = some_queries ? some_queries->contiguous() : Tensor();
     const int64_t count = queries.defined() ? queries.size(0) : packed.size(0);
@@ -225,12 +226,11 @@ struct TreeAttention : torch::autograd::Function<TreeAttention> {
     AT_DISPATCH_FLOATING_TYPES(packed.scalar_type(), "tree_attention_backward", [&] {
       scalar_t *base = packed_gradient.data_ptr<scalar_t>();
       scalar_t *keys = base + (queries.defined() ? 0 : heads.query * heads.size);
-      attend_backward<scalar_t>(plan, operands<scalar_t>(packed, queries, heads), heads,
-                                static_cast<scalar_t>(context->saved_data["scale"].toDouble()),
-                                out.const_data_ptr<scalar_t>(), log_sum.const_data_ptr<scalar_t>(),
-                                incoming.const_data_ptr<scalar_t>(),
-                                queries.defined() ? query_gradient.data_ptr<scalar_t>() : base, keys,
-                                keys + heads.key * heads.size);
+      attend_backward<scalar_t>(
+          plan, operands<scalar_t>(packed, queries, heads), heads,
+          static_cast<scalar_t>(context->saved_data["scale"].toDouble()), out.const_data_ptr<scalar_t>(),
+          log_sum.const_data_ptr<scalar_t>(), incoming.const_data_ptr<scalar_t>(),
+          queries.defined() ? query_gradient.data_ptr<scalar_t>() : base, keys, keys + heads.key * heads.size);
     });
     return {packed_gradient, query_gradient, {}, {}, {}, {}};
   }

@@ -87,8 +87,7 @@ static void check_fit(const ckernels_plan_size &needed, const ckernels_plan_size
 
 using namespace ckernels;
 
-ctorch_status ckernels_tree_plan_size(const ckernels_tree *trees, size_t count, ckernels_plan_size *out,
-                                      char **error) {
+ctorch_status ckernels_tree_plan_size(const ckernels_tree *trees, size_t count, ckernels_plan_size *out, char **error) {
   return ctorch::guarded(error, [&] { *out = plan_size(trees, count); });
 }
 

@@ -15,7 +15,8 @@ namespace ckernels::avx2 {
 #undef TILE_ROWS
 #pragma clang attribute pop
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512dq,avx512vl,avx512bw"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512dq,avx512vl,avx512bw"))),                   \
+                             apply_to = function)
 #define VECTOR_BYTES 64
 #define TILE_ROWS 14
 namespace ckernels::avx512 {

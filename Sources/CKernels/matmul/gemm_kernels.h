@@ -39,8 +39,8 @@ struct ProductKernels {
   void (*pack_rows)(const Combination &from, int64_t begin, int64_t end, int64_t depth, float *to);
   void (*pack_columns)(const Combination &from, int64_t begin, int64_t end, int64_t depth, float *to);
   // The product of two panels, into one or two targets, at their `row` and `column`; rows of a target are `stride` apart.
-  void (*multiply)(int64_t depth, const float *rows, const float *columns, const Target *targets, int count, int64_t row,
-                   int64_t column, int64_t stride);
+  void (*multiply)(int64_t depth, const float *rows, const float *columns, const Target *targets, int count,
+                   int64_t row, int64_t column, int64_t stride);
 };
 
 // Those for an instruction set that the processor has; nullptr for the portable one, which has none.

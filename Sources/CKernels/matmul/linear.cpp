@@ -89,7 +89,8 @@ ctorch_status ckernels_large_product(ctorch_tensor a, ctorch_tensor b, ctorch_te
     const auto wanted = static_cast<ckernels::InstructionSet>(set);
     const ckernels::ProductKernels *kernels = ckernels::product_kernels(wanted);
     TORCH_CHECK(kernels && wanted <= ckernels::instruction_set(), "this processor has no such instructions");
-    ckernels::multiply_large(*kernels, m, n, k, *left, *right, out->value.data_ptr<float>(), out->value.stride(0), adds);
+    ckernels::multiply_large(*kernels, m, n, k, *left, *right, out->value.data_ptr<float>(), out->value.stride(0),
+                             adds);
   });
 }
 

@@ -91,9 +91,9 @@ private:
 // Halves of blocks, as they fit the caches of the processors met so far: what is packed of a block of rows takes somewhat
 // more than half of a second-level cache of 1 MB; depth and columns are long, so that rows are packed, and results added to
 // memory, seldom.
-constexpr int64_t kPackedFloats = 150'000;  // rows by depth
+constexpr int64_t kPackedFloats = 150'000; // rows by depth
 constexpr int64_t kMostRows = 392, kMostDepth = 640, kMostColumns = 2560;
-constexpr int64_t kFewRows = 96;  // not fewer, only so that each thread gets a block
+constexpr int64_t kFewRows = 96; // not fewer, only so that each thread gets a block
 
 // Products with less to do are LibTorch's, which are as fast then.
 constexpr int64_t kLeastMultiplications = int64_t(1) << 27, kLeastLines = 256;

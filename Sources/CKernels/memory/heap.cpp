@@ -17,14 +17,15 @@
 
 namespace {
 
-constexpr size_t kLarge = size_t(1) << 18;   // smaller blocks are the C library's
-constexpr size_t kGrain = size_t(1) << 14;   // sizes are multiples of it
+constexpr size_t kLarge = size_t(1) << 18; // smaller blocks are the C library's
+constexpr size_t kGrain = size_t(1) << 14; // sizes are multiples of it
 
 class Heap final : public c10::Allocator {
 public:
   explicit Heap(c10::Allocator *small) : small_(small) {
     // Addresses alone, no memory: as many as the machine could ever fill, fewer where the system refuses.
-    const size_t pages = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)), page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    const size_t pages = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)),
+                 page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     int flags = MAP_PRIVATE | MAP_ANONYMOUS;
 #ifdef MAP_NORESERVE
     flags |= MAP_NORESERVE;

@@ -102,9 +102,9 @@ struct LogProbability : torch::autograd::Function<LogProbability> {
       const Tensor states = h.narrow(0, first, count);
       const Tensor logits = kept.defined() ? kept.narrow(0, first, count) : wide_linear_product(states, factor);
       // A CUDA kernel writes them in the type of the products that follow.
-      Tensor at_logits = fits_device(logits)  ? at::empty(logits.sizes(), h.options())
-                         : kept.defined() ? at::empty_like(logits)
-                                          : logits;
+      Tensor at_logits = fits_device(logits) ? at::empty(logits.sizes(), h.options())
+                         : kept.defined()    ? at::empty_like(logits)
+                                             : logits;
       log_probabilities_backward(logits, targets.narrow(0, first, count), log_sum.narrow(0, first, count),
                                  incoming.narrow(0, first, count), at_logits);
       at_logits = at_logits.to(h.scalar_type());

@@ -53,15 +53,14 @@ struct RMSNorm : torch::autograd::Function<RMSNorm> {
       const auto &kernels = row_kernels<scalar_t>();
       parallel_runs(rows, [&](int64_t run, int64_t begin, int64_t end) {
         const int64_t at = begin * size;
-        kernels.rms_norm_backward(
-            end - begin, size, x.const_data_ptr<scalar_t>() + at, w.const_data_ptr<scalar_t>(),
-            scale.const_data_ptr<scalar_t>() + begin, incoming.const_data_ptr<scalar_t>() + at,
-            passing.defined() ? passing.const_data_ptr<scalar_t>() + at : nullptr,
-            gradient.data_ptr<scalar_t>() + at, learns ? parts.data_ptr<scalar_t>() + run * size : nullptr);
+        kernels.rms_norm_backward(end - begin, size, x.const_data_ptr<scalar_t>() + at, w.const_data_ptr<scalar_t>(),
+                                  scale.const_data_ptr<scalar_t>() + begin, incoming.const_data_ptr<scalar_t>() + at,
+                                  passing.defined() ? passing.const_data_ptr<scalar_t>() + at : nullptr,
+                                  gradient.data_ptr<scalar_t>() + at,
+                                  learns ? parts.data_ptr<scalar_t>() + run * size : nullptr);
       });
     });
-    Tensor weight_gradient =
-        learns ? accumulate(weight, [&](Tensor &total) { total.add_(parts.sum(0)); }) : Tensor();
+    Tensor weight_gradient = learns ? accumulate(weight, [&](Tensor &total) { total.add_(parts.sum(0)); }) : Tensor();
     // The same tensor for both summands: whoever adds to it copies it first.
     return {gradient, sums ? gradient : Tensor(), weight_gradient, {}};
   }
@@ -111,8 +110,8 @@ struct DeviceRMSNorm : torch::autograd::Function<DeviceRMSNorm> {
 };
 
 bool fits_device(const Tensor &x, const Tensor &weight) {
-  return x.is_cuda() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
-         weight.is_contiguous() && x.size(1) <= 8192 && cuda::available(x.device());
+  return x.is_cuda() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && weight.is_contiguous() &&
+         x.size(1) <= 8192 && cuda::available(x.device());
 }
 
 } // namespace

@@ -127,7 +127,8 @@ struct DeviceRotate : torch::autograd::Function<DeviceRotate> {
                             key_weight.defined() && context->needs_input_grad(query_weight.defined() ? 2 : 1)};
     Tensor gradient = at::empty_like(incoming), partials, result[2], totals[2];
     if (learns[0] || learns[1]) {
-      partials = at::empty({cuda::rotate_partials(incoming.device(), incoming.size(0), heads), 2, all.size}, c.options());
+      partials =
+          at::empty({cuda::rotate_partials(incoming.device(), incoming.size(0), heads), 2, all.size}, c.options());
     }
     for (int kind : {0, 1}) {
       if (!learns[kind]) continue;

@@ -56,9 +56,9 @@ Tensor ckernels::swiglu_backward(const Tensor &gate_up, Tensor &product) {
   Tensor gradient = at::empty_like(gate_up);
   AT_DISPATCH_FLOATING_TYPES(gate_up.scalar_type(), "swiglu_backward", [&] {
     parallel_runs(rows, [&](int64_t, int64_t begin, int64_t end) {
-      row_kernels<scalar_t>().swiglu_backward(
-          end - begin, size, gate_up.const_data_ptr<scalar_t>() + begin * 2 * size,
-          product.data_ptr<scalar_t>() + begin * size, gradient.data_ptr<scalar_t>() + begin * 2 * size);
+      row_kernels<scalar_t>().swiglu_backward(end - begin, size, gate_up.const_data_ptr<scalar_t>() + begin * 2 * size,
+                                              product.data_ptr<scalar_t>() + begin * size,
+                                              gradient.data_ptr<scalar_t>() + begin * 2 * size);
     });
   });
   return gradient;

@@ -25,7 +25,8 @@ namespace ckernels::avx2 {
 #undef VECTOR_BYTES
 #pragma clang attribute pop
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512dq,avx512vl,avx512bw"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,avx512f,avx512dq,avx512vl,avx512bw"))),                   \
+                             apply_to = function)
 #define VECTOR_BYTES 64
 namespace ckernels::avx512 {
 #include "simd/row_kernels.inc"

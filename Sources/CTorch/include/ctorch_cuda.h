@@ -26,7 +26,7 @@ void ctorch_cuda_sum_in_float32(void);
 
 typedef struct ctorch_cuda_properties {
   char name[128];
-  char bus_id[32]; // as "0000:3b:00.0"
+  char bus_id[32];      // as "0000:3b:00.0"
   int32_t major, minor; // of the compute capability
   int32_t multiprocessors;
   int64_t memory_bytes;

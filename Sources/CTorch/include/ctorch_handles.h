@@ -30,9 +30,8 @@ inline char *text(const char *message) { return ::strdup(message); }
 // no 64-bit number holds, with what CUDA's libraries take by themselves, and with an error that came through a block of
 // ours that runs again.
 inline bool names_exhausted_memory(const char *message) {
-  for (const char *sign :
-       {"not enough memory", "can't allocate memory", "Storage size calculation overflowed", "CUDA out of memory",
-        "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED"}) {
+  for (const char *sign : {"not enough memory", "can't allocate memory", "Storage size calculation overflowed",
+                           "CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED"}) {
     if (std::strstr(message, sign)) return true;
   }
   return false;

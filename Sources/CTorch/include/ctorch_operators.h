@@ -42,7 +42,16 @@ typedef enum ctorch_binary_operator {
   CTORCH_MATMUL,
 } ctorch_binary_operator;
 
-typedef enum ctorch_reduction { CTORCH_SUM, CTORCH_MEAN, CTORCH_AMAX, CTORCH_AMIN, CTORCH_LOGSUMEXP, CTORCH_ANY, CTORCH_ALL, CTORCH_ARGMAX } ctorch_reduction;
+typedef enum ctorch_reduction {
+  CTORCH_SUM,
+  CTORCH_MEAN,
+  CTORCH_AMAX,
+  CTORCH_AMIN,
+  CTORCH_LOGSUMEXP,
+  CTORCH_ANY,
+  CTORCH_ALL,
+  CTORCH_ARGMAX
+} ctorch_reduction;
 
 CTORCH_CHECKED ctorch_status ctorch_unary(ctorch_unary_operator op, ctorch_tensor a, ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_binary(ctorch_binary_operator op, ctorch_tensor a, ctorch_tensor b,

@@ -53,8 +53,8 @@ CTORCH_CHECKED ctorch_status ctorch_as_strided(ctorch_tensor tensor, const int64
                                                size_t rank, int64_t offset, ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_transpose(ctorch_tensor tensor, int64_t first, int64_t second, ctorch_tensor *out,
                                               char **error);
-CTORCH_CHECKED ctorch_status ctorch_permute(ctorch_tensor tensor, const int64_t *order, size_t rank,
-                                            ctorch_tensor *out, char **error);
+CTORCH_CHECKED ctorch_status ctorch_permute(ctorch_tensor tensor, const int64_t *order, size_t rank, ctorch_tensor *out,
+                                            char **error);
 CTORCH_CHECKED ctorch_status ctorch_narrow(ctorch_tensor tensor, int64_t dim, int64_t start, int64_t length,
                                            ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_select(ctorch_tensor tensor, int64_t dim, int64_t index, ctorch_tensor *out,

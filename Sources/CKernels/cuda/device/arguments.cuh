@@ -60,7 +60,7 @@ typedef struct RotateArguments {
   const float *cosines;      // [tokens, size / 2]
   const float *sines;        // [tokens, size / 2]
   void *out;                 // like packed; may be `packed`
-  float *scale;              // [tokens, query + key]; null where no weight is given. A kind without one leaves its own out
+  float *scale; // [tokens, query + key]; null where no weight is given. A kind without one leaves its own out
   long long tokens;
   int query, key, value; // heads
   int size;              // of a head, even

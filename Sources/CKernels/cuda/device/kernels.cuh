@@ -12,7 +12,7 @@
 // Inside of a namespace, so that a kernel may be called like the function that it runs.
 namespace ckernels::entries {
 #define CKERNELS_ENTRY(name, Arguments, threads, ...)                                                                  \
-  extern "C" __global__ void __launch_bounds__(threads) cuda_##name(Arguments arguments) {                         \
+  extern "C" __global__ void __launch_bounds__(threads) cuda_##name(Arguments arguments) {                             \
     ckernels::__VA_ARGS__(arguments);                                                                                  \
   }
 CKERNELS_ALL(CKERNELS_ENTRY)

@@ -54,8 +54,7 @@ __device__ __forceinline__ void rms_norm_backward(const RMSNormBackwardArguments
   const int size = a.size;
   const Normed *incoming = static_cast<const Normed *>(a.normed_gradient);
   Delta *copy = static_cast<Delta *>(a.delta_gradient);
-  const bool aligned =
-      is_aligned(size, a.x, a.weight, incoming, a.sum_gradient, a.gradient, copy, a.partials);
+  const bool aligned = is_aligned(size, a.x, a.weight, incoming, a.sum_gradient, a.gradient, copy, a.partials);
   Values<4> weight[kRowPacks], weight_gradient[kRowPacks] = {};
 #pragma unroll
   for (int j = 0; j < kRowPacks; ++j) weight[j] = load<4>(a.weight, row_pack(j), size, aligned);

@@ -25,8 +25,7 @@ struct Halves {
   Values<8> first, second;
 };
 
-template <typename T>
-__device__ __forceinline__ Halves load_halves(const T *head, int start, int half, bool aligned) {
+template <typename T> __device__ __forceinline__ Halves load_halves(const T *head, int start, int half, bool aligned) {
   return {load<8>(head, start, half, aligned), load<8>(head + half, start, half, aligned)};
 }
 template <typename T>

@@ -33,7 +33,8 @@ struct Libraries {
 
   Libraries() {
     open("libcaffe2_nvrtc.so");
-    if (handles.empty()) open(folder_of(reinterpret_cast<void *>(&c10::cuda::getCurrentCUDAStream)) + "libcaffe2_nvrtc.so");
+    if (handles.empty())
+      open(folder_of(reinterpret_cast<void *>(&c10::cuda::getCurrentCUDAStream)) + "libcaffe2_nvrtc.so");
     // A LibTorch without that library.
     if (handles.empty()) {
       open("libcuda.so.1");
@@ -64,8 +65,7 @@ private:
     const auto version = reinterpret_cast<decltype(&nvrtcVersion)>(find("nvrtcVersion"));
     int major = 0, minor = 0;
     if (!version || version(&major, &minor) != NVRTC_SUCCESS) return;
-    const std::string name =
-        "libnvrtc-builtins.so." + std::to_string(major) + "." + std::to_string(minor);
+    const std::string name = "libnvrtc-builtins.so." + std::to_string(major) + "." + std::to_string(minor);
     dlopen((folder_of(reinterpret_cast<void *>(version)) + name).c_str(), RTLD_NOW | RTLD_LOCAL);
   }
 };
@@ -88,7 +88,8 @@ struct NVRTC {
   NVRTC_FUNCTION(nvrtcGetPTX);
 
   void check(nvrtcResult result, const char *what, const std::string &log = {}) const {
-    TORCH_CHECK(result == NVRTC_SUCCESS, "NVRTC: ", what, ": ", nvrtcGetErrorString(result), log.empty() ? "" : "\n", log);
+    TORCH_CHECK(result == NVRTC_SUCCESS, "NVRTC: ", what, ": ", nvrtcGetErrorString(result), log.empty() ? "" : "\n",
+                log);
   }
 };
 
@@ -103,7 +104,8 @@ std::string architecture(const NVRTC &nvrtc, int major, int minor) {
   for (const int number : known) {
     if (number <= wanted) best = std::max(best, number);
   }
-  TORCH_CHECK(best > 0, "NVRTC does not compile for compute capability ", major, ".", minor, ", which is too old for it");
+  TORCH_CHECK(best > 0, "NVRTC does not compile for compute capability ", major, ".", minor,
+              ", which is too old for it");
   return (best == wanted ? "sm_" : "compute_") + std::to_string(best);
 }
 

@@ -11,7 +11,7 @@ namespace ckernels::cuda {
 // Throws c10::Error with the compiler's words where it fails.
 struct Image {
   std::string bytes;
-  std::string key;  // what it was made of: source, options, version, architecture
+  std::string key; // what it was made of: source, options, version, architecture
   bool from_disk = false;
 };
 Image compile_kernels(int major, int minor, bool reads_disk = true);

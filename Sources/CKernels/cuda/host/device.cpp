@@ -108,8 +108,9 @@ public:
     const Current current(context);
     // The driver copies the arguments before it returns.
     void *parameters[] = {const_cast<void *>(arguments)};
-    driver().check(driver().launch(function->second, static_cast<unsigned>(blocks), 1, 1, static_cast<unsigned>(threads),
-                                   1, 1, 0, c10::cuda::getCurrentCUDAStream(index).stream(), parameters, nullptr),
+    driver().check(driver().launch(function->second, static_cast<unsigned>(blocks), 1, 1,
+                                   static_cast<unsigned>(threads), 1, 1, 0,
+                                   c10::cuda::getCurrentCUDAStream(index).stream(), parameters, nullptr),
                    "launching " + kernel);
   }
 

@@ -24,7 +24,8 @@ inline std::string content_hash(std::string_view text) {
   auto hash = (static_cast<unsigned __int128>(0x6c62272e07bb0142) << 64) + 0x62b821756295c58d;
   for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * prime;
   std::string digits;
-  for (int shift = 124; shift >= 0; shift -= 4) digits.push_back("0123456789abcdef"[static_cast<int>(hash >> shift) & 15]);
+  for (int shift = 124; shift >= 0; shift -= 4)
+    digits.push_back("0123456789abcdef"[static_cast<int>(hash >> shift) & 15]);
   return digits;
 }
 

@@ -151,16 +151,14 @@ void ckernels::cuda::rms_norm_backward(const Tensor &x, const Tensor &weight, co
   a.weight = call.read(weight, "weight", {columns});
   a.scale = call.read(scale, "scale", {rows});
   const Element from = element_of(normed_gradient, "the gradient of normed");
-  a.normed_gradient =
-      call.read(normed_gradient, "the gradient of normed", normed_gradient.scalar_type(), x.sizes());
+  a.normed_gradient = call.read(normed_gradient, "the gradient of normed", normed_gradient.scalar_type(), x.sizes());
   a.sum_gradient = call.read_if(sum_gradient, "the gradient of sum", x.sizes());
   a.gradient = call.write(gradient, "the gradient", x.sizes());
   Element to = from;
   if (delta_gradient.defined()) {
     to = element_of(delta_gradient, "the gradient of delta");
     check_pair(from, to, "the gradients of normed and delta");
-    a.delta_gradient =
-        call.write(delta_gradient, "the gradient of delta", delta_gradient.scalar_type(), x.sizes());
+    a.delta_gradient = call.write(delta_gradient, "the gradient of delta", delta_gradient.scalar_type(), x.sizes());
   }
   TORCH_CHECK(partials.defined() == weight_gradient.defined(), "partials and the weight's gradient belong together");
   a.partials = call.write_if(partials, "partials", {rms_norm_partials(x.device(), rows, columns), columns});
@@ -222,7 +220,8 @@ void ckernels::cuda::rotate_backward(const Tensor &packed, const Tensor &query_w
     a.packed = call.read(packed, "packed", type, {tokens, width});
     a.scale = call.read(scale, "scale", {tokens, heads.query + heads.key});
   }
-  TORCH_CHECK(!query_weight_gradient.defined() || query_weight.defined(), "queries without a weight have no gradient of it");
+  TORCH_CHECK(!query_weight_gradient.defined() || query_weight.defined(),
+              "queries without a weight have no gradient of it");
   TORCH_CHECK(!key_weight_gradient.defined() || key_weight.defined(), "keys without a weight have no gradient of it");
   TORCH_CHECK(partials.defined() == (query_weight_gradient.defined() || key_weight_gradient.defined()),
               "partials and the weights' gradients belong together");
@@ -307,8 +306,8 @@ void ckernels::cuda::sum_of_squares(at::TensorList buffers, const Tensor &partia
   auto *shares = static_cast<double *>(call.write(partials, "partials", at::kDouble, {count}));
   int64_t written = 0;
   for (const Tensor &buffer : buffers) {
-    sum_of_squares(call.machine, SquaresArguments{call.flat(buffer, "a buffer", buffer.numel()), shares + written,
-                                                  buffer.numel()});
+    sum_of_squares(call.machine,
+                   SquaresArguments{call.flat(buffer, "a buffer", buffer.numel()), shares + written, buffer.numel()});
     written += squares_blocks(call.machine, buffer.numel());
   }
   add_squares(call.machine, {shares, static_cast<double *>(call.flat(sum, "the sum", at::kDouble, 1)), count});

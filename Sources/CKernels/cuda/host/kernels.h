@@ -46,8 +46,7 @@ int64_t rms_norm_partials(c10::Device device, int64_t rows, int64_t size);
 //   weight_gradient  f32 [size], added to, or undefined: not wanted
 void rms_norm_backward(const at::Tensor &x, const at::Tensor &weight, const at::Tensor &scale,
                        const at::Tensor &normed_gradient, const at::Tensor &sum_gradient, const at::Tensor &gradient,
-                       const at::Tensor &delta_gradient, const at::Tensor &partials,
-                       const at::Tensor &weight_gradient);
+                       const at::Tensor &delta_gradient, const at::Tensor &partials, const at::Tensor &weight_gradient);
 
 // --- Heads of up to 512 elements, an even number
 

@@ -111,12 +111,10 @@ inline int64_t rotate_backward_blocks(int multiprocessors, int64_t tokens, int h
 inline void rotate_backward(Machine &machine, Element element, RotateBackwardArguments a, float *query_weight_gradient,
                             float *key_weight_gradient) {
   a.lanes = rotate_lanes(a.size);
-  const int64_t blocks =
-      rotate_backward_blocks(machine.multiprocessors, a.tokens, a.query + a.key + a.value, a.size);
+  const int64_t blocks = rotate_backward_blocks(machine.multiprocessors, a.tokens, a.query + a.key + a.value, a.size);
   launch(machine, "rotate_backward_" + name(element), blocks, ckernels_threads, a);
   if (!a.partials || blocks == 0) return;
-  add_columns(machine,
-              {a.partials, {query_weight_gradient, key_weight_gradient}, static_cast<int>(blocks), a.size, 2});
+  add_columns(machine, {a.partials, {query_weight_gradient, key_weight_gradient}, static_cast<int>(blocks), a.size, 2});
 }
 
 // --- SwiGLU

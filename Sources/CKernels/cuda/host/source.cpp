@@ -15,12 +15,14 @@
       ".previous\n");                                                                                                  \
   extern "C" __attribute__((visibility("hidden"))) const char ckernels_source_##symbol[];
 
+// clang-format off
 #if !(__has_include("kernels.cuh") && __has_include("adamw.cuh") && __has_include("arguments.cuh") &&                 \
       __has_include("dtype.cuh") && __has_include("gradient_norm.cuh") && __has_include("log_probability.cuh") &&     \
       __has_include("names.cuh") && __has_include("reduce.cuh") && __has_include("rms_norm.cuh") &&                   \
       __has_include("rotate.cuh") && __has_include("swiglu.cuh") && __has_include("values.cuh"))
 #error "Sources/CKernels/cuda/device is not among the folders for headers"
 #endif
+// clang-format on
 
 CUDA_FILE(kernels)
 CUDA_FILE(adamw)
