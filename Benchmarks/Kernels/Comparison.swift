@@ -5,7 +5,7 @@ import Torch
 struct Timing {
   /// In seconds.
   let median: Double
-  /// The distance between the quarters of the measurements, over the median.
+  /// The interquartile range over the median.
   let spread: Double
 
   init(_ measurements: [Double]) {
@@ -15,14 +15,14 @@ struct Timing {
   }
 }
 
-/// Two ways of doing the same thing, in turns.
+/// Two implementations of the same operation, measured alternately.
 struct Comparison {
   let name: String
   let shape: String
   let before: () throws -> Void
   let after: () throws -> Void
 
-  /// The medians of several rounds, in seconds of processor time, which other load on the machine affects less.
+  /// The medians of several rounds, in seconds of processor time, which other load on the machine affects less than wall time.
   func measure(rounds: Int) throws -> (before: Timing, after: Timing) {
     var (first, second): ([Double], [Double]) = ([], [])
     try before()

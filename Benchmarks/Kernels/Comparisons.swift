@@ -1,7 +1,7 @@
 import Torch
 
-/// The fused operators against plain ones at MiniMind-3's shapes, forward and backward, with gradients that are allocated
-/// already.
+/// The fused operators compared with plain ones at MiniMind-3's shapes, forward and backward, with gradients that are already
+/// allocated.
 struct Comparisons {
   let tokens: Int
   private let generator: Generator
@@ -24,7 +24,7 @@ struct Comparisons {
     return tensor
   }
 
-  /// A variable whose gradient is allocated already, like a parameter in training.
+  /// A leaf whose gradient is already allocated, like a parameter in training.
   private func parameter(_ shape: Int...) throws -> Tensor {
     let tensor = try Tensor.empty(shape)
     try tensor.fillNormal(deviation: 0.02, from: generator)
@@ -33,7 +33,7 @@ struct Comparisons {
     return tensor
   }
 
-  /// A variable whose gradient is allocated each time, like the result of another operator.
+  /// A leaf whose gradient is allocated each time, like the result of another operator.
   private func activation(_ shape: Int...) throws -> Tensor {
     let tensor = try Tensor.empty(shape)
     try tensor.fillNormal(deviation: 0.1, from: generator)
@@ -96,7 +96,7 @@ struct Comparisons {
   private func weightGradients() throws -> Comparison {
     let (x, weight) = (try activation(tokens, 768), try parameter(768, 768))
     return compare(
-      "matrix product, gradient in place", "[\(tokens), 768] by [768, 768]", [x], gradient: try data(tokens, 768),
+      "matmul, gradient in place", "[\(tokens), 768] by [768, 768]", [x], gradient: try data(tokens, 768),
       before: { try linear(x, weight: weight) }, after: { try projections(x, weights: [Weight(weight)]) })
   }
 

@@ -1,7 +1,7 @@
 import Foundation
 import Torch
 
-/// What each fused operator gains, and how close a whole pass comes to the matrix products in it; see ../README.md.
+/// The gain of each fused operator, and how close a whole pass comes to the time of its matmuls; see ../README.md.
 ///
 ///     swift run -c release kernel-bench [tokens] [rounds]
 @main
@@ -18,7 +18,7 @@ enum KernelBench {
       "| forward and backward | shape | before | after | ratio | spread |\n| --- | --- | ---: | ---: | ---: | ---: |")
 
     let (ownPages, keptPages) = try pages(tokens: tokens, rounds: rounds)
-    row("one product, pages given back and kept", "[\(tokens), 768] by [4864, 768]", ownPages, keptPages)
+    row("one matmul, pages returned and kept", "[\(tokens), 768] by [4864, 768]", ownPages, keptPages)
     for comparison in try Comparisons(tokens: tokens).all() {
       let (before, after) = try comparison.measure(rounds: rounds)
       row(comparison.name, comparison.shape, before, after)
@@ -26,13 +26,13 @@ enum KernelBench {
     let model = try ModelComparison(pairs: pairs)
     let products = try Comparison(name: "", shape: "", before: model.products(), after: model.pass)
       .measure(rounds: rounds)
-    row("the products a model needs, the model", "\(pairs) pairs", products.before, products.after)
+    row("the matmuls of a model, the model", "\(pairs) pairs", products.before, products.after)
     let again = try Comparison(name: "", shape: "", before: model.passRecomputing, after: model.pass)
       .measure(rounds: rounds)
-    row("the model, layers run again and not", "\(pairs) pairs", again.before, again.after)
+    row("the model, with and without gradient checkpointing", "\(pairs) pairs", again.before, again.after)
   }
 
-  /// These cannot take turns: once installed, the heap stays.
+  /// These cannot alternate: once installed, the heap stays.
   private static func pages(tokens: Int, rounds: Int) throws -> (own: Timing, kept: Timing) {
     let (input, weight) = (try Tensor.ones([tokens, 768]), try Tensor.ones([4864, 768]))
     func measure() throws -> Timing {

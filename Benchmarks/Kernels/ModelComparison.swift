@@ -5,7 +5,7 @@ import Preferences
 import Torch
 import Training
 
-/// A whole model's forward and backward pass against the matrix products that it needs.
+/// The forward and backward pass of a whole model, compared with its matmuls.
 struct ModelComparison {
   private let model: CausalLM
   private let batch: DeviceBatch
@@ -49,7 +49,7 @@ struct ModelComparison {
     try pass()
   }
 
-  /// A function that does as many FLOPs as the pass needs, all in products of one shape.
+  /// A function with the FLOPs of the pass, all in matmuls of one shape.
   func products() throws -> () throws -> Void {
     let configuration = model.configuration
     let input = try Tensor.ones([rows, configuration.hiddenSize])

@@ -1,7 +1,7 @@
 import Torch
 
-/// Attention over trees of one shape by LibTorch's own kernel: the trunk causally, the rejected tail with a mask over
-/// copies of the keys it sees.
+/// Attention over trees of one shape by LibTorch's kernel: prefix and chosen tail causally, the rejected tail with a mask over
+/// copies of its keys.
 struct PlainTrees {
   let count: Int
   let lengths: [Tree]

@@ -1,1 +1,1 @@
-// What is compiled of this library where LibTorch is missing: nothing. CTorch stops the compiler with the remedies.
+// Compiled instead of this library where LibTorch is missing. CTorch then stops the compiler with a message.

@@ -4,7 +4,7 @@
 #error "LibTorch was not found. Run `make libtorch` (it fetches LibTorch into .libtorch/), or set LIBTORCH=/path/to/torch, the folder of an installed PyTorch: python3 -c 'import os, torch; print(os.path.dirname(torch.__file__))' prints it."
 // clang-format on
 #else
-// LibTorch has come since, but SwiftPM remembers what Package.swift said before: the whole library from here.
+// LibTorch has been installed since, but SwiftPM still has the old list of files: this one compiles the whole library.
 #include "arithmetic.cpp"
 #include "autograd.cpp"
 #include "cuda.cpp"

@@ -76,7 +76,6 @@ ctorch_status ctorch_binary(ctorch_binary_operator op, ctorch_tensor a, ctorch_t
     case CTORCH_EQ: return at::eq(x, y);
     case CTORCH_NE: return at::ne(x, y);
     case CTORCH_LT: return at::lt(x, y);
-    case CTORCH_LE: return at::le(x, y);
     case CTORCH_GT: return at::gt(x, y);
     case CTORCH_GE: return at::ge(x, y);
     case CTORCH_MAXIMUM: return at::maximum(x, y);
@@ -101,7 +100,6 @@ ctorch_status ctorch_binary_scalar(ctorch_binary_operator op, ctorch_tensor a, d
     case CTORCH_EQ: return at::eq(x, b);
     case CTORCH_NE: return at::ne(x, b);
     case CTORCH_LT: return at::lt(x, b);
-    case CTORCH_LE: return at::le(x, b);
     case CTORCH_GT: return at::gt(x, b);
     case CTORCH_GE: return at::ge(x, b);
     default: TORCH_CHECK(false, "binary operator ", static_cast<int>(op), " takes no scalar");

@@ -31,8 +31,8 @@ ctorch_status ctorch_set_grad(ctorch_tensor tensor, ctorch_tensor gradient, char
     if (gradient) {
       const at::Tensor &x = tensor->value, &g = gradient->value;
       TORCH_CHECK(g.sizes() == x.sizes() && g.dtype() == x.dtype() && g.device() == x.device(), "a gradient ",
-                  g.sizes(), " ", g.dtype(), " ", g.device(), " was given to a tensor ", x.sizes(), " ", x.dtype(), " ",
-                  x.device());
+                  g.sizes(), " ", g.dtype(), " ", g.device(), " does not match a tensor ", x.sizes(), " ", x.dtype(),
+                  " ", x.device());
     }
     tensor->value.mutable_grad() = gradient ? gradient->value : at::Tensor();
   });

@@ -27,7 +27,7 @@ void ctorch_cuda_allow_tf32(void) {
   try {
     at::globalContext().setFloat32MatmulPrecision("high");
   } catch (...) {
-    // Then products are more precise than they must be.
+    // Matmuls are then only more precise than necessary.
   }
 }
 
@@ -36,7 +36,7 @@ void ctorch_cuda_sum_in_float32(void) {
     at::globalContext().setAllowFP16ReductionCuBLAS(false);
     at::globalContext().setAllowBF16ReductionCuBLAS(false);
   } catch (...) {
-    // Then sums are as LibTorch makes them.
+    // Sums are then LibTorch's default.
   }
 }
 
@@ -69,7 +69,7 @@ struct ctorch_pool_s {
 struct ctorch_graph_s {
   at::cuda::CUDAGraph value{/*keep_graph=*/true};
   c10::MempoolId_t pool{0, 0};
-  int uses = 0; // of the pool by others
+  int uses = 0; // of the pool by graphs and passes
 };
 
 namespace {
@@ -98,14 +98,6 @@ ctorch_status ctorch_cuda_get_properties(int32_t device, ctorch_cuda_properties 
   });
 }
 
-ctorch_status ctorch_cuda_use_device(int32_t device, char **error) {
-  return guarded(error, [&] { c10::cuda::set_device(index_of(device)); });
-}
-
-ctorch_status ctorch_cuda_can_access_peer(int32_t device, int32_t peer, bool *out, char **error) {
-  return guarded(error, [&] { *out = at::cuda::canDeviceAccessPeer(index_of(device), index_of(peer)); });
-}
-
 ctorch_status ctorch_cuda_synchronize(char **error) {
   return guarded(error, [&] { c10::cuda::device_synchronize(); });
 }
@@ -119,13 +111,6 @@ ctorch_status ctorch_cuda_get_memory(int32_t device, ctorch_cuda_memory *out, ch
     const auto [free, total] = Allocator::get()->getMemoryInfo(index);
     *out = {stats.allocated_bytes[all].current, stats.allocated_bytes[all].peak, stats.reserved_bytes[all].current,
             static_cast<int64_t>(free), static_cast<int64_t>(total)};
-  });
-}
-
-ctorch_status ctorch_cuda_reset_peak(int32_t device, char **error) {
-  return guarded(error, [&] {
-    at::globalContext().lazyInitDevice(at::kCUDA);
-    Allocator::resetPeakStats(index_of(device));
   });
 }
 
@@ -179,7 +164,7 @@ ctorch_status ctorch_event_milliseconds(ctorch_event start, ctorch_event end, do
 
 void ctorch_event_free(ctorch_event event) { delete event; }
 
-// A pool is gone when it was released as often as it was begun.
+// LibTorch frees a pool when it has been released as often as it was begun.
 ctorch_status ctorch_pool_new(int32_t device, ctorch_pool *out, char **error) {
   return guarded(error, [&] {
     at::globalContext().lazyInitDevice(at::kCUDA);
@@ -208,7 +193,7 @@ void ctorch_pool_free(ctorch_pool pool) {
   try {
     Allocator::releasePool(pool->device, pool->id);
   } catch (...) {
-    // Nobody can use the memory then, and nobody can be told.
+    // The memory can no longer be used, and a destructor has no caller to report to.
   }
   delete pool;
 }
@@ -221,7 +206,7 @@ ctorch_status ctorch_graph_new(ctorch_pool pool, ctorch_graph *out, char **error
   });
 }
 
-// LibTorch registers graphs with the device's generator of random numbers, without a lock.
+// LibTorch registers graphs with the device's random generator without a lock.
 static std::mutex &graphs_turn() {
   static std::mutex turn;
   return turn;
@@ -231,18 +216,18 @@ static int uses_of(c10::MempoolId_t pool) {
   try {
     return Allocator::get()->getPoolUseCount(c10::cuda::current_device(), pool);
   } catch (...) {
-    return 0; // Nobody has begun to use it.
+    return 0; // The pool has not been used yet.
   }
 }
 
-// Where recording fails LibTorch leaves in the middle: its allocators still keep memory for the graph, and the runtime an
-// error for the next to ask.
+// When a capture fails, LibTorch does not clean up: its allocator still keeps memory for the graph, and the CUDA runtime
+// returns the error to the next caller.
 static void abandon(ctorch_graph graph) {
   const auto quietly = [](auto body) {
     try {
       body();
     } catch (...) {
-      // It had got that far.
+      // The capture had begun to allocate.
     }
   };
   const auto device = c10::cuda::current_device();
@@ -262,7 +247,7 @@ ctorch_status ctorch_graph_begin(ctorch_graph graph, char **error) {
     const std::lock_guard turn(graphs_turn());
     graph->uses = uses_of(graph->pool);
     try {
-      // Other threads, such as NCCL's watchdog, may ask the device for events meanwhile.
+      // Other threads, such as NCCL's watchdog, may query events during the capture.
       graph->value.capture_begin(graph->pool, cudaStreamCaptureModeThreadLocal);
     } catch (...) {
       abandon(graph);
@@ -305,7 +290,7 @@ void ctorch_graph_free(ctorch_graph graph) {
 namespace {
 
 ctorch_status without_cuda(char **error) {
-  *error = text("this build of the program has no CUDA; it was made with a LibTorch for the CPU alone");
+  *error = text("this build of the program has no CUDA: it was built with a CPU-only LibTorch");
   return CTORCH_ERROR;
 }
 
@@ -315,11 +300,8 @@ int ctorch_cuda_version(void) { return 0; }
 ctorch_status ctorch_cuda_get_properties(int32_t, ctorch_cuda_properties *, char **error) {
   return without_cuda(error);
 }
-ctorch_status ctorch_cuda_use_device(int32_t, char **error) { return without_cuda(error); }
-ctorch_status ctorch_cuda_can_access_peer(int32_t, int32_t, bool *, char **error) { return without_cuda(error); }
 ctorch_status ctorch_cuda_synchronize(char **error) { return without_cuda(error); }
 ctorch_status ctorch_cuda_get_memory(int32_t, ctorch_cuda_memory *, char **error) { return without_cuda(error); }
-ctorch_status ctorch_cuda_reset_peak(int32_t, char **error) { return without_cuda(error); }
 ctorch_status ctorch_cuda_release_memory(char **error) { return without_cuda(error); }
 ctorch_status ctorch_pinned(ctorch_tensor, ctorch_tensor *, char **error) { return without_cuda(error); }
 ctorch_status ctorch_stream_new(int32_t, ctorch_stream *, char **error) { return without_cuda(error); }

@@ -1,4 +1,4 @@
-// What the files on several processes share.
+// Shared by the files about several processes.
 #pragma once
 
 #include "ctorch_distributed.h"
@@ -20,7 +20,7 @@ struct ctorch_work_s {
 
 namespace ctorch {
 
-// As `guarded`, for what depends on other processes: whatever is not an error in the arguments is one of theirs.
+// Like `guarded`, for calls that depend on other processes: an error that is not about the arguments is theirs.
 template <typename Body> ctorch_status communicating(char **error, Body &&body) noexcept {
   return guarded(error, [&] {
     try {

@@ -1,4 +1,4 @@
-// How an exchange of gradients is timed, and how it follows a backward pass that was recorded.
+// How an exchange of gradients is timed, and how it follows a recorded backward pass.
 #pragma once
 
 #include "ctorch_distributed.h"
@@ -14,13 +14,13 @@
 #include <c10/cuda/CUDAGuard.h>
 #endif
 
-// The moments of one exchange: by the host's clock, or, on a GPU, whose work the host only queues, by its streams' events.
+// When an exchange began and ended: by the host's clock or, on a GPU, whose work the host only queues, by CUDA events.
 struct ctorch_exchange_s {
   enum Moment { began, computed, done, count };
 
   explicit ctorch_exchange_s(bool on_gpu) : on_gpu(on_gpu) {}
 
-  // Now, or behind what the current stream has by now.
+  // Now; on a GPU, after all work that is queued on the current stream.
   void take(Moment moment) {
 #ifdef USE_CUDA
     if (on_gpu) return events[moment].record();
@@ -28,7 +28,7 @@ struct ctorch_exchange_s {
     times[moment] = Clock::now();
   }
 
-  // On a GPU, waits for the later one.
+  // On a GPU, waits for the later event.
   double seconds(Moment from, Moment to) {
 #ifdef USE_CUDA
     if (on_gpu) {
@@ -53,10 +53,10 @@ private:
 
 namespace ctorch {
 
-// The points of a backward pass, recorded in a CUDA graph, at which buckets are complete. Every replay passes them anew, and
-// a stream outside of the graph can wait for them: buckets then leave while the graph still runs, though collective
-// operations are not part of it. (NCCL wants those that are to be captured by all ranks alike; but how many micro-batches
-// of which size a rank has is its own affair.)
+// The points of a backward pass, recorded in a CUDA graph, at which buckets are complete. Every replay records them
+// again, and a stream outside the graph can wait for them: buckets are then sent while the graph still runs, although
+// collective operations are not part of it. (NCCL requires all ranks to capture the same collectives, but the number and
+// sizes of micro-batches differ between ranks.)
 class BucketMarks {
 public:
 #ifdef USE_CUDA
@@ -64,7 +64,7 @@ public:
     for (cudaEvent_t event : events) cudaEventDestroy(event);
   }
 
-  // Where the current stream is being recorded; nothing otherwise, nor elsewhere than on a GPU.
+  // Marks the bucket if the current stream is being captured; otherwise, and on the CPU, does nothing.
   void record(const c10::Device &device, size_t bucket) {
     if (!device.is_cuda()) return;
     if (c10::cuda::currentStreamCaptureStatusMayInitCtx() == c10::cuda::CaptureStatus::None) return;
@@ -77,10 +77,10 @@ public:
         cudaEventRecordWithFlags(events[bucket], c10::cuda::getCurrentCUDAStream(), cudaEventRecordExternal));
   }
 
-  // Calls body(bucket) for all, each on a stream of their own that waits for its mark.
+  // Calls body(bucket) for all buckets on a separate stream, after the bucket's mark.
   template <typename Body> void follow(const c10::Device &device, size_t buckets, Body body) {
     if (!device.is_cuda()) return each(buckets, body);
-    TORCH_CHECK(buckets <= events.size(), "a backward pass that was not recorded has left no marks");
+    TORCH_CHECK(buckets <= events.size(), "a backward pass that was not recorded has no marks");
     if (!lane) lane = c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device.index());
     const c10::cuda::CUDAStreamGuard guard(*lane);
     each(buckets, [&](size_t bucket) {

@@ -16,17 +16,17 @@ using namespace ctorch;
 
 namespace {
 
-// Gloo takes a buffer of up to a bucket's size for every operation and gives it back. By default the C library hands
-// blocks of this size back to the system, which clears every page before it is used again.
+// Gloo allocates a buffer of up to a bucket's size for every operation and frees it. By default the C library returns
+// blocks of this size to the system, which clears every page before it is used again.
 void keep_freed_memory() {
 #ifdef __GLIBC__
-  mallopt(M_MMAP_THRESHOLD, 32 << 20); // the largest value that is accepted
+  mallopt(M_MMAP_THRESHOLD, 32 << 20); // the largest value that mallopt accepts
   mallopt(M_TRIM_THRESHOLD, 1 << 30);
 #endif
 }
 
 #ifdef USE_C10D_NCCL
-// The last collectives of every rank are kept, and written to files when one of them hangs.
+// Keeps the last collectives of every rank and writes them to files when one hangs.
 void record_flights() {
   for (const char *name : {"TORCH_FR_BUFFER_SIZE", "TORCH_NCCL_TRACE_BUFFER_SIZE"}) setenv(name, "2000", 0);
   setenv("TORCH_NCCL_DUMP_ON_TIMEOUT", "1", 0);
@@ -56,14 +56,14 @@ ctorch_status ctorch_group_nccl(ctorch_store store, int rank, int size, int64_t 
     auto options = c10d::ProcessGroupNCCL::Options::create();
     options->timeout = std::chrono::milliseconds(timeout_ms);
     auto group = c10::make_intrusive<c10d::ProcessGroupNCCL>(store->value, rank, size, options);
-    // A rank that cannot be reached shows now, not in the first step.
+    // Connects now, so that an unreachable rank is found here and not in the first step.
     const at::Device device(at::kCUDA, c10::cuda::current_device());
     group->setBoundDeviceId(device);
     group->eagerConnectSingleDevice(device);
     *out = new ctorch_group_s{group};
 #else
     (void)store, (void)rank, (void)size, (void)timeout_ms, (void)out;
-    TORCH_CHECK(false, "this build of the program has no NCCL; it was made with a LibTorch for the CPU alone");
+    TORCH_CHECK(false, "this build of the program has no NCCL: it was built with a CPU-only LibTorch");
 #endif
   });
 }
@@ -72,7 +72,7 @@ void ctorch_group_shut_down(ctorch_group group) {
   try {
     group->value->shutdown();
   } catch (...) {
-    // Whatever is left of it ends with the process.
+    // The rest ends with the process.
   }
 }
 

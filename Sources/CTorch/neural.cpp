@@ -24,7 +24,7 @@ ctorch_status ctorch_rms_norm(ctorch_tensor input, ctorch_tensor weight, double 
 ctorch_status ctorch_attention(ctorch_tensor query, ctorch_tensor key, ctorch_tensor value, ctorch_tensor mask,
                                bool causal, double scale, ctorch_tensor *out, char **error) {
   return produce(out, error, [&] {
-    // Some of LibTorch's kernels refuse this, others combine the two.
+    // Some of LibTorch's kernels refuse both, others combine them.
     TORCH_CHECK(!mask || !causal, "a mask and causal attention exclude each other");
     bool grouped = query->value.size(-3) != key->value.size(-3);
     return at::scaled_dot_product_attention(query->value, key->value, value->value, optional(mask),

@@ -1,9 +1,9 @@
-// The exchange of gradients between ranks while the backward pass still runs ("PyTorch Distributed", Li et al., 2020,
-// section 3.2, has the idea: buckets, sent as soon as they are full, always in the same order).
+// The exchange of gradients between ranks while the backward pass still runs: buckets that are sent as soon as they are
+// full, always in the same order ("PyTorch Distributed", Li et al., 2020, section 3.2).
 //
-// LibTorch's own c10d::Reducer keeps its buckets in tensors of its own, and every rank must run a backward pass of its
-// own in every step. Here the buckets are slices of the flat gradient buffer that clipping and optimizer work on, and a
-// rank without a micro-batch takes part with its zeros.
+// LibTorch's c10d::Reducer keeps its buckets in separate tensors, and every rank must run a backward pass in every step.
+// Here the buckets are slices of the flat gradient buffer that clipping and the optimizer work on, and a rank without a
+// micro-batch takes part with zeros.
 #include "distributed.h"
 #include "exchange.h"
 
@@ -19,7 +19,7 @@ using namespace ctorch;
 
 namespace {
 
-// Runs behind the node that accumulates a variable's gradient, once per backward pass.
+// Runs after the node that accumulates a variable's gradient, once per backward pass.
 class AccumulationHook : public torch::autograd::FunctionPostHook {
 public:
   explicit AccumulationHook(std::function<void()> body) : body_(std::move(body)) {}
@@ -39,14 +39,14 @@ using Accumulator = decltype(torch::autograd::impl::grad_accumulator(std::declva
 } // namespace
 
 struct ctorch_reducer_s {
-  // Others may hold the accumulators longer; no hook may call what is gone.
+  // The accumulators may outlive the reducer; their hooks must not call it then.
   ~ctorch_reducer_s() {
     for (auto &[accumulator, key] : hooks) accumulator->del_post_hook(key);
   }
 
   struct Bucket {
     at::Tensor all;  // the slice of the gradient buffer
-    at::Tensor mine; // the part of it whose sum this rank receives
+    at::Tensor mine; // the part whose sum this rank receives
     bool shards = false;
     size_t variables = 0;
     size_t missing = 0;
@@ -55,7 +55,7 @@ struct ctorch_reducer_s {
 
   c10::intrusive_ptr<c10d::Backend> group;
   std::vector<Bucket> buckets;
-  // An accumulator lives only as long as somebody holds it, and its hooks with it.
+  // Held here because an accumulator, with its hooks, is freed with its last reference.
   std::vector<std::pair<Accumulator, uintptr_t>> hooks;
   // What happens to buckets that the backward pass completes.
   enum class Pass { ordinary, sends, marks } pass = Pass::ordinary;
@@ -75,17 +75,17 @@ struct ctorch_reducer_s {
   void gradient_is_ready(ctorch_bucket_range reached) {
     if (pass == Pass::ordinary) return;
     for (size_t bucket = reached.first; bucket <= reached.last; ++bucket) {
-      // A bucket that was counted twice has left without a part of its gradients.
+      // A bucket that was counted twice was sent without some of its gradients.
       TORCH_CHECK(buckets[bucket].missing > 0, "a backward pass completed a gradient of bucket ", bucket, " twice");
       --buckets[bucket].missing;
     }
-    // All ranks must send in the same order, whatever the order in which their gradients come.
+    // All ranks must send in the same order, even if their gradients arrive in different orders.
     while (next < buckets.size() && buckets[next].missing == 0) {
       pass == Pass::marks ? marks.record(device(), next++) : send(next++);
     }
   }
 
-  // Also of those that the backward pass has not reached.
+  // Also buckets that the backward pass has not reached.
   void complete_all() {
     const Pass ended = std::exchange(pass, Pass::ordinary);
     while (next < buckets.size()) ended == Pass::marks ? marks.record(device(), next++) : send(next++);
@@ -129,10 +129,11 @@ ctorch_status ctorch_reducer_new(ctorch_group group, ctorch_tensor gradients, co
     ctorch_reducer_s *target = reducer.get();
     for (size_t i = 0; i < variable_count; ++i) {
       const ctorch_bucket_range reached = buckets_of_variables[i];
-      TORCH_CHECK(reached.first <= reached.last && reached.last < bucket_count, "there is no bucket ", reached.last);
+      TORCH_CHECK(reached.first <= reached.last && reached.last < bucket_count, "no bucket has the number ",
+                  reached.last);
       for (size_t bucket = reached.first; bucket <= reached.last; ++bucket) ++reducer->buckets[bucket].variables;
       auto accumulator = torch::autograd::impl::grad_accumulator(variables[i]->value);
-      TORCH_CHECK(accumulator, "a tensor that needs no gradient was given to the reducer");
+      TORCH_CHECK(accumulator, "the reducer was given a tensor that needs no gradient");
       const uintptr_t key = accumulator->add_post_hook(
           std::make_unique<AccumulationHook>([target, reached] { target->gradient_is_ready(reached); }));
       reducer->hooks.emplace_back(std::move(accumulator), key);
@@ -165,10 +166,10 @@ ctorch_status ctorch_reducer_send_marked(ctorch_reducer reducer, char **error) {
 
 ctorch_status ctorch_reducer_finish(ctorch_reducer reducer, ctorch_exchange *out, char **error) {
   return communicating(error, [&] {
-    // Behind the backward pass, but before it where nothing was sent yet.
+    // After the backward pass; if nothing has been sent yet, this is also the start of the exchange.
     std::unique_ptr<ctorch_exchange_s> &exchange = reducer->exchange;
     const bool is_sending = reducer->next > 0;
-    TORCH_CHECK(exchange || !is_sending, "gradients are waited for that were never to be sent");
+    TORCH_CHECK(exchange || !is_sending, "the reducer was not armed, so there are no gradients to wait for");
     if (is_sending) exchange->take(ctorch_exchange_s::computed);
     reducer->complete_all();
     if (!is_sending) exchange->take(ctorch_exchange_s::computed);

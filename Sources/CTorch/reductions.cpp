@@ -59,7 +59,7 @@ ctorch_status ctorch_reduce(ctorch_reduction reduction, ctorch_tensor a, int64_t
 }
 
 ctorch_status ctorch_norm(ctorch_tensor a, ctorch_tensor *out, char **error) {
-  // In double precision: LibTorch adds up the squares of a long float32 tensor in float32, and loses the small ones.
+  // In double precision: LibTorch sums the squares of a long float32 tensor in float32 and loses the small ones.
   return produce(out, error, [&] {
     const at::Tensor &x = a->value;
     return at::linalg_vector_norm(x, 2, std::nullopt, /*keepdim=*/false, at::kDouble).to(x.scalar_type());

@@ -13,7 +13,7 @@
 
 #if TORCH_VERSION_MAJOR != 2 || TORCH_VERSION_MINOR < 11
 // clang-format off
-#error "This LibTorch is too old or of another generation: 2.11 to 2.13 are known to work. Run `make libtorch`, or point LIBTORCH to another one."
+#error "This LibTorch is not supported: versions 2.11 to 2.13 are known to work. Run `make libtorch`, or set LIBTORCH to another one."
 // clang-format on
 #endif
 
@@ -24,7 +24,7 @@ void ctorch_initialize_logging(void) {
   try {
     c10::initLogging();
   } catch (...) {
-    // Then it says more than it must.
+    // LibTorch then only logs more.
   }
 }
 

@@ -91,10 +91,6 @@ ctorch_status ctorch_store_compare_set(ctorch_store store, const char *key, cons
   });
 }
 
-ctorch_status ctorch_store_delete(ctorch_store store, const char *key, bool *existed, char **error) {
-  return communicating(error, [&] { *existed = store->value->deleteKey(key); });
-}
-
 void ctorch_store_free(ctorch_store store) { delete store; }
 
 void ctorch_free_bytes(void *bytes) { std::free(bytes); }

@@ -48,7 +48,7 @@ ctorch_status ctorch_from_bytes(const void *bytes, size_t count, const int64_t *
 ctorch_status ctorch_from_memory(void *bytes, const int64_t *shape, size_t rank, ctorch_dtype dtype, void *context,
                                  void (*release)(void *context), ctorch_tensor *out, char **error) {
   return produce(out, error, [&] {
-    // Owned from here on: released with the storage, or on the way out of an exception.
+    // Owned from here on: released with the storage, or when an exception leaves this block.
     std::shared_ptr<void> owner(context, release);
     return at::from_blob(bytes, shape_of(shape, rank), [owner](void *) {}, at::TensorOptions().dtype(dtype_of(dtype)));
   });
@@ -111,12 +111,6 @@ ctorch_status ctorch_view(ctorch_tensor tensor, const int64_t *shape, size_t ran
 
 ctorch_status ctorch_expand(ctorch_tensor tensor, const int64_t *shape, size_t rank, ctorch_tensor *out, char **error) {
   return produce(out, error, [&] { return tensor->value.expand(shape_of(shape, rank)); });
-}
-
-ctorch_status ctorch_as_strided(ctorch_tensor tensor, const int64_t *shape, const int64_t *strides, size_t rank,
-                                int64_t offset, ctorch_tensor *out, char **error) {
-  return produce(out, error,
-                 [&] { return tensor->value.as_strided(shape_of(shape, rank), shape_of(strides, rank), offset); });
 }
 
 ctorch_status ctorch_transpose(ctorch_tensor tensor, int64_t first, int64_t second, ctorch_tensor *out, char **error) {

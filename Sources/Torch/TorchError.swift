@@ -1,24 +1,24 @@
 import CTorch
 
-/// A failure of an operator: which one, and why.
+/// A failed operator and the reason.
 public struct TorchError: Error, CustomStringConvertible {
-  /// What kind of failure it was.
+  /// The kind of failure.
   public enum Kind: Sendable {
-    /// Arguments that do not fit each other, an operator that the device lacks, and the like.
+    /// Arguments that do not match, an operator that the device lacks, and similar errors.
     case failed
-    /// Memory, of the host or of the device, ran out.
+    /// Host or device memory ran out.
     case outOfMemory
-    /// Another process, the store in which the processes meet, or the network between them failed.
+    /// Another process, the store through which the processes find each other, or the network failed.
     case communication
-    /// Another process did not answer within the time given.
+    /// Another process did not answer in time.
     case timeout
   }
 
-  /// What kind of failure it was.
+  /// The kind of failure.
   public let kind: Kind
-  /// The name of the operator that failed, as this module spells it.
+  /// The name of the failed operator in this module.
   public let operatorName: String
-  /// Why, mostly in LibTorch's own words.
+  /// The reason, mostly LibTorch's message.
   public let reason: String
 
   package init(kind: Kind, operatorName: String, reason: String) {
@@ -33,7 +33,7 @@ public struct TorchError: Error, CustomStringConvertible {
 
 /// Calls a function of the C ABI and turns its status into an error.
 ///
-/// `error` receives a text that the callee allocated; it is freed here.
+/// `error` receives a text that the callee allocates and this function frees.
 func checked(
   _ operatorName: String, _ call: (inout UnsafeMutablePointer<CChar>?) -> ctorch_status
 ) throws(TorchError) {
@@ -58,7 +58,7 @@ extension TorchError.Kind {
   }
 }
 
-/// Calls a function of the C ABI that makes one handle, which the caller then owns.
+/// Calls a function of the C ABI that creates a handle, which the caller then owns.
 func newHandle(
   _ operatorName: String,
   _ call: (inout OpaquePointer?, inout UnsafeMutablePointer<CChar>?) -> ctorch_status
@@ -71,7 +71,7 @@ func newHandle(
   return handle
 }
 
-/// Calls a function of the C ABI that makes one tensor.
+/// Calls a function of the C ABI that creates a tensor.
 func produce(
   _ operatorName: String,
   _ call: (inout ctorch_tensor?, inout UnsafeMutablePointer<CChar>?) -> ctorch_status

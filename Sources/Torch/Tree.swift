@@ -1,10 +1,10 @@
 import CKernels
 
-/// The lengths, in tokens, of what two sequences share and of how each continues: `[prefix, first, second]` lie side by side in
-/// a batch.
+/// The lengths, in tokens, of a prefix that two sequences share and of their continuations. In a batch the three parts follow
+/// each other: prefix, first, second.
 ///
 /// Each continuation attends to the prefix and to itself, so the prefix runs once ("prefix sharing", Wang & Hegde, 2024,
-/// arXiv:2410.20305). A plain sequence is a tree of a prefix alone.
+/// arXiv:2410.20305). A plain sequence is a tree with only a prefix.
 public struct Tree: Hashable, Sendable {
   /// Tokens that both continuations follow.
   public var prefix: Int
@@ -21,6 +21,6 @@ public struct Tree: Hashable, Sendable {
   /// All tokens of the tree.
   public var count: Int { prefix + first + second }
 
-  /// What the kernels take.
+  /// The same for the kernels.
   var native: ckernels_tree { ckernels_tree(prefix: Int64(prefix), first: Int64(first), second: Int64(second)) }
 }

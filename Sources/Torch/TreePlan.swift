@@ -1,32 +1,32 @@
 import CKernels
 import CTorch
 
-/// Trees of a packed batch as the sequences that a variable-length attention kernel wants, on a device.
+/// The trees of a packed batch as sequences for a variable-length attention kernel, on a device.
 ///
-/// Prefix and first tail of a tree are one sequence; its second tail is another one, whose queries see the prefix's
-/// keys too ("prefix sharing", Wang & Hegde, 2024, arXiv:2410.20305). A plan is made once for all layers and passes of a
-/// batch. It can be filled again for another batch without moving, for a captured graph that runs again.
+/// Prefix and first tail of a tree are one sequence; its second tail is another one, whose queries also attend to the
+/// prefix's keys ("prefix sharing", Wang & Hegde, 2024, arXiv:2410.20305). A plan serves all layers and passes of a
+/// batch. It can be refilled for another batch in the same memory, for the replay of a captured graph.
 public final class TreePlan {
-  /// The room of a plan, or what trees need of it.
+  /// The capacity of a plan, or the capacity that trees need.
   public struct Capacity: Hashable, Sendable {
-    /// Tokens of all trees together: the trees of a plan have as many always.
+    /// Tokens of all trees together, the same for all batches of a plan.
     public var tokens: Int
     /// Keys of all sequences together; never more than twice the tokens.
     public var keyRows: Int
-    /// Sequences, at most two a tree.
+    /// Sequences, at most two per tree.
     public var sequences: Int
-    /// The most queries of a sequence.
+    /// The largest number of queries of a sequence.
     public var longestQueries: Int
-    /// The most keys of a sequence.
+    /// The largest number of keys of a sequence.
     public var longestKeys: Int
 
-    /// Room for so much.
+    /// A capacity from its parts.
     public init(tokens: Int, keyRows: Int, sequences: Int, longestQueries: Int, longestKeys: Int) {
       (self.tokens, self.keyRows, self.sequences) = (tokens, keyRows, sequences)
       (self.longestQueries, self.longestKeys) = (longestQueries, longestKeys)
     }
 
-    /// What trees need at least.
+    /// The capacity that trees need.
     ///
     /// - Throws: `TorchError` for negative lengths.
     public init(for trees: [Tree]) throws(TorchError) {
@@ -45,28 +45,28 @@ public final class TreePlan {
     }
   }
 
-  /// The room of the plan.
+  /// The capacity of the plan.
   public let capacity: Capacity
-  /// Where its numbers are.
+  /// The device of the plan.
   public let device: Device
 
   fileprivate let handle: OpaquePointer
 
-  /// A plan for trees and, where a capacity is given, for others after them.
+  /// A plan for these trees and, if a capacity is given, for later ones within it.
   ///
   /// - Throws: `TorchError` when the trees exceed the capacity or have fewer tokens, or memory runs out.
   public init(_ trees: [Tree], capacity: Capacity? = nil, device: Device = .cpu) throws(TorchError) {
-    let room = if let capacity { capacity } else { try Capacity(for: trees) }
+    let size = if let capacity { capacity } else { try Capacity(for: trees) }
     let trees = trees.map(\.native)
-    (self.capacity, self.device) = (room, device)
+    (self.capacity, self.device) = (size, device)
     handle = try newHandle("TreePlan") {
-      ckernels_tree_plan(trees, trees.count, room.native, device.code, &$0, &$1)
+      ckernels_tree_plan(trees, trees.count, size.native, device.code, &$0, &$1)
     }
   }
 
   deinit { ckernels_tree_plan_free(handle) }
 
-  /// Fills the plan for other trees, in the order of the device's current stream. The host does not wait.
+  /// Refills the plan for other trees, in the order of the device's current stream. The host does not wait.
   ///
   /// - Throws: `TorchError` when the trees exceed the capacity or have fewer tokens.
   public func update(_ trees: [Tree]) throws(TorchError) {
@@ -77,17 +77,17 @@ public final class TreePlan {
   }
 }
 
-/// Attention over the trees of a plan, all of whose tokens ask.
+/// Attention over the trees of a plan, with queries of all tokens.
 ///
-/// On a CUDA device `float16` and `bfloat16` run through LibTorch's flash attention, whose gradient of queries is summed
-/// in any order; `float32` through its memory-efficient attention. On the CPU it is made of plain operators, for
-/// comparison: there the other `treeAttention` is the fast one.
+/// On a CUDA device `float16` and `bfloat16` run through LibTorch's flash attention, which sums the gradient of queries
+/// in an unspecified order; `float32` runs through its memory-efficient attention. On the CPU it consists of plain operators,
+/// for comparison: there the other `treeAttention` is the fast one.
 ///
 /// - Parameters:
 ///   - packed: queries, keys and values of all tokens side by side, `[tokens, heads · size]`
 ///   - plan: on the same device
 /// - Returns: `[tokens, query heads · size]`
-/// - Throws: `TorchError` when shapes do not fit each other.
+/// - Throws: `TorchError` when shapes do not match.
 public func treeAttention(
   _ packed: Tensor, plan: TreePlan, heads: HeadLayout, scale: Double
 ) throws(TorchError) -> Tensor {

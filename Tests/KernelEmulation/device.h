@@ -1,4 +1,4 @@
-// What CUDA C++ has and C++ has not, as far as the kernels use it.
+// The parts of CUDA C++ that the kernels use and C++ lacks.
 #pragma once
 
 #include "fibers.h"
@@ -12,8 +12,8 @@
 #define __device__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
-// Blocks run one after another, so a static variable is shared by the threads of one. All lie in a section of their own,
-// which is filled with NaN before each block: memory that nobody has written is not zero.
+// Blocks run one after another, so the threads of a block share static variables. These have a separate section, which is
+// filled with NaN before each block, because uninitialized shared memory is not zero.
 #define __shared__ static __attribute__((section("emulated_shared")))
 
 #define threadIdx (emulation::current.thread)
@@ -51,7 +51,7 @@ using std::sqrt;
 
 namespace ckernels {
 
-// float16 as IEEE 754 has it: 5 bits of exponent, 10 of fraction.
+// float16 of IEEE 754: 5 bits of exponent, 10 of fraction.
 inline float float_of_f16(unsigned short bits) {
   const int exponent = (bits >> 10) & 31, fraction = bits & 1023;
   const float sign = bits & 0x8000 ? -1.f : 1.f;
@@ -64,9 +64,9 @@ inline unsigned short f16_of_float(float x) {
   if (x != x) return 0x7fff;
   const float size = std::fabs(x);
   if (size == 0) return sign;
-  // Half a step above the largest number, 65504, everything is infinite.
+  // From half a step above the largest number, 65504, results are infinite.
   if (size >= 65520) return sign | 0x7c00;
-  // In units of the last place at its size, rounded to the even one of two neighbours; a carry enters the exponent.
+  // In units in the last place, rounded to nearest, ties to even; a carry increments the exponent.
   int exponent = 0;
   std::frexp(size, &exponent);
   const int place = std::max(exponent - 11, -24);

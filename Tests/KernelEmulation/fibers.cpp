@@ -22,10 +22,10 @@ struct Fiber {
   ucontext_t context;
   std::unique_ptr<char[]> stack{new char[kStackSize]};
   State state = State::done;
-  // Where it waits.
+  // The place where it waits.
   const char *file = nullptr;
   int line = 0;
-  // What it gave to a shuffle, and what it gets.
+  // Its value for a shuffle, and the value that it receives.
   uint64_t given = 0, received = 0;
   int distance = 0;
 };
@@ -39,7 +39,7 @@ struct Block {
 
   Fiber &running() { return fibers[current.thread.x]; }
 
-  // Leaves the running fiber until it is ready again; for good where something failed.
+  // Leaves the running fiber until it is ready again, or forever after a failure.
   void give_way() { swapcontext(&running().context, &scheduler); }
   void fail(const std::string &what, const char *file, int line) {
     if (failure.empty()) failure = what + " (" + file + ":" + std::to_string(line) + ")";
@@ -49,7 +49,7 @@ struct Block {
 
   bool is_ready(unsigned number) const { return fibers[number].state == State::ready; }
 
-  // Threads get their turns in an order, `at_once` of them as far as they come before the next ones.
+  // Runs threads in the given order, `at_once` of them as far as possible before the next ones.
   void run(const std::vector<unsigned> &order, size_t at_once);
   void start(unsigned number);
   void release_barrier();
@@ -97,7 +97,7 @@ void Block::run(const std::vector<unsigned> &order, size_t at_once) {
   }
 }
 
-// Nobody can go on: all must be at the same barrier.
+// No fiber can continue: all must be at the same barrier.
 void Block::release_barrier() {
   const auto begin = fibers.begin(), end = begin + count;
   const auto first = std::find_if(begin, end, [](const Fiber &fiber) { return fiber.state != State::done; });
@@ -128,7 +128,7 @@ uint64_t shuffle_xor(unsigned mask, uint64_t bits, int distance, const char *fil
   const unsigned first = current.thread.x / 32 * 32;
   Fiber &fiber = block.running();
   if (mask != 0xffffffffu || block.count % 32 != 0 || distance <= 0 || distance >= 32) {
-    block.fail("a shuffle that is not of a whole warp", file, line);
+    block.fail("a shuffle without a whole warp", file, line);
   }
   fiber.state = State::at_shuffle;
   fiber.file = file;
@@ -142,7 +142,7 @@ uint64_t shuffle_xor(unsigned mask, uint64_t bits, int distance, const char *fil
       return fiber.received;
     }
   }
-  // The last one to come brings all values across.
+  // The last thread to arrive exchanges all values.
   for (unsigned lane = 0; lane < 32; ++lane) {
     if (warp[lane].line != line || warp[lane].file != file || warp[lane].distance != distance) {
       block.fail("lanes of a warp meet in different shuffles", file, line);
@@ -170,7 +170,7 @@ std::string run(unsigned blocks, unsigned threads, Order order, const std::funct
   for (unsigned number : turns(blocks)) {
     current.block.x = number;
     prepare();
-    // In order, a warp comes as far as it can before another moves: as far ahead as threads may be without a barrier.
+    // In order, a warp runs as far as possible before another one: without a barrier, threads may be that far ahead.
     block.run(turns(threads), order == Order::shuffled ? threads : 32);
     if (!block.failure.empty()) return "block " + std::to_string(number) + ": " + block.failure;
   }

@@ -1,4 +1,4 @@
-// Threads of a block as fibers, which give way where they wait for each other.
+// Threads of a block as fibers, which yield when they wait for each other.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ struct Dimension {
   unsigned x;
 };
 
-// Where the running fiber is.
+// The place of the running fiber.
 struct Place {
   Dimension thread, block, threads, blocks;
 };
@@ -19,14 +19,14 @@ extern Place current;
 
 enum class Order { ascending, descending, shuffled };
 
-// Runs `kernel` for all threads of all blocks; `prepare` before each block. Returns what went wrong, or nothing. One launch
+// Runs `kernel` for all threads of all blocks, and `prepare` before each block. Returns an error or an empty text. One launch
 // at a time.
 std::string run(unsigned blocks, unsigned threads, Order order, const std::function<void()> &prepare,
                 const std::function<void()> &kernel);
 
 // Waits for all threads of the block.
 void barrier(const char *file, int line);
-// The bits that the lane `distance` away gave, once all lanes have come.
+// The bits of the lane `distance` away, once all lanes have arrived.
 uint64_t shuffle_xor(unsigned mask, uint64_t bits, int distance, const char *file, int line);
 
 } // namespace emulation

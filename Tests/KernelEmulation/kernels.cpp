@@ -1,4 +1,4 @@
-// The kernels' own text, and the launches' own header, on fibers.
+// Runs the source of the kernels and the header of the launches on fibers.
 #include "device.h"
 
 #include "../../Sources/CKernels/cuda/device/kernels.cuh"
@@ -52,7 +52,7 @@ public:
     if (kernel == kernels.end()) {
       failure = "there is no kernel " + name;
     } else if (size != kernel->second.size || threads > kernel->second.threads) {
-      failure = name + " is launched with other arguments or more threads than it takes";
+      failure = name + " is launched with the wrong arguments or too many threads";
     } else {
       failure = emulation::run(static_cast<unsigned>(blocks), static_cast<unsigned>(threads), order,
                                forget_shared_memory, [&] { kernel->second.run(arguments); });
@@ -75,7 +75,7 @@ Element element_of(EmulatedElement element) {
   return Element::f32;
 }
 
-// Tests run on several threads; the shared memory, and the fibers, are there once.
+// Tests run on several threads, but shared memory and fibers exist only once.
 std::mutex running;
 
 template <typename Body> char *emulate(EmulatedMachine machine, Body body) {

@@ -29,17 +29,17 @@ extension Operators {
       plain: { try plainAttention($0[0], trees, heads, scale: 0.3) })
   }
 
-  /// Every third token asks, last ones first, and one of them twice.
+  /// Queries of every third token, last ones first, one of them twice.
   private static func someAsking(_ trees: Trees, queries: Int, keys: Int, size: Int) -> Operator {
     let tokens = trees.reduce(0) { $0 + $1.count }
     let heads = HeadLayout(queries: queries, keys: keys, values: keys, size: size)
     let rows = stride(from: tokens - 1, through: 0, by: -3) + [tokens - 1]
     return Operator(
-      testDescription: "attention of some over \(trees), \(queries) and \(keys) heads of \(size)",
+      testDescription: "attention of some tokens over \(trees), \(queries) and \(keys) heads of \(size)",
       shapes: [[rows.count, queries * size], [tokens, 2 * keys * size]],
       fused: { try treeAttention($0[1], queries: ($0[0], Tensor(rows)), trees: trees, heads: heads, scale: 0.3) },
       plain: { variables in
-        // Each of them alone: its query stands at its token's place, zeros at all others.
+        // Each query separately: in the row of its token, with zeros in all others.
         let results = try rows.enumerated().map { number, row in
           let placed = try Tensor.zeros([tokens, queries * size], dtype: variables[0].dtype)
             .indexAdd(0, Tensor([row]), variables[0].narrow(0, number, 1))
@@ -50,7 +50,7 @@ extension Operators {
       })
   }
 
-  /// A table of who sees whom, and softmax.
+  /// By a mask and softmax.
   static func plainAttention(_ packed: Tensor, _ trees: Trees, _ heads: HeadLayout, scale: Double) throws
     -> Tensor
   {

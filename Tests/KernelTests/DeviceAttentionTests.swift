@@ -9,8 +9,8 @@ struct DeviceAttentionTests {
     var testDescription: String { "\(trees), \(heads.queries) and \(heads.keys) heads of \(heads.size)" }
   }
 
-  /// Trees of odd lengths, longer than blocks of queries and keys; heads shared or not, of sizes that kernels take as they
-  /// are and of others.
+  /// Trees of odd lengths, longer than blocks of queries and keys; heads shared or not, of sizes that the kernels
+  /// support and of others.
   static let cases = [
     [tree(1, 0, 0)], [tree(0, 1, 1)], [tree(1, 1, 1), tree(0, 0, 1)], [tree(3, 0, 2)],
     [tree(7, 5, 9), tree(1, 0, 0), tree(0, 2, 0), tree(4, 3, 3)],
@@ -21,18 +21,18 @@ struct DeviceAttentionTests {
     }
   }
 
-  /// Halves have 8 (bfloat16) and 11 bits; results of the kernels and their gradients are rounded to them, and so are
-  /// weights before they multiply values.
+  /// bfloat16 has 8 and float16 11 significant bits; results of the kernels, gradients, and attention weights before they
+  /// multiply values are rounded to them.
   static let tolerances: [(DType, Double)] = [(.bfloat16, 2e-2), (.float16, 3e-3), (.float32, 1e-4), (.float64, 1e-11)]
 
-  @Test("Values and gradients are those of the CPU, by a plan made for the trees or filled again", arguments: cases)
+  @Test("Values and gradients are those of the CPU, for new and for refilled plans", arguments: cases)
   func sameAsCPU(_ example: Case) throws {
     let (trees, heads) = (example.trees, example.heads)
     let shape = [Operators.tokenCount(trees), (heads.queries + 2 * heads.keys) * heads.size]
     let scale = 1 / Double(heads.size).squareRoot()
     let hasBFloat16 = try CUDA.properties(of: 0).hasBFloat16
     for (dtype, tolerance) in Self.tolerances where dtype != .bfloat16 || hasBFloat16 {
-      // Numbers that all types can hold.
+      // Numbers that all types represent exactly.
       let exact = try withoutGrad { try variable(shape, seed: 3).to(.bfloat16).to(.float64) }
       let expected = try Operator.evaluate(
         { try treeAttention($0[0], trees: trees, heads: heads, scale: scale) }, [try copy(of: exact)])

@@ -3,7 +3,7 @@ import Torch
 
 @Suite("Fused operators", .serialized)
 struct FusedOperatorTests {
-  @Test("In float64 values and gradients are those of plain operators within 1e-11", arguments: Operators.all)
+  @Test("In float64, values and gradients are those of plain operators within 1e-11", arguments: Operators.all)
   func exact(_ operation: Operator) throws {
     let variables = try operation.variables(dtype: .float64)
     let found = try Operator.evaluate(operation.fused, variables)
@@ -14,7 +14,7 @@ struct FusedOperatorTests {
     }
   }
 
-  @Test("In float32 they are those of plain operators in float64 within 2e-5", arguments: Operators.all)
+  @Test("In float32, they are those of plain operators in float64 within 2e-5", arguments: Operators.all)
   func single(_ operation: Operator) throws {
     let variables = try operation.variables(dtype: .float32)
     let found = try Operator.evaluate(operation.fused, variables)
@@ -32,7 +32,7 @@ struct FusedOperatorTests {
   }
 
   @Test(
-    "Gradients are the quotients of differences",
+    "Gradients agree with finite differences",
     arguments: Operators.all.filter { $0.shapes.reduce(0) { $0 + $1.reduce(1, *) } <= 400 })
   func quotients(_ operation: Operator) throws {
     let variables = try operation.variables(dtype: .float64)
@@ -59,7 +59,7 @@ struct FusedOperatorTests {
     }
   }
 
-  @Test("With the same number of threads they repeat bit by bit", arguments: Operators.all, [1, 2])
+  @Test("With the same number of threads, results repeat bit for bit", arguments: Operators.all, [1, 2])
   func repeatable(_ operation: Operator, threads: Int) throws {
     let before = Runtime.threadCount
     Runtime.threadCount = threads
@@ -71,7 +71,7 @@ struct FusedOperatorTests {
     for (first, second) in zip(first.gradients, second.gradients) { #expect(try sameBits(first, second)) }
   }
 
-  @Test("Without gradients the values are the same, and lead nowhere", arguments: Operators.all)
+  @Test("Without gradients, the values are the same and have no graph", arguments: Operators.all)
   func withoutGradients(_ operation: Operator) throws {
     let variables = try operation.variables(dtype: .float32)
     let expected = try operation.fused(variables).detached()
@@ -80,7 +80,7 @@ struct FusedOperatorTests {
     #expect(try sameBits(found, expected))
   }
 
-  @Test("Other types give what plain operators give", arguments: Operators.all)
+  @Test("Other types give the results of plain operators", arguments: Operators.all)
   func otherTypes(_ operation: Operator) throws {
     let variables = try operation.variables(dtype: .bfloat16)
     let found = try withoutGrad { try operation.fused(variables).to(.float32) }

@@ -1,13 +1,13 @@
 import Testing
 import Torch
 
-@Suite("Gradients that have memory of their own", .serialized)
+@Suite("Gradients accumulated in place", .serialized)
 struct GradientMemoryTests {
-  @Test("Each backward pass adds to what is there, in place", arguments: Operators.all)
+  @Test("Each backward pass adds to the existing gradient in place", arguments: Operators.all)
   func accumulation(_ operation: Operator) throws {
     let variables = try operation.variables(dtype: .float64)
     let once = try Operator.evaluate(operation.fused, variables).gradients
-    // Views of one buffer, as a trainer has them.
+    // Views of one buffer, as in training.
     let buffer = try Tensor.zeros([variables.reduce(0) { $0 + $1.count } + 3], dtype: .float64)
     var start = 3
     let views = try variables.map { variable in
@@ -26,7 +26,7 @@ struct GradientMemoryTests {
     }
   }
 
-  @Test("A variable that needs no gradient gets none, and the others get theirs", arguments: Operators.all)
+  @Test("A tensor that requires no gradient gets none, and the others get theirs", arguments: Operators.all)
   func frozen(_ operation: Operator) throws {
     let variables = try operation.variables(dtype: .float64)
     let all = try Operator.evaluate(operation.fused, variables).gradients

@@ -1,6 +1,6 @@
 import Torch
 
-/// Every fused operator over shapes that do not fit vectors, blocks or threads.
+/// Every fused operator, with shapes that are not multiples of vectors, blocks or threads.
 enum Operators {
   static let all = norms + projectionsOfRows + rotations + attentions + heads + tables
 
@@ -61,7 +61,7 @@ enum Operators {
     return [true, false].map { hasNorm in
       Operator(
         testDescription:
-          "\(queries)+\(keys)+\(values) heads of \(size) in \(rows) rows, \(hasNorm ? "" : "not ")normalised",
+          "\(queries)+\(keys)+\(values) heads of \(size) in \(rows) rows, \(hasNorm ? "" : "not ")normalized",
         shapes: [[rows, width]] + (hasNorm ? [[size], [size]] : []),
         fused: { variables in
           let (cosines, sines) = try tables(rows: rows, size: size, dtype: variables[0].dtype)

@@ -3,7 +3,7 @@ import Torch
 extension Operators {
   static func tokenCount(_ trees: Trees) -> Int { trees.reduce(0) { $0 + $1.count } }
 
-  /// The trees as sequences of a plan of their own.
+  /// The trees as sequences of a new plan.
   static func planned(_ trees: Trees, queries: Int, keys: Int, size: Int) -> Operator {
     let heads = HeadLayout(queries: queries, keys: keys, values: keys, size: size)
     return Operator(
@@ -13,7 +13,7 @@ extension Operators {
       plain: { try plainAttention($0[0], trees, heads, scale: 0.3) })
   }
 
-  /// The trees in a plan with room to spare that held others before.
+  /// The trees in a plan of larger capacity that held others before.
   static func refilled(_ trees: Trees, queries: Int, keys: Int, size: Int) -> Operator {
     let heads = HeadLayout(queries: queries, keys: keys, values: keys, size: size)
     return Operator(

@@ -1,9 +1,9 @@
 import Testing
 import Torch
 
-@Suite("What does not fit is refused")
+@Suite("Refused arguments")
 struct RefusalTests {
-  @Test("Shapes that do not belong together are errors that name them")
+  @Test("Shapes that do not match are errors that name them")
   func shapes() throws {
     let rows = try variable([4, 6], seed: 1)
     func refuses(_ words: String, _ body: () throws -> Void) {

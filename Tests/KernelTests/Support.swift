@@ -1,7 +1,7 @@
 import Testing
 import Torch
 
-/// Random numbers of a seed, as a variable to differentiate by.
+/// Random numbers of a seed, as a leaf that requires gradients.
 func variable(_ shape: [Int], seed: UInt64, dtype: DType = .float64) throws -> Tensor {
   let tensor = try Tensor.empty(shape, dtype: dtype)
   try tensor.fillNormal(from: Generator(seed: seed))
@@ -9,7 +9,7 @@ func variable(_ shape: [Int], seed: UInt64, dtype: DType = .float64) throws -> T
   return tensor
 }
 
-/// An operator on variables: the same in both spellings, fused and of plain operators.
+/// An operator in two versions: fused, and composed of plain operators.
 struct Operator: Sendable, CustomTestStringConvertible {
   let testDescription: String
   /// The shapes of the variables.
@@ -23,15 +23,15 @@ struct Operator: Sendable, CustomTestStringConvertible {
 }
 
 extension Operator {
-  /// A number that depends on every element of a result, with the gradient weights that belong to it.
+  /// A weighted sum of all elements of a result.
   static func weighted(_ result: Tensor) throws -> Tensor {
-    // Of one type always: another type would draw others.
+    // Always drawn in one type: another type would give other numbers.
     let weights = try Tensor.empty(result.shape)
     try weights.fillNormal(from: Generator(seed: 99))
     return try result.multiply(weights.to(result.dtype)).sum()
   }
 
-  /// The result and its gradients, weighted at random, at all variables.
+  /// The result, and the gradients of a randomly weighted sum with respect to all variables.
   static func evaluate(
     _ body: ([Tensor]) throws -> Tensor, _ variables: [Tensor]
   ) throws -> (value: Tensor, gradients: [Tensor]) {

@@ -4,13 +4,13 @@ import Torch
 
 @Suite("Fused operators run on LibTorch's threads", .serialized)
 struct ThreadTests {
-  /// On a machine with one core there is nothing to tell apart.
-  @Test("They use as many threads as LibTorch's own operators do")
+  /// On a machine with one core both numbers are 1.
+  @Test("They use as many threads as LibTorch's operators")
   func count() {
     #expect(Runtime.fusedOperatorThreadCount == Runtime.threadCount)
   }
 
-  @Test("Threads can be told to sleep soon and to spin again, any number of times, and compute the same")
+  @Test("Threads can be set to sleep soon and to spin again, repeatedly, with the same results")
   func sleepsSoon() throws {
     let x = try Tensor.full([1 << 20], 0.5)
     for _ in 0..<3 {
@@ -22,7 +22,7 @@ struct ThreadTests {
     }
   }
 
-  @Test("What the environment says of waiting holds")
+  @Test("A wait policy in the environment is found")
   func policy() {
     #expect(!Runtime.hasWaitPolicy([:]))
     #expect(!Runtime.hasWaitPolicy(["OMP_NUM_THREADS": "2"]))

@@ -5,7 +5,8 @@ import Torch
 struct TreePlanTests {
   private static let heads = HeadLayout(queries: 1, keys: 1, values: 1, size: 2)
 
-  @Test("What trees need: a sequence of prefix and first tail, one of the second tail over the prefix")
+  @Test(
+    "The capacity that trees need: a sequence of prefix and first tail, and one of the second tail over the prefix")
   func sizes() throws {
     func size(_ trees: [Tree]) throws -> [Int] {
       let size = try TreePlan.Capacity(for: trees)
@@ -18,7 +19,7 @@ struct TreePlanTests {
     #expect(throws: TorchError.self) { try size([tree(3, -1, 4)]) }
   }
 
-  @Test("Trees that a plan has no room for are refused, and it keeps those it has")
+  @Test("Trees that exceed a plan's capacity are refused, and the plan keeps its trees")
   func refusals() throws {
     let plan = try TreePlan([tree(3, 2, 4)])
     func refuses(_ words: String, _ body: () throws -> Void) {
@@ -46,7 +47,7 @@ struct TreePlanTests {
     #expect(try difference(found, expected) < 1e-12)
   }
 
-  @Test("A plan that is filled between the passes is noticed")
+  @Test("A plan that is refilled between the passes is an error")
   func filledTooSoon() throws {
     let plan = try TreePlan([tree(3, 2, 4)])
     let result = try treeAttention(variable([9, 6], seed: 1), plan: plan, heads: Self.heads, scale: 1)
@@ -54,7 +55,7 @@ struct TreePlanTests {
     #expect(throws: TorchError.self) { try result.sum().backward() }
   }
 
-  @Test("No trees at all")
+  @Test("A plan without trees")
   func nothing() throws {
     let plan = try TreePlan([])
     let none = try treeAttention(Tensor.zeros([0, 6]), plan: plan, heads: Self.heads, scale: 1)

@@ -3,8 +3,9 @@ import Synchronization
 import Testing
 import Torch
 
-@Suite struct `Gradients` {
-  @Test func `accumulate over calls, in place in the tensor that was given`() throws {
+@Suite("Gradients") struct AutogradTests {
+  @Test("Gradients accumulate over calls, in place in the given tensor")
+  func accumulation() throws {
     let x = try Tensor([1, 2] as [Float])
     try x.setRequiresGrad(true)
     #expect(try x.gradient() == nil)
@@ -18,7 +19,8 @@ import Torch
     #expect(try gradient.array(Float.self) == [4, 8])
   }
 
-  @Test func `stop at detached tensors`() throws {
+  @Test("Gradients stop at detached tensors")
+  func detached() throws {
     let x = try Tensor([3] as [Float])
     try x.setRequiresGrad(true)
     try x.detached().multiply(x).sum().backward()
@@ -27,12 +29,13 @@ import Torch
     #expect(try !x.multiply(2).requiresGrad)
   }
 
-  @Test func `are not recorded in withoutGrad`() throws {
+  @Test("Nothing is recorded in withoutGrad")
+  func withoutGradients() throws {
     let x = try Tensor.ones([2])
     try x.setRequiresGrad(true)
     let y = try withoutGrad {
       #expect(!isGradEnabled)
-      try x.fillInPlace(3)  // a variable may be written here
+      try x.fillInPlace(3)  // without recording, a leaf may be written
       return try x.multiply(2)
     }
     #expect(isGradEnabled)
@@ -40,7 +43,8 @@ import Torch
     #expect(try x.multiply(2).requiresGrad)
   }
 
-  @Test func `are recorded again after a body that throws, at any depth`() throws {
+  @Test("Recording resumes after a body throws, at any depth")
+  func afterErrors() throws {
     struct Interruption: Error {}
     #expect(throws: Interruption.self) {
       try withoutGrad { () throws(Interruption) in
@@ -54,7 +58,8 @@ import Torch
     #expect(isGradEnabled)
   }
 
-  @Test func `are switched off on one thread only`() {
+  @Test("Recording is switched off on one thread only")
+  func onOneThread() {
     let seen = Mutex<Bool?>(nil)
     withoutGrad {
       let done = DispatchSemaphore(value: 0)

@@ -2,9 +2,9 @@ import Testing
 import Torch
 
 @Suite(
-  "Work recorded on a CUDA device", .enabled(if: Runtime.cudaDeviceCount > 0, "no CUDA device"), .serialized)
+  "Work captured on a CUDA device", .enabled(if: Runtime.cudaDeviceCount > 0, "no CUDA device"), .serialized)
 struct DeviceGraphTests {
-  /// The current stream of the thread that runs a test's body, which must not be the default one.
+  /// Runs a test's body on a stream other than the default one.
   private func onStream<Result>(_ body: () throws -> Result) throws -> Result {
     let stream = try CUDAStream(device: 0)
     try stream.use()
@@ -13,7 +13,7 @@ struct DeviceGraphTests {
     return result
   }
 
-  @Test("A replay does what was recorded, to what the tensors hold by then; recording alone does nothing")
+  @Test("A replay runs the captured work on the current values of the tensors; capture alone runs nothing")
   func replay() throws {
     try onStream {
       let (x, sum) = (try Tensor.ones([1000], device: .cuda(0)), try Tensor.zeros([], device: .cuda(0)))
@@ -28,7 +28,7 @@ struct DeviceGraphTests {
     }
   }
 
-  @Test("Graphs of one pool, and work that runs as it is in it, follow each other in the same memory")
+  @Test("Graphs of one pool, and uncaptured work in it, use the same memory one after another")
   func pool() throws {
     try onStream {
       let pool = try CUDAMemoryPool(device: 0)
@@ -48,7 +48,7 @@ struct DeviceGraphTests {
     }
   }
 
-  @Test("What waits for the device cannot be recorded; the error says so, and all goes on as before")
+  @Test("Work that waits for the device cannot be captured; the error says so, and later work is unaffected")
   func refused() throws {
     try onStream {
       let x = try Tensor.ones([8], device: .cuda(0))
@@ -61,7 +61,7 @@ struct DeviceGraphTests {
     }
   }
 
-  @Test("Events tell how long the device took, and let one stream wait for another")
+  @Test("Events measure the time on the device and let one stream wait for another")
   func events() throws {
     let (first, second) = (try CUDAStream(device: 0), try CUDAStream(device: 0))
     try first.use()

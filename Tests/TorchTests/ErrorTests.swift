@@ -1,7 +1,7 @@
 import Testing
 import Torch
 
-/// A call that cannot succeed, and the operator that must complain.
+/// A call that must fail, and the operator that its error must name.
 struct Mistake: Sendable, CustomTestStringConvertible {
   let name: String
   let call: @Sendable () throws -> Void
@@ -16,7 +16,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
   var testDescription: String { "\(name) (line \(sourceLocation.line))" }
 }
 
-@Suite struct `Errors` {
+@Suite("Errors") struct ErrorTests {
   static let mistakes: [Mistake] = [
     Mistake("add") { _ = try Tensor.zeros([2]).add(Tensor.zeros([3])) },
     Mistake("matmul") { _ = try Tensor.zeros([2, 3]).matmul(Tensor.zeros([2, 3])) },
@@ -30,8 +30,6 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     Mistake("reshape") { _ = try Tensor.zeros([2, 3]).reshape([-1, -1]) },
     Mistake("view") { _ = try Tensor.zeros([2, 3]).transpose(0, 1).view([6]) },
     Mistake("expand") { _ = try Tensor.zeros([2, 3]).expand([2, 4]) },
-    Mistake("asStrided") { _ = try Tensor.zeros([4]).asStrided([2], strides: [4], offset: 0) },
-    Mistake("asStrided") { _ = try Tensor.zeros([4]).asStrided([2, 2], strides: [1], offset: 0) },
     Mistake("transpose") { _ = try Tensor.zeros([2, 3]).transpose(0, 2) },
     Mistake("permute") { _ = try Tensor.zeros([2, 3]).permute([0, 0]) },
     Mistake("narrow") { _ = try Tensor.zeros([2, 3]).narrow(1, 2, 2) },
@@ -111,7 +109,7 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     Mistake("AdamW") { _ = try AdamW(parameters: FlatBuffer(shapes: [[2]]), gradients: FlatBuffer(shapes: [[3]])) },
     Mistake("AdamW") {
       let buffer = try FlatBuffer(shapes: [[2], [3]])
-      // As many elements, but the second parameter's copy would be elsewhere.
+      // The same number of elements, but the second parameter's copy has another offset.
       _ = try AdamW(
         parameters: buffer, gradients: buffer, copies: FlatBuffer(shapes: [[2], [3]], dtype: .bfloat16))
     },
@@ -125,36 +123,40 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     Mistake("GradientScaling") { _ = try GradientScaling(sumOfSquares: .zeros([2], dtype: .float64), maximum: 1) },
   ]
 
-  @Test(arguments: mistakes)
-  func `name the operator and the reason`(mistake: Mistake) throws {
+  @Test("Errors name the operator and the reason", arguments: mistakes)
+  func operatorAndReason(mistake: Mistake) throws {
     let location = mistake.sourceLocation
     let error = try #require(throws: TorchError.self, sourceLocation: location, performing: mistake.call)
     #expect(error.operatorName == mistake.name, sourceLocation: location)
     #expect(error.kind == .failed, sourceLocation: location)
     #expect(!error.reason.isEmpty, sourceLocation: location)
     #expect(error.description.hasPrefix("\(mistake.name): "), sourceLocation: location)
-    // Where LibTorch's sources failed is of no use to a user.
+    // Places in LibTorch's source do not help users.
     #expect(!error.description.contains("frame #"), sourceLocation: location)
     #expect(!error.description.contains("Exception raised from"), sourceLocation: location)
   }
 
-  @Test(arguments: [
-    [1 << 60], [1 << 40, 1 << 18], [1 << 61, 4], [1 << 62],
-  ])
-  func `tell absurd allocations from other mistakes`(shape: [Int]) throws {
+  @Test(
+    "Impossible allocations differ from other errors",
+    arguments: [
+      [1 << 60], [1 << 40, 1 << 18], [1 << 61, 4], [1 << 62],
+    ])
+  func allocations(shape: [Int]) throws {
     let error = try #require(throws: TorchError.self) { try Tensor.empty(shape) }
     #expect(error.kind == .outOfMemory, "\(error)")
     #expect(error.operatorName == "empty")
   }
 
-  @Test func `of memory name the operator that wanted it`() throws {
+  @Test("Out-of-memory errors name the operator")
+  func outOfMemory() throws {
     let row = try Tensor.zeros([1]).expand([1 << 58])
     let error = try #require(throws: TorchError.self) { try row.exp() }
     #expect(error.kind == .outOfMemory, "\(error)")
     #expect(error.operatorName == "exp")
   }
 
-  @Test func `of array say how to get the elements`() throws {
+  @Test("The error of array says how to get the elements")
+  func arrayError() throws {
     let error = try #require(throws: TorchError.self) { try Tensor([1, 2]).array(Float.self) }
     #expect(error.description == "array: the tensor holds int64, not float32: convert it with to(.float32)")
   }

@@ -2,9 +2,10 @@ import OrderedJSON
 import Testing
 import Torch
 
-@Suite struct `Generators` {
-  /// Tools/reference/torch_operators.py wrote what `torch.Generator().manual_seed` gives.
-  @Test func `give PyTorch's numbers for the same seed`() throws {
+@Suite("Generators") struct GeneratorTests {
+  /// Tools/reference/torch_operators.py wrote the numbers of `torch.Generator().manual_seed`.
+  @Test("The same seed gives PyTorch's numbers")
+  func sameAsPyTorch() throws {
     for golden in try #require(Goldens.load()["generators"]?.array) {
       let generator = try Generator(seed: UInt64(#require(golden["seed"]?.int)))
       let normal = try GoldenTensor(golden["normal"])
@@ -17,13 +18,15 @@ import Torch
     }
   }
 
-  @Test func `repeat themselves with the same seed, and only then`() throws {
+  @Test("Numbers repeat with the same seed, and only then")
+  func seeds() throws {
     #expect(try numbers(Generator(seed: 5)) == numbers(Generator(seed: 5)))
     #expect(try numbers(Generator(seed: 5)) != numbers(Generator(seed: 6)))
     #expect(try numbers(Generator(seed: .max)) == numbers(Generator(seed: .max)))
   }
 
-  @Test func `continue from a saved state bit for bit`() throws {
+  @Test("A saved state continues bit for bit")
+  func savedState() throws {
     let generator = try Generator(seed: 7)
     _ = try numbers(generator)
     let state = try generator.state()
@@ -32,13 +35,14 @@ import Torch
     #expect(try numbers(generator) != expected)
     try generator.restore(state)
     #expect(try numbers(generator) == expected)
-    // In another process: all that matters is in the bytes.
+    // As in another process: the bytes are the whole state.
     let other = try Generator(seed: 0)
     try other.restore(Tensor(bytes))
     #expect(try numbers(other) == expected)
   }
 
-  @Test func `sample by probability, without repetition`() throws {
+  @Test("Samples follow the probabilities, without repetition")
+  func sampling() throws {
     let generator = try Generator(seed: 3)
     let places = try Tensor([0, 0.7, 0, 0.3]).sample(2, from: generator)
     #expect(places.dtype == .int64)
@@ -47,7 +51,7 @@ import Torch
     #expect((150...199).contains(drawn.count { $0 == 0 }))
   }
 
-  /// An odd number of normal ones first: a half-used pair is part of the state.
+  /// An odd number of normal draws first: a half-used pair is part of the state.
   private func numbers(_ generator: Generator) throws -> [Double] {
     let few = try Tensor.empty([3], dtype: .float64)
     try few.fillNormal(from: generator)

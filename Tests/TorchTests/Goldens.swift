@@ -3,7 +3,7 @@ import OrderedJSON
 import Testing
 import Torch
 
-/// What PyTorch computes, written by Tools/reference/torch_operators.py.
+/// PyTorch's results, written by Tools/reference/torch_operators.py.
 enum Goldens {
   static func load() throws -> JSON {
     let folder = try #require(Bundle.module.url(forResource: "Goldens", withExtension: nil))
@@ -11,7 +11,7 @@ enum Goldens {
   }
 }
 
-/// A tensor as the golden file holds it.
+/// A tensor in the golden file.
 struct GoldenTensor {
   let shape: [Int]
   let dtype: DType
@@ -25,7 +25,7 @@ struct GoldenTensor {
 
   func tensor() throws -> Tensor { try Tensor(values, shape: shape).to(dtype) }
 
-  /// A tensor that gradients flow to, where its type allows that.
+  /// A tensor that requires gradients, if its type allows that.
   func variable() throws -> Tensor {
     let tensor = try tensor()
     if dtype.isFloatingPoint { try tensor.setRequiresGrad(true) }
@@ -38,7 +38,7 @@ extension JSON {
   func tensors() throws -> [GoldenTensor] { try #require(array).map { try GoldenTensor($0) } }
 }
 
-/// Same shape, same type, and every element within `tolerance`, relative to 1 or to the golden's own size.
+/// The same shape and type, and every element within `tolerance`, relative to 1 or to the golden's magnitude.
 func expectClose(
   _ tensor: Tensor, _ golden: GoldenTensor, tolerance: Double = 1e-5, _ what: String = "",
   sourceLocation: SourceLocation = #_sourceLocation

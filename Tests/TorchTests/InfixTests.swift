@@ -2,8 +2,8 @@ import OrderedJSON
 import Testing
 import Torch
 
-@Suite struct `Arithmetic in formulas` {
-  /// The cases of Tools/reference/torch_operators.py that these spell.
+@Suite("Arithmetic in formulas") struct InfixTests {
+  /// The cases of Tools/reference/torch_operators.py, in infix notation.
   static let spellings: [String: OperatorTable.Operator] = [
     "negated": { try -$0[0] },
     "add": { try $0[0] + $0[1] },
@@ -16,8 +16,8 @@ import Torch
     "divide a number": { try $0[0] / 1.5 },
   ]
 
-  @Test(arguments: spellings.keys.sorted())
-  func `value and gradients are PyTorch's`(name: String) throws {
+  @Test("Values and gradients are PyTorch's", arguments: spellings.keys.sorted())
+  func valueAndGradients(name: String) throws {
     let golden = try #require(Goldens.load()["operators"]?[name])
     let variables = try #require(golden["inputs"]).tensors().map { try $0.variable() }
     let function = try #require(Self.spellings[name])
@@ -29,7 +29,8 @@ import Torch
     }
   }
 
-  @Test func `a number may stand on the left`() throws {
+  @Test("A number may be the left operand")
+  func numberOnTheLeft() throws {
     for dtype in [DType.float32, .float64] {
       func results(_ body: (Tensor) throws -> Tensor) throws -> (values: [Double], gradient: [Double]) {
         let x = try Tensor([1, 2, -4] as [Double]).to(dtype)
@@ -46,13 +47,15 @@ import Torch
     }
   }
 
-  @Test func `a formula binds as in mathematics`() throws {
+  @Test("Operators have the precedence of mathematics")
+  func precedence() throws {
     let (x, y) = (try Tensor([1, 2] as [Double]), try Tensor([4, 8] as [Double]))
     let (a, b) = (0.5, 3.0)
     #expect(try (-(1 - a) * x - b * (y / x) + 2 * x * y - 1).array(Double.self) == [-5.5, 18])
   }
 
-  @Test func `an operand of the wrong shape is an error that names the operator`() throws {
+  @Test("An operand of the wrong shape is an error that names the operator")
+  func wrongShape() throws {
     let (x, y) = (try Tensor.zeros([2]), try Tensor.zeros([3]))
     let spellings: [(String, () throws(TorchError) -> Tensor)] = [
       ("add", { () throws(TorchError) in try x + y }), ("subtract", { () throws(TorchError) in try x - y }),

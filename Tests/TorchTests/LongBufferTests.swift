@@ -1,9 +1,9 @@
 import Testing
 import Torch
 
-/// Reductions over as many float32 elements as a MiniMind model has weights. A sum in float32 stands still where the next
-/// element is below half a unit of its last place, so elements here are positive.
-@Suite(.serialized) struct `Reductions over 64 M elements` {
+/// Reductions over as many float32 elements as a MiniMind model has weights. A float32 sum stops growing when the next
+/// element is below half a unit in its last place, so elements here are positive.
+@Suite("Reductions over 64 M elements", .serialized) struct LongBufferTests {
   static let count = 64 << 20
 
   /// Uniform in 0.5 ..< 1.5.
@@ -13,7 +13,7 @@ import Torch
     return x
   }
 
-  /// The sum in float64 of what a body makes of each million elements.
+  /// The float64 sum of the body's results for each million elements.
   static func exactSum(_ x: Tensor, _ body: (Tensor) throws -> Tensor) throws -> Double {
     let part = 1 << 20
     return try stride(from: 0, to: count, by: part).reduce(0) { sum, first in
@@ -21,7 +21,8 @@ import Torch
     }
   }
 
-  @Test func `agree with float64`() throws {
+  @Test("Reductions agree with float64")
+  func float64() throws {
     let x = try Self.elements()
     let squares = try Self.exactSum(x) { try $0.multiply($0) }
     #expect(try abs(sumOfSquares([x]).item() / squares - 1) < 1e-12)
@@ -33,14 +34,15 @@ import Torch
     #expect(try abs(x.view([8, Self.count / 8]).sum(1).to(.float64).sum().item() / sum - 1) < 1e-6)
   }
 
-  @Test func `add up squares over slices as over the whole`() throws {
+  @Test("Squares over slices add up to those of the whole buffer")
+  func slices() throws {
     let x = try Self.elements()
     let whole = try sumOfSquares([x]).item()
-    // Where ranks share the optimizer's state, each has a slice of every bucket.
+    // With ZeRO-1, each rank has a slice of every bucket.
     let slices = try [0..<7, 7..<1_000_003, 1_000_003..<Self.count].map { try x.narrow(0, $0.lowerBound, $0.count) }
     #expect(try abs(sumOfSquares(slices).item() / whole - 1) < 1e-12)
     #expect(try abs(slices.map { try sumOfSquares([$0]).item() }.reduce(0, +) / whole - 1) < 1e-12)
-    // Rows that do not follow one another in memory.
+    // Rows that are not adjacent in memory.
     let gaps = try x.view([Self.count / 4, 4]).narrow(1, 1, 2)
     let expected = try Self.exactSum(x) { x in
       let middle = try x.view([x.count / 4, 4]).narrow(1, 1, 2)
@@ -49,7 +51,8 @@ import Torch
     #expect(try abs(sumOfSquares([gaps]).item() / expected - 1) < 1e-12)
   }
 
-  @Test func `count every element`() throws {
+  @Test("Every element is counted")
+  func counts() throws {
     let x = try Self.elements()
     let y = try x.clone()
     try y.narrow(0, 12345, 1000).fillInPlace(0)

@@ -1,7 +1,7 @@
 import Testing
 import Torch
 
-/// Bytes by which this process grows over many rounds of operations: one tensor left behind in each would be 750 MB.
+/// The growth in bytes of this process over many rounds of operations: one leaked tensor in each would be 750 MB.
 private func growth() throws -> Int {
   let count = 16 << 10  // 64 KB each
   let weight = try Tensor.ones([count])
@@ -15,7 +15,7 @@ private func growth() throws -> Int {
     try product.sum().backward()
     _ = try weight.gradient()
     try weight.setGradient(nil)
-    // A graph that nobody differentiates, and an operator that fails on it.
+    // A graph without a backward pass, and an operator that fails on it.
     #expect(throws: TorchError.self) { try product.exp().add(Tensor.zeros([3])) }
     let memory = OwnedMemory(byteCount: count * 4)
     let mapped = try Tensor(mapping: memory.start, shape: [count], dtype: .float32, keepingAlive: memory)
@@ -28,7 +28,7 @@ private func growth() throws -> Int {
   return try #require(OwnedMemory.resident()) - before
 }
 
-/// Whether a test can run in a process of its own.
+/// Whether a test can run in a separate process.
 private let hasProcesses: Bool = {
   #if compiler(>=6.2)
     true
@@ -37,13 +37,14 @@ private let hasProcesses: Bool = {
   #endif
 }()
 
-@Suite struct `Memory of tensors` {
+@Suite("Memory of tensors") struct MemoryTests {
   @Test(
+    "Memory does not grow over 120,000 operations, with and without graphs and errors",
     .enabled(if: OwnedMemory.resident() != nil, "the system has no /proc/self/statm"),
-    .enabled(if: hasProcesses, "Swift Testing runs tests in processes of their own from Swift 6.2 on"))
-  func `does not grow over 120,000 operations, with and without graphs, nor over errors`() async throws {
+    .enabled(if: hasProcesses, "Swift Testing runs tests in separate processes from Swift 6.2 on"))
+  func steadyMemory() async throws {
     #if compiler(>=6.2)
-      // In a process of its own, whose memory no other test takes.
+      // In a separate process, in which no other test allocates memory.
       await #expect(processExitsWith: .success) {
         let growth = try growth()
         #expect(growth < 128 << 20, "\(growth >> 20) MB more than before")
@@ -51,7 +52,8 @@ private let hasProcesses: Bool = {
     #endif
   }
 
-  @Test func `that was mapped is released with the last tensor over it`() throws {
+  @Test("Mapped memory is released with the last tensor that uses it")
+  func mappedRelease() throws {
     weak var memory: OwnedMemory?
     var view: Tensor?
     do {
@@ -66,7 +68,8 @@ private let hasProcesses: Bool = {
     #expect(memory == nil)
   }
 
-  @Test func `that was mapped is released once where the tensor is refused`() throws {
+  @Test("Mapped memory is released once when the tensor is refused")
+  func refusedRelease() throws {
     weak var memory: OwnedMemory?
     do {
       let owner = OwnedMemory(byteCount: 64)
@@ -79,7 +82,8 @@ private let hasProcesses: Bool = {
     #expect(memory == nil)
   }
 
-  @Test func `that was mapped lives as long as a graph needs it`() throws {
+  @Test("Mapped memory lives as long as a graph needs it")
+  func mappedInGraph() throws {
     weak var memory: OwnedMemory?
     let weight = try Tensor.ones([16])
     try weight.setRequiresGrad(true)

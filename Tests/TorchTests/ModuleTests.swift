@@ -33,8 +33,9 @@ private final class Model: Module {
   }
 }
 
-@Suite struct `Modules` {
-  @Test func `name their parameters in declaration order, shared ones once`() throws {
+@Suite("Modules") struct ModuleTests {
+  @Test("Parameters are named in declaration order, shared ones once")
+  func parameterNames() throws {
     let names = try Model().namedParameters.map(\.name)
     #expect(
       names == [
@@ -43,7 +44,8 @@ private final class Model: Module {
       ])
   }
 
-  @Test func `keep a shared parameter shared when it moves into a buffer`() throws {
+  @Test("A shared parameter stays shared when it moves into a buffer")
+  func sharedParameter() throws {
     let model = try Model()
     for (_, parameter) in model.namedParameters { try parameter.value.fillInPlace(1) }
     let buffer = try FlatBuffer(moving: model.namedParameters)
@@ -54,7 +56,8 @@ private final class Model: Module {
     #expect(model.scale.value.shape == [])
   }
 
-  @Test func `tell a parameter's shape and size`() throws {
+  @Test("A parameter's shape and size")
+  func parameterShape() throws {
     let parameter = try Parameter([3, 4], dtype: .bfloat16)
     #expect(parameter.shape == [3, 4])
     #expect(parameter.count == 12)
@@ -63,9 +66,9 @@ private final class Model: Module {
   }
 }
 
-@Suite struct `Flat buffers` {
-  @Test(arguments: [DType.float32, .bfloat16, .float64])
-  func `start each slice at 64 bytes and keep the gaps 0`(dtype: DType) throws {
+@Suite("Flat buffers") struct FlatBufferTests {
+  @Test("Slices start at multiples of 64 bytes, and the gaps stay 0", arguments: [DType.float32, .bfloat16, .float64])
+  func alignment(dtype: DType) throws {
     let shapes = [[3, 5], [], [64], [0], [7]]
     let buffer = try FlatBuffer(shapes: shapes, dtype: dtype)
     #expect(buffer.views.map(\.shape) == shapes)
@@ -79,7 +82,8 @@ private final class Model: Module {
     #expect(try buffer.storage.sum().item() == 15 + 1 + 64 + 7)
   }
 
-  @Test func `share storage with their views`() throws {
+  @Test("A buffer shares storage with its views")
+  func sharedStorage() throws {
     let buffer = try FlatBuffer(shapes: [[2], [3]])
     try buffer.views[1].fillInPlace(4)
     #expect(try buffer.storage.sum().item() == 12)
@@ -87,7 +91,8 @@ private final class Model: Module {
     #expect(try buffer.views[0].array(Float.self) == [1, 1])
   }
 
-  @Test func `gather gradients of views that are variables of their own`() throws {
+  @Test("Gradients of views that are leaves are collected in the buffer")
+  func gradientsOfViews() throws {
     let parameters = try FlatBuffer(shapes: [[2], [3]])
     let gradients = try FlatBuffer(shapes: [[2], [3]])
     try parameters.storage.fillInPlace(2)
@@ -106,7 +111,8 @@ private final class Model: Module {
     #expect(try parameters.views[0].gradient()?.array(Float.self) == [0, 0])
   }
 
-  @Test func `replace values that do not matter yet`() throws {
+  @Test("Parameters without values yet are replaced")
+  func replacedValues() throws {
     let parameter = try Parameter([2])
     let buffer = try FlatBuffer(replacing: [("weight", parameter)])
     #expect(try parameter.value.array(Float.self) == [0, 0])

@@ -69,7 +69,6 @@ enum OperatorTable {
     "reshape": { try $0[0].reshape([3, -1]) },
     "view": { try $0[0].view([3, 2]) },
     "expand": { try $0[0].expand([2, 4, -1]) },
-    "asStrided": { try $0[0].asStrided([2, 2], strides: [1, 3], offset: 1) },
     "transpose": { try $0[0].transpose(0, -1).contiguous() },
     "permute": { try $0[0].permute([2, 0, 1]).clone() },
     "narrow": { try $0[0].narrow(1, 1, 2) },
@@ -134,7 +133,7 @@ enum OperatorTable {
     },
   ]
 
-  /// What an operator in place makes of a copy: variables themselves may not be written.
+  /// The result of an in-place operator on a copy: leaves that require gradients must not be written.
   private static func copy(_ tensor: Tensor, _ change: (Tensor) throws -> Void) throws -> Tensor {
     let copy = try tensor.clone()
     try change(copy)

@@ -2,10 +2,10 @@ import OrderedJSON
 import Testing
 import Torch
 
-/// Tools/reference/torch_operators.py wrote what PyTorch computes.
-@Suite struct `Operators against PyTorch` {
-  @Test(arguments: OperatorTable.operators.keys.sorted())
-  func `value and gradients are PyTorch's`(name: String) throws {
+/// Tools/reference/torch_operators.py wrote PyTorch's results.
+@Suite("Operators against PyTorch") struct OperatorTests {
+  @Test("Values and gradients are PyTorch's", arguments: OperatorTable.operators.keys.sorted())
+  func valueAndGradients(name: String) throws {
     let golden = try #require(Goldens.load()["operators"]?[name], "torch_operators.py has no such case")
     let function = try #require(OperatorTable.operators[name])
     let variables = try #require(golden["inputs"]).tensors().map { try $0.variable() }
@@ -17,7 +17,7 @@ import Torch
       #expect(!output.requiresGrad)
       return
     }
-    // An operator that forgets its input, as fillInPlace does, still belongs to the graph.
+    // An operator that overwrites its input, such as fillInPlace, is still part of the graph.
     try output.backward(GoldenTensor(weight).tensor())
     for (index, expected) in try #require(golden["gradients"]?.array).enumerated() {
       let gradient = try variables[index].gradient()
@@ -30,7 +30,8 @@ import Torch
     }
   }
 
-  @Test func `every case of the reference script has an operator here`() throws {
+  @Test("Every case of the reference script has an operator here")
+  func complete() throws {
     let names = try #require(Goldens.load()["operators"]?.object).keys
     #expect(Set(names) == Set(OperatorTable.operators.keys))
   }

@@ -2,9 +2,10 @@ import OrderedJSON
 import Testing
 import Torch
 
-/// Tools/reference/torch_operators.py wrote what `torch.optim.AdamW` and `clip_grad_norm_` do.
-@Suite struct `The optimizer against PyTorch` {
-  @Test func `AdamW takes the same five steps, with weight decay`() throws {
+/// Tools/reference/torch_operators.py wrote the results of `torch.optim.AdamW` and `clip_grad_norm_`.
+@Suite("The optimizer against PyTorch") struct OptimizerTests {
+  @Test("AdamW takes the same five steps, with weight decay")
+  func fiveSteps() throws {
     let golden = try #require(Goldens.load()["adamw"])
     let start = try #require(golden["start"]).tensors()
     let parameters = try FlatBuffer(shapes: start.map(\.shape))
@@ -33,7 +34,7 @@ import Torch
         try expectClose(view, value, tolerance: 1e-6)
       }
     }
-    // One layout for all: what is not a parameter's stays 0 in each buffer.
+    // All buffers have one layout: elements that belong to no parameter stay 0.
     for buffer in [parameters, gradients, optimizer.firstMoments, optimizer.secondMoments] {
       #expect(buffer.storage.count == 16 + 16)
       #expect(try buffer.storage.narrow(0, 15, 1).item() == 0)
@@ -41,7 +42,8 @@ import Torch
     }
   }
 
-  @Test func `AdamW continues from saved moments and step count bit for bit`() throws {
+  @Test("AdamW continues from saved moments and step count bit for bit")
+  func resume() throws {
     func optimizer() throws -> (AdamW, FlatBuffer) {
       let parameters = try FlatBuffer(shapes: [[9]])
       let gradients = try FlatBuffer(shapes: [[9]])
@@ -56,12 +58,13 @@ import Torch
     try resumed.storage.copyInPlace(parameters.storage)
     try second.firstMoments.storage.copyInPlace(first.firstMoments.storage)
     try second.secondMoments.storage.copyInPlace(first.secondMoments.storage)
-    try second.resume(behind: first.stepCount())
+    try second.resume(after: first.stepCount())
     try second.step(learningRate: 0.1)
     #expect(try resumed.storage.array(Float.self) == expected.storage.array(Float.self))
   }
 
-  @Test func `clipping scales all gradients by their common norm`() throws {
+  @Test("Clipping scales all gradients by their common norm")
+  func clipping() throws {
     let golden = try #require(Goldens.load()["clip"])
     let start = try #require(golden["gradients"]).tensors()
     for clipped in try #require(golden["cases"]?.array) {
@@ -77,8 +80,8 @@ import Torch
     }
   }
 
-  @Test(arguments: [0.0, -1])
-  func `clipping is off for a maximum of 0 or less, and survives gradients of 0`(maximum: Double) throws {
+  @Test("Clipping is off for a maximum of 0 or less, and zero gradients are no problem", arguments: [0.0, -1])
+  func withoutClipping(maximum: Double) throws {
     let zero = try GradientScaling(sumOfSquares: Tensor.zeros([], dtype: .float64), maximum: 1)
     #expect(try zero.divisor.item() == 1)
     #expect(try zero.skips.item() == 0)
@@ -87,8 +90,8 @@ import Torch
     #expect(try off.divisor.item() == 1)
   }
 
-  @Test(arguments: [Double.nan, .infinity])
-  func `an update with a norm that is not finite is left out`(norm: Double) throws {
+  @Test("An update is skipped when the norm is not finite", arguments: [Double.nan, .infinity])
+  func skippedUpdate(norm: Double) throws {
     let parameters = try FlatBuffer(shapes: [[5]])
     let gradients = try FlatBuffer(shapes: [[5]])
     try parameters.storage.fillInPlace(2)
@@ -102,8 +105,10 @@ import Torch
     #expect(try optimizer.firstMoments.storage.abs().sum().item() == 0)
   }
 
-  @Test(arguments: [DType.bfloat16, .float16])
-  func `copies are the new parameters in their own type, and stay where the update is left out`(type: DType) throws {
+  @Test(
+    "Copies are the new parameters in their own type, and unchanged by a skipped update",
+    arguments: [DType.bfloat16, .float16])
+  func copies(type: DType) throws {
     let shapes = [[3, 5], [7]]
     let parameters = try FlatBuffer(shapes: shapes)
     let gradients = try FlatBuffer(shapes: shapes)
@@ -125,7 +130,7 @@ import Torch
     try update(0.1, sum: .infinity)
     #expect(try isInLine() && copies.storage.notEqual(start).any().item() == 0)
     try update(0.1, sum: 4)
-    // The first step is of the rate's size, whatever the gradient's.
+    // The size of the first step is the learning rate, for any gradient.
     #expect(try isInLine())
     #expect(
       try abs(copies.views[0].subtract(start.narrow(0, 0, 15).view([3, 5])).to(.float32).abs().max().item() - 0.1)
@@ -136,7 +141,8 @@ import Torch
     #expect(try optimizer.stepCount() == 2)
   }
 
-  @Test func `squares add up over buffers, beyond what float32 holds`() throws {
+  @Test("Squares add up over buffers, beyond the range of float32")
+  func squares() throws {
     let buffers = try [[], [1, 2], [3], [1.5e19], [1.5e19]].map { try Tensor($0 as [Float]) }
     let sum = try sumOfSquares(buffers)
     #expect(sum.dtype == .float64 && sum.shape == [])
@@ -144,7 +150,8 @@ import Torch
     #expect(try abs(sumOfSquares(Array(buffers.prefix(3))).item() / 14 - 1) < 1e-6)
   }
 
-  @Test func `a loss scale changes nothing but the range of the gradients`() throws {
+  @Test("A loss scale changes only the range of the gradients")
+  func lossScale() throws {
     func updated(scale: Double?) throws -> (norm: Double, parameters: [Float]) {
       let parameters = try FlatBuffer(shapes: [[3]])
       let gradients = try FlatBuffer(shapes: [[3]])
@@ -160,7 +167,8 @@ import Torch
     for (a, b) in zip(plain.parameters, scaled.parameters) { #expect(abs(a - b) < 1e-7) }
   }
 
-  @Test func `the loss scale halves at every overflow and doubles after two thousand steps without`() throws {
+  @Test("The loss scale halves at every overflow and doubles after 2000 steps without one")
+  func lossScaleUpdate() throws {
     let scale = try LossScale(device: .cpu)
     let (finite, infinite) = (try Tensor.zeros([]), try Tensor.full([], 1))
     try scale.update(skipped: infinite)

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Memory that goes with its owner.
+/// Memory that is freed with its owner.
 final class OwnedMemory {
   let start: UnsafeMutableRawPointer
 
@@ -13,7 +13,7 @@ final class OwnedMemory {
     start.deallocate()
   }
 
-  /// The process's resident memory in bytes; nil where the system does not tell.
+  /// The process's resident memory in bytes; nil if the system does not report it.
   static func resident() -> Int? {
     guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return nil }
     let fields = text.split(separator: " ")

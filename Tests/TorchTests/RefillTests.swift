@@ -1,9 +1,9 @@
 import Testing
 import Torch
 
-@Suite("Tensors filled again from the host")
+@Suite("Tensors refilled from the host")
 struct RefillTests {
-  @Test("The elements are the new ones, in the same memory, views included")
+  @Test("The elements are the new ones, in the same memory, also in views")
   func values() throws {
     let tensor = try Tensor([1, 2, 3, 4, 5, 6] as [Int])
     let view = try tensor.narrow(0, 2, 3)
@@ -22,7 +22,7 @@ struct RefillTests {
     #expect(try scalar.item() == 0.1)
   }
 
-  @Test("What does not fit is refused")
+  @Test("Elements that do not match are refused")
   func refusals() throws {
     let tensor = try Tensor.zeros([2, 3])
     #expect(throws: TorchError.self) { try tensor.refill([1, 2, 3] as [Float]) }
@@ -33,10 +33,10 @@ struct RefillTests {
     #expect(try tensor.array(Float.self) == [0, 0, 0, 0, 0, 0])
   }
 
-  @Test("On a CUDA device too", .enabled(if: Runtime.cudaDeviceCount > 0, "no CUDA device"))
+  @Test("Tensors on a CUDA device are refilled in order", .enabled(if: Runtime.cudaDeviceCount > 0, "no CUDA device"))
   func device() throws {
     let tensor = try Tensor.zeros([1000], dtype: .int64, device: .cuda(0))
-    // One behind the other, so that memory of the host which is used again too soon would show.
+    // One after another, so that reusing host memory too early would show.
     for round in 0..<50 {
       try tensor.refill([Int](repeating: round, count: 1000))
       #expect(try tensor.sum().intItem() == 1000 * round)

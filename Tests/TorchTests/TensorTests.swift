@@ -1,8 +1,9 @@
 import Testing
 import Torch
 
-@Suite struct `Tensors` {
-  @Test func `hold what they were made of`() throws {
+@Suite("Tensors") struct TensorTests {
+  @Test("A tensor holds the elements it is made from")
+  func elements() throws {
     #expect(try Tensor([1, 2, 3, 4] as [Float], shape: [2, 2]).array(Float.self) == [1, 2, 3, 4])
     #expect(try Tensor([true, false]).array(Bool.self) == [true, false])
     #expect(try Tensor([Int.min, Int.max]).array(Int64.self) == [.min, .max])
@@ -16,15 +17,16 @@ import Torch
     #expect(try Tensor.empty([2, 0, 3]).array(Float.self) == [])
   }
 
-  @Test(arguments: DType.allCases)
-  func `have the type and size that was asked for`(dtype: DType) throws {
+  @Test("A tensor has the requested type and size", arguments: DType.allCases)
+  func typeAndSize(dtype: DType) throws {
     let tensor = try Tensor.zeros([3, 2], dtype: dtype)
     #expect(tensor.dtype == dtype)
     #expect(tensor.description == "[3, 2] \(dtype.rawValue) cpu")
     #expect(try tensor.withUnsafeBytes { $0.count } == 6 * dtype.byteCount)
   }
 
-  @Test func `tell their shape, strides and layout`() throws {
+  @Test("Shape, strides and layout")
+  func layout() throws {
     let tensor = try Tensor.arange(0..<6).view([2, 3])
     #expect(tensor.shape == [2, 3])
     #expect(tensor.strides == [3, 1])
@@ -38,13 +40,15 @@ import Torch
     #expect(try turned.array(Int.self) == [0, 3, 1, 4, 2, 5])
   }
 
-  @Test func `copy the bytes they are given`() throws {
+  @Test("A tensor copies the bytes it is made from")
+  func copiedBytes() throws {
     let bytes: [UInt8] = [0, 0x3c, 0, 0xc0]  // 1 and -2 as float16
     let tensor = try bytes.withUnsafeBytes { try Tensor(bytes: $0, shape: [2], dtype: .float16) }
     #expect(try tensor.to(.float32).array(Float.self) == [1, -2])
   }
 
-  @Test func `map memory without a copy, aligned or not`() throws {
+  @Test("Memory is mapped without a copy, aligned or not")
+  func mappedMemory() throws {
     let memory = OwnedMemory(byteCount: 13)
     for index in 0..<3 {
       (memory.start + 1 + 4 * index).storeBytes(of: Float(index), as: Float.self)
@@ -55,7 +59,8 @@ import Torch
     #expect(try tensor.array(Float.self) == [9, 1, 2])
   }
 
-  @Test func `share storage where an operator is a view`() throws {
+  @Test("Views share the storage")
+  func views() throws {
     let tensor = try Tensor.zeros([2, 3])
     try tensor.narrow(1, 1, 1).fillInPlace(5)
     try tensor.split([1, 1])[1].select(0, 0).select(0, 2).fillInPlace(7)
@@ -65,12 +70,14 @@ import Torch
   }
 }
 
-@Suite struct `The runtime` {
-  @Test func `tells a version that this package knows`() {
+@Suite("The runtime") struct RuntimeTests {
+  @Test("The version is one that this package supports")
+  func version() {
     #expect(["2.11", "2.12", "2.13"].contains { Runtime.version.hasPrefix($0) })
   }
 
-  @Test func `names the instruction set and has a thread`() throws {
+  @Test("The instruction set has a name, and there is at least one thread")
+  func capability() throws {
     #expect(try !Runtime.cpuCapability().isEmpty)
     #expect(Runtime.threadCount >= 1)
   }

@@ -97,7 +97,6 @@ OPERATORS = {
     "reshape": (lambda x: x.reshape(3, -1), [normal(*A)]),
     "view": (lambda x: x.view(3, 2), [normal(*A)]),
     "expand": (lambda x: x.expand(2, 4, -1), [normal(1, 3)]),
-    "asStrided": (lambda x: x.as_strided((2, 2), (1, 3), 1), [normal(*A)]),
     "transpose": (lambda x: x.transpose(0, -1).contiguous(), [normal(2, 3, 2)]),
     "permute": (lambda x: x.permute(2, 0, 1).clone(), [normal(2, 3, 2)]),
     "narrow": (lambda x: x.narrow(1, 1, 2), [normal(*A)]),

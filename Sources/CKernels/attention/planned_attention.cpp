@@ -14,7 +14,7 @@ namespace {
 
 Sequences sequences(const PlanLayout &layout, const Tensor &numbers) {
   const auto &size = layout.size;
-  // Kernels check that a sequence is not longer than all of them together.
+  // The kernels check that a sequence is not longer than all sequences together.
   return {layout.query_starts(numbers), layout.key_starts(numbers),
           std::clamp<int64_t>(size.longest_queries, 1, size.tokens),
           std::clamp<int64_t>(size.longest_keys, 1, size.key_rows)};
@@ -41,7 +41,7 @@ struct PlannedAttention : torch::autograd::Function<PlannedAttention> {
     const SequenceOperands in(packed, layout, numbers, heads);
     const SequenceResult result = attend_sequences(in.query, in.key, in.value, sequences(layout, numbers), scale);
     const Tensor out = result.out.reshape({packed.size(0), heads.query * heads.size});
-    // Gathered keys and values are twice a layer's memory for the price of one pass over them: gathered again.
+    // Gathered again instead of kept: keys and values would double a layer's memory to save one pass over them.
     context->save_for_backward({packed, numbers, out, result.log_sums, result.first_state, result.second_state});
     const auto &size = layout.size;
     context->saved_data["size"] =
@@ -66,7 +66,7 @@ struct PlannedAttention : torch::autograd::Function<PlannedAttention> {
     Tensor packed_gradient = at::empty_like(packed);
     const int64_t queries = heads.query * heads.size, keys = heads.key * heads.size;
     packed_gradient.narrow(1, 0, queries).copy_(of.query.flatten(1));
-    // A token's key has one or two rows; the second one of most is the row of zeros behind all others.
+    // A token's key has one or two rows; where there is one, the second is the row of zeros after all others.
     Tensor rows = at::empty({layout.size.key_rows + 1, 2 * keys}, packed.options());
     rows.select(0, layout.size.key_rows).zero_();
     Tensor used = rows.narrow(0, 0, layout.size.key_rows);

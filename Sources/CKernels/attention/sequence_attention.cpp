@@ -24,23 +24,23 @@ namespace ckernels {
 namespace {
 
 // FlashAttention-2 (Dao, 2023, arXiv:2307.08691): half precision, from compute capability 8.0 on, heads of up to 256
-// elements; of more than 192 its backward pass does not run on every such device.
+// elements. Above 192 its backward pass does not run on all these devices.
 bool has_flash(const Tensor &x) {
   if (x.scalar_type() != at::kHalf && x.scalar_type() != at::kBFloat16) return false;
 #ifdef USE_CUDA
   return x.size(2) <= 192 && at::cuda::getDeviceProperties(x.device().index())->major >= 8;
 #else
-  TORCH_CHECK(false, "this program was built without CUDA; build it with a LibTorch that has it");
+  TORCH_CHECK(false, "this program was built without CUDA: build it with a LibTorch that has CUDA");
 #endif
 }
 
-// Kernels take heads of multiples of 8 only, or of 4, by element type and device.
+// The kernels require head sizes that are multiples of 8 or 4, depending on element type and device.
 Tensor widened(const Tensor &x) {
   const int64_t missing = (8 - x.size(2) % 8) % 8;
   return missing > 0 ? at::constant_pad_nd(x, {0, missing}) : x;
 }
 
-// Where one query is the longest its forward pass takes a short cut that supposes as many queries in every sequence.
+// If the longest sequence has one query, the forward pass takes a shortcut that assumes one query in every sequence.
 int64_t flash_longest(const Sequences &sequences) { return std::max<int64_t>(2, sequences.longest_queries); }
 
 SequenceResult flash(const Tensor &query, const Tensor &key, const Tensor &value, const Sequences &sequences,
@@ -63,7 +63,7 @@ SequenceGradients flash_backward(const Tensor &out_gradient, const Tensor &query
   return {of_query.narrow(2, 0, size), of_key.narrow(2, 0, size), of_value.narrow(2, 0, size)};
 }
 
-// The efficient kernel wants as many key heads as query heads.
+// The efficient kernel requires as many key heads as query heads.
 Tensor repeated(const Tensor &x, int64_t heads) {
   const int64_t group = heads / x.size(1);
   if (group == 1) return x;
@@ -74,7 +74,7 @@ Tensor summed(const Tensor &x, int64_t heads) {
   return x.size(1) == heads ? x : x.unflatten(1, {heads, x.size(1) / heads}).sum(2);
 }
 
-// Rabe & Staats, 2021, arXiv:2112.05682, as LibTorch has it of xFormers: any precision of 16 or 32 bits.
+// Rabe & Staats, 2021, arXiv:2112.05682, LibTorch's version of xFormers' kernel: 16-bit and 32-bit types.
 constexpr int64_t kCausalFromBottomRight = 2; // sdp::CustomMaskType
 
 SequenceResult efficient(const Tensor &query, const Tensor &key, const Tensor &value, const Sequences &sequences,
@@ -92,7 +92,7 @@ SequenceGradients efficient_backward(const Tensor &out_gradient, const Tensor &q
                                      const Tensor &value, const SequenceResult &result, const Sequences &sequences,
                                      double scale) {
   const int64_t heads = query.size(1), size = query.size(2);
-  // Keys in one split, or blocks would add to a query's gradient in any order.
+  // Keys in one split: otherwise blocks add to a query's gradient in an unspecified order.
   auto [of_query, of_key, of_value, of_bias] = at::_efficient_attention_backward(
       widened(out_gradient).unsqueeze(0), widened(query).unsqueeze(0), repeated(widened(key), heads).unsqueeze(0),
       repeated(widened(value), heads).unsqueeze(0), /*bias=*/{}, widened(result.out).unsqueeze(0),
@@ -106,8 +106,8 @@ SequenceGradients efficient_backward(const Tensor &out_gradient, const Tensor &q
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// The same of plain operators, sequence by sequence: what the kernels are compared with. As theirs, its results hold
-// anything where there is no sequence: here not-a-numbers, so that who reads them is found.
+// The same by plain operators, sequence by sequence, to compare the kernels with. As with the kernels, results outside
+// all sequences are unspecified: here they are NaN, so that tests notice reads of them.
 struct Plain {
   const Tensor &query, &key, &value;
   double scale;
@@ -125,7 +125,7 @@ struct Plain {
 
   static Tensor nothing(const Tensor &x) { return at::full_like(x, std::numeric_limits<double>::quiet_NaN()); }
 
-  // q kᵀ · scale, −∞ where a query does not see a key: [heads, queries, keys].
+  // q kᵀ · scale, −∞ where a query does not attend to a key: [heads, queries, keys].
   Tensor scores(const Tensor &q, const Tensor &k) const {
     const int64_t queries = q.size(1), keys = k.size(1);
     const Tensor sees = at::ones({queries, keys}, q.options().dtype(at::kBool)).tril(keys - queries);

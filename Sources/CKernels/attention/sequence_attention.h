@@ -1,7 +1,7 @@
-// Attention over sequences of different lengths, as LibTorch's kernels offer it.
+// Attention over sequences of different lengths, by LibTorch's kernels.
 //
-// Sequence i has the rows starts[i] ..< starts[i + 1] of queries and of keys. Its last query sees all of its keys, each
-// query before it one key less: a causal mask aligned bottom-right.
+// Sequence i has the rows starts[i] ..< starts[i + 1] of queries and of keys. Its last query attends to all its keys, and
+// each query before to one key less: a causal mask aligned bottom-right.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -13,7 +13,7 @@ struct Sequences {
   int64_t longest_queries, longest_keys;
 };
 
-// What the backward pass needs of the forward one besides its operands.
+// What the backward pass needs besides the operands.
 struct SequenceResult {
   at::Tensor out; // [queries, query heads, size]
   at::Tensor log_sums, first_state, second_state;
@@ -24,7 +24,7 @@ struct SequenceGradients {
 };
 
 // Queries [queries, query heads, size]; keys and values [key rows, key heads, size], which groups of query heads share.
-// Key rows of no sequence may have any gradient.
+// Gradients of key rows that belong to no sequence are unspecified.
 SequenceResult attend_sequences(const at::Tensor &query, const at::Tensor &key, const at::Tensor &value,
                                 const Sequences &sequences, double scale);
 SequenceGradients attend_sequences_backward(const at::Tensor &out_gradient, const at::Tensor &query,

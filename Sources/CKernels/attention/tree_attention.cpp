@@ -1,8 +1,8 @@
-// Attention over packed trees: each token sees the tokens of its own side before it, and itself.
+// Attention over packed trees: each token attends to itself and to the tokens before it on its side.
 //
-// As in FlashAttention (Dao et al., 2022, arXiv:2205.14135) scores exist for a few queries at a time only, and the
-// backward pass computes them again from the logarithms of their sums. Trees of a few thousand tokens let a block keep
-// all its scores at once, so that no running maximum is needed and the products are large.
+// As in FlashAttention (Dao et al., 2022, arXiv:2205.14135), scores exist for only a few queries at a time, and the
+// backward pass recomputes them from the logarithms of their sums. Trees have at most a few thousand tokens, so a block can
+// keep all its scores: no running maximum is needed, and the matmuls are large.
 #include "operators/kernel.h"
 #include "matmul/small_gemm.h"
 #include "simd/row_kernels.h"
@@ -22,13 +22,13 @@ namespace {
 
 constexpr int64_t kQueriesPerBlock = 64;
 
-// Neighbouring queries of one tree and side, and the one or two runs of keys that they see.
+// Neighbouring queries of one tree and side, and the one or two runs of keys that they attend to.
 struct Block {
   int64_t query, queries;       // rows of the queries
   int64_t tree;                 // the number of the tree
   int64_t trunk_keys;           // keys from the tree's start
-  int64_t tail, tail_keys;      // keys of the second tail: from here, so many
-  std::vector<int64_t> visible; // for each query how many of these keys
+  int64_t tail, tail_keys;      // keys of the second tail: their start and number
+  std::vector<int64_t> visible; // for each query, the number of these keys that it attends to
   int64_t keys() const { return trunk_keys + tail_keys; }
 };
 
@@ -112,7 +112,7 @@ void spread(const Block &block, int64_t start, int64_t size, Matrix<T> weights, 
               rows, out + block.tail * stride, stride, true);
 }
 
-// Hands tasks to the threads one by one; each gets a workspace of its own. Tasks write to different places.
+// Hands tasks to the threads one by one. Each thread has its own workspace; tasks write to different places.
 template <typename T, typename Body> void parallel_tasks(int64_t tasks, int64_t workspace, Body body) {
   std::atomic<int64_t> next{0};
   const int64_t threads = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), tasks));
@@ -152,13 +152,13 @@ void attend_backward(const Plan &plan, const Operands<T> &in, const ckernels_hea
   const auto &kernels = row_kernels<T>();
   std::vector<std::vector<const Block *>> blocks(trees);
   for (const Block &block : plan.blocks) blocks[block.tree].push_back(&block);
-  // The largest first, or a thread might take it last and be waited for.
+  // The largest first, so that the threads do not wait for one that took it last.
   std::vector<int64_t> order(trees);
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
     return plan.starts[a + 1] - plan.starts[a] > plan.starts[b + 1] - plan.starts[b];
   });
-  // A task owns the gradients of one tree's keys of one head, and of the queries that look at them.
+  // A task owns the gradients of one tree's keys of one head and of the queries that attend to them.
   parallel_tasks<T>(heads.key * trees, 2 * scores + 2 * kQueriesPerBlock, [&](int64_t task, T *workspace) {
     const int64_t tree = order[task / heads.key], key_head = task % heads.key, start = plan.starts[tree];
     const T *key = in.key + key_head * size, *value = in.value + key_head * size;
@@ -236,7 +236,7 @@ struct TreeAttention : torch::autograd::Function<TreeAttention> {
   }
 };
 
-// The same of LibTorch's operators.
+// The same by LibTorch's operators.
 struct PlainAttention {
   const Tensor &packed;
   const std::vector<int64_t> &lengths;
@@ -248,7 +248,7 @@ struct PlainAttention {
     return x.narrow(1, first * heads.size, count * heads.size).unflatten(1, {count, heads.size});
   }
 
-  // `mask` true where a query sees a key; without, query i sees the keys up to i, counted from the last ones.
+  // `mask` is true where a query attends to a key; without a mask, attention is causal and aligned bottom-right.
   Tensor attend(const Tensor &query, const Tensor &key, const Tensor &value, Tensor mask = {}) const {
     auto heads_first = [](const Tensor &x) { return x.transpose(0, 1).unsqueeze(0); };
     const int64_t queries = query.size(0), keys = key.size(0);
@@ -260,7 +260,7 @@ struct PlainAttention {
         .flatten(1);
   }
 
-  // All tokens ask: tree by tree, side by side.
+  // Queries of all tokens: tree by tree, side by side.
   Tensor all() const {
     const Tensor query = part(packed, 0, heads.query), key = part(packed, heads.query, heads.key);
     const Tensor value = part(packed, heads.query + heads.key, heads.value);
@@ -283,7 +283,7 @@ struct PlainAttention {
     return outs.empty() ? at::zeros({0, heads.query * heads.size}, packed.options()) : at::cat(outs);
   }
 
-  // Some tokens ask: a table of what each sees of all keys.
+  // Queries of some tokens: with a mask over all keys.
   Tensor some(const Tensor &queries, const Tensor &rows) const {
     const Tensor tokens = rows.to(at::kCPU).contiguous();
     const int64_t count = queries.size(0), keys = packed.size(0);
@@ -316,10 +316,10 @@ ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorch_tensor querie
                 " query heads cannot be shared by ", heads.key, " key and ", heads.value, " value heads");
     TORCH_CHECK(x.dim() == 2 && x.size(1) == width * heads.size, "rows of shape ", x.sizes(), " do not hold ", width,
                 " heads of ", heads.size);
-    TORCH_CHECK(q.defined() == r.defined(), "queries of their own and the tokens they belong to go together");
+    TORCH_CHECK(q.defined() == r.defined(), "separate queries and their tokens must be given together");
     TORCH_CHECK(!q.defined() || (q.dim() == 2 && q.size(1) == heads.query * heads.size && r.dim() == 1 &&
                                  r.size(0) == q.size(0) && r.scalar_type() == at::kLong),
-                "queries of their own must be [n, ", heads.query * heads.size, "] with n tokens, int64");
+                "separate queries must be [n, ", heads.query * heads.size, "] with n int64 tokens");
     std::vector<int64_t> lengths;
     int64_t tokens = 0;
     for (size_t i = 0; i < count; ++i) {

@@ -1,6 +1,6 @@
-// Trees as sequences (Wang & Hegde, 2024, arXiv:2410.20305, without a kernel of its own). Prefix and first tail are
-// one, whose queries and keys are the same; the second tail is another, whose queries see the prefix's keys as well.
-// A sequence's queries are a run of the packed tokens already; keys and values are gathered, those of a prefix twice.
+// Trees as sequences (Wang & Hegde, 2024, arXiv:2410.20305, but without a custom kernel). Prefix and first tail are one
+// sequence with the same queries and keys; the second tail is another, whose queries also attend to the prefix's keys.
+// A sequence's queries are consecutive packed tokens; keys and values are gathered, those of a prefix twice.
 #include "attention/tree_plan.h"
 
 #include "ctorch_handles.h"
@@ -51,7 +51,7 @@ void fill_plan(const PlanLayout &layout, const ckernels_tree *trees, size_t coun
   each_sequence(trees, count, [&](int64_t first, int64_t queries, int64_t start, int64_t before) {
     for (int64_t i = 0; i < before; ++i, ++key) {
       key_tokens[key] = static_cast<int32_t>(start + i);
-      // A prefix without a first tail, too, is a sequence of its own before this one.
+      // A prefix without a first tail is a sequence too, before this one.
       other[start + i] = static_cast<int32_t>(key);
     }
     for (int64_t i = 0; i < queries; ++i, ++key) {
@@ -63,18 +63,18 @@ void fill_plan(const PlanLayout &layout, const ckernels_tree *trees, size_t coun
     query_starts[sequence] = static_cast<int32_t>(query);
     key_starts[sequence] = static_cast<int32_t>(key);
   });
-  // What a smaller batch leaves over: sequences without tokens, and key rows that nobody looks at.
+  // Padding after a smaller batch: sequences without tokens, and key rows that no sequence has.
   std::fill(query_starts + sequence + 1, query_starts + layout.starts(), static_cast<int32_t>(query));
   std::fill(key_starts + sequence + 1, key_starts + layout.starts(), static_cast<int32_t>(key));
   std::fill(key_tokens + key, key_tokens + size.key_rows, 0);
 }
 
-// Kernels get the plan's sizes once, the trees at every refill.
+// Kernels get the sizes of the plan once, and the trees at every refill.
 static void check_fit(const ckernels_plan_size &needed, const ckernels_plan_size &size) {
   TORCH_CHECK(needed.tokens == size.tokens, "trees of ", needed.tokens, " tokens do not cover a plan's ", size.tokens,
-              "; let further trees take up the rest");
-  const auto within = [](const char *what, int64_t needed, int64_t room) {
-    TORCH_CHECK(needed <= room, "these trees have ", what, " ", needed, ", the plan has room for ", room,
+              "; add trees for the rest");
+  const auto within = [](const char *what, int64_t needed, int64_t capacity) {
+    TORCH_CHECK(needed <= capacity, "these trees have ", what, " ", needed, ", the plan holds ", capacity,
                 "; make a plan of larger capacity");
   };
   within("sequences:", needed.sequences, size.sequences);
@@ -97,7 +97,7 @@ ctorch_status ckernels_tree_plan(const ckernels_tree *trees, size_t count, ckern
     check_fit(plan_size(trees, count), size);
     const PlanLayout layout{size};
     TORCH_CHECK(layout.count() < std::numeric_limits<int32_t>::max(), "a plan for ", size.tokens,
-                " tokens is too large: make smaller micro-batches");
+                " tokens is too large: use smaller micro-batches");
     const auto options = at::TensorOptions().dtype(at::kInt).device(ctorch::device_of(device));
     auto plan = std::make_unique<ckernels_tree_plan_s>(layout, at::empty({layout.count()}, options));
     refill<int32_t>(plan->numbers, [&](int32_t *numbers) { fill_plan(layout, trees, count, numbers); });

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-// The same text for vectors of 32 and of 64 bytes, as in row_kernels.cpp. A tile, two vectors of the right matrix and an
-// element of the left one take all but one of the 16 or 32 registers.
+// The same code for vectors of 32 and of 64 bytes, as in row_kernels.cpp. A tile, two vectors of the right matrix and an
+// element of the left one use all but one of the 16 or 32 registers.
 #if defined(__x86_64__)
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
 #define VECTOR_BYTES 32
@@ -27,11 +27,11 @@ namespace ckernels::avx512 {
 #pragma clang attribute pop
 #endif
 
-const ckernels::ProductKernels *ckernels::product_kernels(InstructionSet set) {
+const ckernels::GemmKernels *ckernels::gemm_kernels(InstructionSet set) {
   switch (set) {
 #if defined(__x86_64__)
-  case InstructionSet::avx512: return &avx512::product_kernels;
-  case InstructionSet::avx2: return &avx2::product_kernels;
+  case InstructionSet::avx512: return &avx512::gemm_kernels;
+  case InstructionSet::avx2: return &avx2::gemm_kernels;
 #endif
   default: return nullptr;
   }

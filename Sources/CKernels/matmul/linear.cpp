@@ -17,7 +17,7 @@ namespace {
 
 bool is_narrow(const Tensor &x) { return x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf; }
 
-// A tensor whose rows or columns lie in one piece each.
+// A tensor whose rows or columns are each contiguous.
 std::optional<Matrix<float>> matrix(const Tensor &x) {
   if (!x.device().is_cpu() || x.scalar_type() != at::kFloat || x.dim() != 2) return std::nullopt;
   if (x.stride(1) == 1) return Matrix<float>{x.const_data_ptr<float>(), x.stride(0)};
@@ -25,15 +25,15 @@ std::optional<Matrix<float>> matrix(const Tensor &x) {
   return std::nullopt;
 }
 
-// out = a b, or out += a b, if that is a product for `multiply_large`. What does not fit is left to LibTorch, which says so.
+// out = a b, or out += a b, if `strassen_matmul` applies. LibTorch handles all other cases, including errors.
 bool multiplied_large(Tensor &out, const Tensor &a, const Tensor &b, bool adds) {
   const auto left = matrix(a), right = matrix(b), result = matrix(out);
   if (!left || !right || !result || result->transposed) return false;
   const int64_t m = a.size(0), n = b.size(1), k = a.size(1);
   if (b.size(0) != k || out.size(0) != m || out.size(1) != n) return false;
-  const ckernels::ProductKernels *kernels = ckernels::kernels_for_product(m, n, k);
+  const ckernels::GemmKernels *kernels = ckernels::kernels_for_matmul(m, n, k);
   if (!kernels) return false;
-  ckernels::multiply_large(*kernels, m, n, k, *left, *right, out.data_ptr<float>(), out.stride(0), adds);
+  ckernels::strassen_matmul(*kernels, m, n, k, *left, *right, out.data_ptr<float>(), out.stride(0), adds);
   return true;
 }
 
@@ -44,7 +44,7 @@ void ckernels::linear_product_into(Tensor &out, const Tensor &x, const Tensor &w
 }
 
 Tensor ckernels::linear_product(const Tensor &x, const Tensor &weight) {
-  // Processors without units for them multiply 16-bit numbers hundreds of times slower than float32.
+  // Processors without 16-bit instructions multiply 16-bit numbers hundreds of times slower than float32.
   if (is_narrow(x) && x.device().is_cpu()) return wide_linear_product(x, weight).to(x.scalar_type());
   Tensor out = at::empty({x.size(0), weight.size(0)}, x.options());
   linear_product_into(out, x, weight);
@@ -76,21 +76,23 @@ static_assert(static_cast<int>(ckernels::InstructionSet::portable) == CKERNELS_P
 static_assert(static_cast<int>(ckernels::InstructionSet::avx2) == CKERNELS_AVX2);
 static_assert(static_cast<int>(ckernels::InstructionSet::avx512) == CKERNELS_AVX512);
 
-ctorch_status ckernels_large_product(ctorch_tensor a, ctorch_tensor b, ctorch_tensor out, bool adds,
-                                     ckernels_instruction_set set, char **error) {
+ctorch_status ckernels_strassen_matmul(ctorch_tensor a, ctorch_tensor b, ctorch_tensor out, bool adds,
+                                       ckernels_instruction_set set, char **error) {
   return ctorch::guarded(error, [&] {
     const auto left = matrix(a->value), right = matrix(b->value), result = matrix(out->value);
-    TORCH_CHECK(left && right && result && !result->transposed, "large products are of matrices of float32 on the CPU");
+    TORCH_CHECK(left && right && result && !result->transposed,
+                "the Strassen matmul takes float32 matrices on the CPU");
     const int64_t m = a->value.size(0), n = b->value.size(1), k = a->value.size(1);
     TORCH_CHECK(b->value.size(0) == k && out->value.size(0) == m && out->value.size(1) == n, "the product of ",
                 a->value.sizes(), " and ", b->value.sizes(), " is not ", out->value.sizes());
-    TORCH_CHECK(m > 0 && n > 0 && k > 0, "large products are of matrices that are not empty");
+    TORCH_CHECK(m > 0 && n > 0 && k > 0, "the Strassen matmul takes matrices that are not empty");
     TORCH_CHECK(m == 1 || out->value.stride(0) >= n, "rows of the result overlap each other");
     const auto wanted = static_cast<ckernels::InstructionSet>(set);
-    const ckernels::ProductKernels *kernels = ckernels::product_kernels(wanted);
-    TORCH_CHECK(kernels && wanted <= ckernels::instruction_set(), "this processor has no such instructions");
-    ckernels::multiply_large(*kernels, m, n, k, *left, *right, out->value.data_ptr<float>(), out->value.stride(0),
-                             adds);
+    const ckernels::GemmKernels *kernels = ckernels::gemm_kernels(wanted);
+    TORCH_CHECK(kernels && wanted <= ckernels::instruction_set(),
+                "this processor does not have the requested instruction set");
+    ckernels::strassen_matmul(*kernels, m, n, k, *left, *right, out->value.data_ptr<float>(), out->value.stride(0),
+                              adds);
   });
 }
 

@@ -1,11 +1,11 @@
-// Small matrix products on raw memory, for loops that run inside threads of their own.
+// Small matmuls on raw memory, for loops that already run in parallel threads.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/addmm.h>
 #include <ATen/ops/from_blob.h>
 
-// The BLAS that LibTorch is linked with. Weak, since some builds of it keep these names to themselves.
+// The BLAS that LibTorch is linked with. Weak, since some builds do not export these names.
 extern "C" {
 __attribute__((weak)) void sgemm_(const char *transa, const char *transb, const int *m, const int *n, const int *k,
                                   const float *alpha, const float *a, const int *lda, const float *b, const int *ldb,
@@ -20,7 +20,7 @@ namespace ckernels {
 // A matrix in row-major order, or its transpose.
 template <typename T> struct Matrix {
   const T *data;
-  int64_t stride; // between the rows as they lie in memory
+  int64_t stride; // between rows in memory
   bool transposed = false;
 
   Matrix t() const { return {data, stride, !transposed}; }
@@ -42,7 +42,7 @@ void multiply_plainly(int64_t m, int64_t n, int64_t k, Matrix<T> a, Matrix<T> b,
 template <typename T>
 void multiply(int64_t m, int64_t n, int64_t k, Matrix<T> a, Matrix<T> b, T *c, int64_t stride, bool adds = false) {
   if (m == 0 || n == 0 || k == 0) return;
-  // BLAS counts by columns: there our matrices are their transposes, and cᵀ = bᵀ aᵀ.
+  // BLAS is column-major: to it, our matrices are transposed, and cᵀ = bᵀ aᵀ.
   const int rows = static_cast<int>(n), columns = static_cast<int>(m), inner = static_cast<int>(k);
   const int ldb = static_cast<int>(b.stride), lda = static_cast<int>(a.stride), ldc = static_cast<int>(stride);
   const T one = 1, keep = adds ? 1 : 0;

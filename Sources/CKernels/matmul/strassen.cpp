@@ -1,5 +1,5 @@
 // Seven products of half the size instead of eight (Strassen, 1969, "Gaussian Elimination is not Optimal", Numerische
-// Mathematik 13). Sums of blocks are made where blocks are packed anyway, and results are added to where they belong from
+// Mathematik 13). Sums of blocks are computed during packing, and results are added to their places directly from
 // registers, so that neither takes a pass over memory (Huang, Smith, Henry and van de Geijn, 2016, "Strassen's Algorithm
 // Reloaded", SC16). The loops around that are those of Goto and van de Geijn, 2008, "Anatomy of High-Performance Matrix
 // Multiplication", ACM Transactions on Mathematical Software 34(3).
@@ -31,7 +31,7 @@ struct Quarters {
   Quarter of[2];
 };
 
-// (Σ quarters of a) (Σ quarters of b), added to the quarters of c. First terms of sums have the sign 1.
+// (Σ quarters of a) (Σ quarters of b), added to quarters of c. The first term of each sum has the sign 1.
 struct Multiplication {
   Quarters a, b, c;
 };
@@ -47,7 +47,7 @@ constexpr Multiplication kStrassen[kMultiplications] = {
     {{2, {{0, 1, 1}, {1, 1, -1}}}, {2, {{1, 0, 1}, {1, 1, 1}}}, {1, {{0, 0, 1}}}},
 };
 
-// Whether no multiplication before this one has a part in the quarter.
+// Whether this is the first multiplication that contributes to the quarter.
 constexpr bool is_first(int multiplication, const Quarter &quarter) {
   for (int i = 0; i < multiplication; ++i) {
     for (int j = 0; j < kStrassen[i].c.count; ++j) {
@@ -58,20 +58,20 @@ constexpr bool is_first(int multiplication, const Quarter &quarter) {
   return true;
 }
 
-// A block of a dimension: two halves of the same size, of which the second may reach over the end.
+// A block of a dimension: two halves of the same size, of which the second may extend beyond the end.
 struct Block {
   int64_t start, half, size;
 
   int64_t begin(int second) const { return start + second * half; }
-  // How much of a half there is.
+  // The length of a half inside the matrix.
   int64_t length(int second) const { return std::clamp<int64_t>(size - second * half, 0, half); }
 };
 
-// A dimension cut into blocks of about the same size, whose halves are multiples of a unit.
+// A dimension divided into blocks of about the same size, whose halves are multiples of a unit.
 struct Cut {
   int64_t size, unit, blocks;
 
-  // Into as few blocks as have halves of at most `most`.
+  // Into the fewest blocks whose halves are at most `most`.
   static Cut coarse(int64_t size, int64_t unit, int64_t most) {
     const Cut whole{size, unit, 1};
     return {size, unit, divide_up(whole.half_units(), std::max<int64_t>(1, most / unit))};
@@ -88,14 +88,14 @@ private:
   int64_t half_units() const { return divide_up(size, 2 * unit); }
 };
 
-// Halves of blocks, as they fit the caches of the processors met so far: what is packed of a block of rows takes somewhat
-// more than half of a second-level cache of 1 MB; depth and columns are long, so that rows are packed, and results added to
-// memory, seldom.
+// Sizes of half blocks, chosen for the caches of the processors measured so far: a packed block of rows takes somewhat more
+// than half of a 1 MB second-level cache; depth and columns are long, so that rows are packed, and results added to memory,
+// rarely.
 constexpr int64_t kPackedFloats = 150'000; // rows by depth
 constexpr int64_t kMostRows = 392, kMostDepth = 640, kMostColumns = 2560;
-constexpr int64_t kFewRows = 96; // not fewer, only so that each thread gets a block
+constexpr int64_t kFewRows = 96; // the minimum when rows are divided only to give each thread a block
 
-// Products with less to do are LibTorch's, which are as fast then.
+// For smaller products LibTorch is as fast.
 constexpr int64_t kLeastMultiplications = int64_t(1) << 27, kLeastLines = 256;
 
 int64_t largest_divisor(int64_t number, int64_t most) {
@@ -104,8 +104,8 @@ int64_t largest_divisor(int64_t number, int64_t most) {
   return divisor;
 }
 
-// How many blocks rows are cut into: at least so many; as many for each thread, if they do not become too small; or else such
-// that as many threads can work at each.
+// The number of blocks that rows are divided into, at least `rows.blocks`: the same number for each thread, unless blocks
+// become too small; otherwise a number with which the same number of threads can work on each block.
 int64_t shared_blocks(const Cut &rows, int64_t threads) {
   const int64_t even = divide_up(rows.blocks, threads) * threads;
   const int64_t most = std::max<int64_t>(1, rows.halves_together() / kFewRows);
@@ -131,7 +131,7 @@ Quarters transposed(Quarters quarters) {
   return quarters;
 }
 
-// Calls body(thread, item) for each item, which a thread takes when it is done with the one before.
+// Calls body(thread, item) for each item; a thread takes the next item when it has finished one.
 template <typename Body> void share(int64_t threads, int64_t items, Body body) {
   std::atomic<int64_t> next{0};
   parallel_items(threads, [&](int64_t thread) {
@@ -141,18 +141,18 @@ template <typename Body> void share(int64_t threads, int64_t items, Body body) {
 
 } // namespace
 
-const ProductKernels *ckernels::kernels_for_product(int64_t m, int64_t n, int64_t k) {
+const GemmKernels *ckernels::kernels_for_matmul(int64_t m, int64_t n, int64_t k) {
   const bool is_large = std::min({m, n, k}) >= kLeastLines && m * n * k >= kLeastMultiplications;
-  return is_large ? product_kernels(instruction_set()) : nullptr;
+  return is_large ? gemm_kernels(instruction_set()) : nullptr;
 }
 
-void ckernels::multiply_large(const ProductKernels &kernels, int64_t m, int64_t n, int64_t k, Matrix<float> a,
-                              Matrix<float> b, float *c, int64_t stride, bool adds) {
+void ckernels::strassen_matmul(const GemmKernels &kernels, int64_t m, int64_t n, int64_t k, Matrix<float> a,
+                               Matrix<float> b, float *c, int64_t stride, bool adds) {
   const int64_t threads = at::get_num_threads(), tile_rows = kernels.tile_rows, tile_columns = kernels.tile_columns;
   const Cut inner = Cut::coarse(k, 1, kMostDepth), right = Cut::coarse(n, tile_columns, kMostColumns);
   Cut left = Cut::coarse(m, tile_rows, std::min(kMostRows, kPackedFloats / inner.largest_half()));
   left.blocks = shared_blocks(left, threads);
-  // Where there are fewer blocks of rows than threads, several work at one, each on a strip of columns.
+  // With fewer blocks of rows than threads, several threads work on one block, each on a strip of columns.
   const int64_t strips = std::min(divide_up(threads, left.blocks), right.largest_half() / tile_columns);
   const auto buffer = [](int64_t count) { return at::empty({count}, at::TensorOptions().dtype(at::kFloat)); };
   const int64_t right_size = inner.largest_half() * right.largest_half();

@@ -1,8 +1,8 @@
 // A heap for large tensors that keeps its pages.
 //
-// The C library gives its largest blocks back to the system as soon as they are free, and the system clears every page
-// before it hands it out again. Here all large blocks come from one range of addresses, the best fitting free one first;
-// what was touched once stays. Huge pages are not asked for: clearing them took seconds and gained nothing.
+// The C library returns its largest blocks to the system as soon as they are free, and the system clears every page before
+// it is used again. Here all large blocks come from one range of addresses, the best-fitting free block first; pages that
+// were touched once are kept. Huge pages are not requested: clearing them took seconds and gained nothing.
 #include "ckernels.h"
 
 #include <c10/core/Allocator.h>
@@ -17,13 +17,13 @@
 
 namespace {
 
-constexpr size_t kLarge = size_t(1) << 18; // smaller blocks are the C library's
-constexpr size_t kGrain = size_t(1) << 14; // sizes are multiples of it
+constexpr size_t kLarge = size_t(1) << 18; // smaller blocks come from the C library
+constexpr size_t kGrain = size_t(1) << 14; // sizes are multiples of this
 
 class Heap final : public c10::Allocator {
 public:
   explicit Heap(c10::Allocator *small) : small_(small) {
-    // Addresses alone, no memory: as many as the machine could ever fill, fewer where the system refuses.
+    // Only addresses, no memory: enough for all memory of the machine, or fewer if the system refuses.
     const size_t pages = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)),
                  page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     int flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -40,7 +40,7 @@ public:
     }
   }
 
-  // Every block is released by the same function: LibTorch also hands out bare pointers.
+  // One function releases every block, because LibTorch also uses bare pointers.
   c10::DataPtr allocate(size_t bytes) override {
     void *block = bytes >= kLarge ? take(bytes) : nullptr;
     if (!block) block = small_->raw_allocate(bytes);
@@ -65,8 +65,8 @@ private:
     if (bytes > size_) return nullptr;
     const size_t size = (bytes + kGrain - 1) / kGrain * kGrain;
     std::lock_guard<std::mutex> lock(mutex_);
-    // The smallest block that suffices, among those the one at the lowest address: the untouched rest is the largest
-    // and highest, so it is taken last.
+    // The smallest sufficient block, and among equal ones the lowest address: the untouched rest is the largest and
+    // highest block, so it is used last.
     auto fit = by_size_.lower_bound({size, 0});
     if (fit == by_size_.end()) return nullptr;
     const auto [available, offset] = *fit;
@@ -81,7 +81,7 @@ private:
     const auto block = taken_.find(offset);
     size_t size = block->second;
     taken_.erase(block);
-    // With its free neighbours it becomes one.
+    // Merges with its free neighbours.
     if (const auto next = free_.find(offset + size); next != free_.end()) {
       const size_t more = next->second;
       erase(offset + size, more);
@@ -125,7 +125,7 @@ void ckernels_keep_pages(void) {
   std::call_once(once, [] {
     c10::Allocator *small = c10::GetAllocator(c10::DeviceType::CPU);
     if (!small->raw_deleter()) return;
-    // Never destroyed: tensors may outlive everything else.
+    // Never destroyed: tensors may outlive all other objects.
     Heap::shared = new Heap(small);
     c10::SetAllocator(c10::DeviceType::CPU, Heap::shared, /*priority=*/1);
   });

@@ -1,4 +1,4 @@
-// Tensors filled from the host.
+// Refills tensors from the host.
 #include "memory/refill.h"
 
 #include "ckernels.h"
@@ -19,7 +19,7 @@
 
 namespace {
 
-// One for each device that is sent something: a stream on a device that is not used otherwise would take memory there.
+// One for each device that receives data: a stream on an otherwise unused device would take memory there.
 c10::cuda::CUDAStream copy_stream(c10::DeviceIndex device) {
   static std::mutex lock;
   static std::map<c10::DeviceIndex, c10::cuda::CUDAStream> streams;
@@ -29,9 +29,9 @@ c10::cuda::CUDAStream copy_stream(c10::DeviceIndex device) {
   return streams.emplace(device, c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device)).first->second;
 }
 
-// What the current stream has queued may still read the tensor, so the numbers wait beside it, in memory of the stream that
-// brings them. LibTorch's allocators hand out no memory again that a stream they know of still works on: they know of
-// the copy from pinned memory by themselves, of the current stream's because they are told.
+// Work queued on the current stream may still read the tensor, so the numbers are first copied to separate memory by another
+// stream. LibTorch's allocators do not reuse memory while a stream that they know of works on it: they know of the copy from
+// pinned memory, and are told of the current stream's use.
 void send_to_cuda(const at::Tensor &host, const at::Tensor &tensor) {
   const auto current = c10::cuda::getCurrentCUDAStream(tensor.device().index());
   const auto copies = copy_stream(tensor.device().index());
@@ -65,11 +65,11 @@ void ckernels::send(const at::Tensor &host, const at::Tensor &tensor) { tensor.c
 ctorch_status ckernels_refill(ctorch_tensor tensor, const void *bytes, size_t count, char **error) {
   return ctorch::guarded(error, [&] {
     const at::Tensor &x = tensor->value;
-    TORCH_CHECK(x.is_contiguous(), "a tensor with gaps is not filled from the host");
+    TORCH_CHECK(x.is_contiguous(), "a tensor that is not contiguous cannot be refilled from the host");
     TORCH_CHECK(x.nbytes() == count, "a tensor of shape ", x.sizes(), " takes ", x.nbytes(), " bytes, not ", count);
-    TORCH_CHECK(!x.requires_grad(), "a tensor that gradients are asked for is not filled from the host");
+    TORCH_CHECK(!x.requires_grad(), "a tensor that requires gradients cannot be refilled from the host");
     if (count == 0) return;
-    // A scalar has no dimension that could count bytes.
+    // A view as bytes needs at least one dimension.
     const at::Tensor flat = x.view({x.numel()}).view(at::kByte);
     ckernels::refill<uint8_t>(flat, [&](uint8_t *memory) { std::memcpy(memory, bytes, count); });
   });

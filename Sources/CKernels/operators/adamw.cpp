@@ -1,4 +1,4 @@
-// A step of AdamW on a flat buffer: by one kernel where there is one, else by LibTorch's.
+// One step of AdamW on a flat buffer: by this library's kernel where it runs, otherwise by LibTorch's.
 #include "ckernels.h"
 #include "cuda/host/kernels.h"
 #include "ctorch_handles.h"

@@ -1,8 +1,8 @@
-// Rows of a table, whose gradients are added one by one where the table's gradient is: a table of zeros per call, as the
-// operator of LibTorch makes, costs more than all the rows.
+// Rows of a table. Their gradients are added directly to the table's gradient: LibTorch's operator creates a table of zeros
+// in each call, which costs more than all the rows.
 //
-// On CUDA devices LibTorch's index_add_ does that by atomic additions: where an index occurs more than once, the order of
-// its sum, and so its last bits, differ from run to run.
+// On CUDA devices LibTorch's index_add_ uses atomic additions: if an index occurs more than once, the order of its sum, and
+// so the last bits, differ from run to run.
 #include "operators/kernel.h"
 #include "simd/row_kernels.h"
 
@@ -15,7 +15,7 @@ using at::Tensor;
 
 namespace {
 
-// Calls body(begin, end) for a run of columns of each thread, a cache line's worth apart at least.
+// Calls body(begin, end) for each thread's run of columns; runs are at least a cache line long.
 template <typename Body> void parallel_columns(int64_t columns, Body body) {
   const int64_t runs = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), columns / 64));
   parallel_items(runs, [&](int64_t run) { body(columns * run / runs, columns * (run + 1) / runs); });
@@ -41,7 +41,7 @@ struct Embedding : torch::autograd::Function<Embedding> {
                          AT_DISPATCH_FLOATING_TYPES(total.scalar_type(), "embedding_backward", [&] {
                            const scalar_t *from = incoming.const_data_ptr<scalar_t>();
                            scalar_t *to = total.data_ptr<scalar_t>();
-                           // Threads share the columns, so that each row's sum is made by one of them, in order.
+                           // Threads divide the columns, so that each sum is made by one thread, in order.
                            parallel_columns(size, [&](int64_t begin, int64_t end) {
                              for (int64_t row = 0; row < rows; ++row) {
                                row_kernels<scalar_t>().add(end - begin, from + row * size + begin,

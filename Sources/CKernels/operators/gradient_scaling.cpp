@@ -1,4 +1,4 @@
-// The norm of all gradients and what follows from it for an update, where the gradients are.
+// The norm of all gradients and the scaling of an update, on the device of the gradients.
 #include "ckernels.h"
 #include "cuda/host/kernels.h"
 #include "ctorch_handles.h"
@@ -22,10 +22,10 @@ using at::Tensor;
 
 namespace {
 
-// LibTorch's norm of a float32 tensor adds up in float32. Over the 64 M gradients of a model that is 1.8 % too small: a
-// square is too little to change a sum of millions. So sums here are in double precision, over short parts.
+// LibTorch's norm of a float32 tensor accumulates in float32. Over the 64 M gradients of a model it is 1.8 % too small,
+// because single squares are too small to change a sum of millions. Here short parts are summed in double precision.
 
-// On the CPU. Parts have one size for any number of threads, so that the sum has the same bits.
+// On the CPU. The size of the parts does not depend on the number of threads, so the sum always has the same bits.
 double sum_of_squares(const Tensor &buffer) {
   constexpr int64_t part = int64_t(1) << 16;
   const int64_t count = buffer.numel();
@@ -38,7 +38,7 @@ double sum_of_squares(const Tensor &buffer) {
   return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
-// By LibTorch's operators, on a device without kernels of ours: the norms of short rows in float32, then their squares.
+// By LibTorch's operators, on a device without our kernels: the norms of short rows in float32, then their squares.
 Tensor sum_of_squares_plainly(const Tensor &buffer) {
   constexpr int64_t part = 4096;
   const Tensor flat = buffer.flatten();
@@ -63,11 +63,11 @@ struct Scaling {
   Tensor norm, divisor, skips;
 };
 
-// By LibTorch's operators, in the arithmetic of clip_grad_norm_.
+// By LibTorch's operators, with the arithmetic of clip_grad_norm_.
 Scaling scaling(const Tensor &sum_of_squares, const Tensor &loss_scale, double maximum) {
   Tensor norm = sum_of_squares.sqrt().to(at::kFloat);
   if (loss_scale.defined()) norm = norm.div(loss_scale);
-  // The 1e-6 keeps a norm of 0 from dividing there.
+  // clip_grad_norm_ adds 1e-6 so that it does not divide by a norm of 0.
   Tensor divisor = maximum > 0 ? norm.add(1e-6).div(maximum).clamp_min(1) : at::full_like(norm, 1);
   if (loss_scale.defined()) divisor = divisor.mul(loss_scale);
   return {norm, divisor, at::isfinite(norm).logical_not().to(at::kFloat)};
@@ -84,10 +84,10 @@ ctorch_status ckernels_sum_of_squares(const ctorch_tensor *buffers, size_t count
   return ctorch::produce(out, error, [&] {
     const c10::NoGradGuard no_gradients;
     const std::vector<Tensor> list = ctorch::list_of(buffers, count);
-    TORCH_CHECK(!list.empty(), "there is no buffer to sum squares of");
+    TORCH_CHECK(!list.empty(), "the sum of squares needs at least one buffer");
     for (const Tensor &buffer : list) {
-      TORCH_CHECK(buffer.scalar_type() == at::kFloat, "squares of float32 are summed, not of ", buffer.scalar_type());
-      TORCH_CHECK(buffer.device() == list[0].device(), "a buffer is on ", buffer.device(), ", another on ",
+      TORCH_CHECK(buffer.scalar_type() == at::kFloat, "the sum of squares takes float32, not ", buffer.scalar_type());
+      TORCH_CHECK(buffer.device() == list[0].device(), "one buffer is on ", buffer.device(), ", another on ",
                   list[0].device());
     }
     if (!cuda::available(list[0].device())) return sum_of_squares(list);

@@ -1,4 +1,4 @@
-// What the fused operators share.
+// Shared by the fused operators.
 #pragma once
 
 #include "ckernels.h"
@@ -24,7 +24,7 @@ namespace ckernels {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Whether the C++ loops of this library may run: all tensors given are on the CPU, of one type, float32 or float64.
+// Whether the C++ loops of this library can run: all tensors are on the CPU and have one type, float32 or float64.
 inline bool is_native(std::initializer_list<at::Tensor> tensors) {
   at::ScalarType type = (*tensors.begin()).scalar_type();
   if (type != at::kFloat && type != at::kDouble) return false;
@@ -33,26 +33,26 @@ inline bool is_native(std::initializer_list<at::Tensor> tensors) {
   });
 }
 
-// An argument of a node that may be missing: LibTorch numbers a node's edges over those that are there.
+// An optional argument of a node: LibTorch numbers a node's edges without missing arguments.
 inline std::optional<at::Tensor> given(const at::Tensor &tensor) {
   return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
 
-// How many runs rows are split into: one per thread, unless they are few.
+// The number of runs that rows are split into: one per thread, or fewer for few rows.
 inline int64_t run_count(int64_t rows) {
   return std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), rows / 16));
 }
 
-// Splits rows into runs, the same for the same number of threads, and calls body(run, begin, end).
+// Splits rows into runs, which depend only on the number of threads, and calls body(run, begin, end).
 template <typename Body> void parallel_runs(int64_t rows, Body body) {
   const int64_t runs = run_count(rows);
   parallel_items(runs, [&](int64_t run) { body(run, rows * run / runs, rows * (run + 1) / runs); });
 }
 
-// The memory to which a backward pass may add a parameter's gradient itself, or an undefined tensor.
+// The memory to which a backward pass may add a parameter's gradient directly, or an undefined tensor.
 //
-// Only a plain .backward() ends in .grad: one that asks for the gradients of named inputs, or for a graph of its own,
-// gets them from the nodes.
+// Only a plain .backward() accumulates into .grad. A call for the gradients of given inputs, or with create_graph, takes
+// them from the nodes.
 inline at::Tensor gradient_in_place(const at::Tensor &parameter) {
   const auto *selection = torch::autograd::get_current_graph_task_exec_info();
   if (c10::GradMode::is_enabled() || (selection && !selection->empty()) || !parameter.is_leaf()) return {};
@@ -62,7 +62,7 @@ inline at::Tensor gradient_in_place(const at::Tensor &parameter) {
   return fits ? gradient : at::Tensor();
 }
 
-// Calls add(gradient) with the memory that a parameter's gradient is to be added to, and returns what the node returns.
+// Calls add(gradient) with the memory to which a parameter's gradient is added, and returns the result of the node.
 template <typename Add> at::Tensor accumulate(const at::Tensor &parameter, Add add) {
   if (at::Tensor gradient = gradient_in_place(parameter); gradient.defined()) {
     add(gradient);

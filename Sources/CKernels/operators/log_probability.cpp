@@ -12,7 +12,7 @@ using at::Tensor;
 
 namespace {
 
-// Few and large: a product of few rows reads the whole weight for little.
+// Few and large chunks: each matmul reads the whole weight.
 constexpr int64_t kLogitsPerChunk = int64_t(1) << 22;
 
 // Calls body(begin, end) for each chunk of rows.
@@ -25,7 +25,7 @@ bool fits_device(const Tensor &logits) {
   return logits.is_cuda() && logits.scalar_type() == at::kFloat && cuda::available(logits.device());
 }
 
-// Logits to log-probabilities of the targets and the logarithms of the sums of exponentials.
+// From logits to log-probabilities of the targets and log Σ exp.
 void log_probabilities(const Tensor &logits, const Tensor &targets, Tensor &out, Tensor &log_sum) {
   if (fits_device(logits)) return cuda::log_probability(logits, targets, out, log_sum);
   if (!is_native({logits})) {
@@ -43,7 +43,7 @@ void log_probabilities(const Tensor &logits, const Tensor &targets, Tensor &out,
   });
 }
 
-// The gradients at the logits, in their type; may overwrite them.
+// The gradients of the logits, in their type; may overwrite the logits.
 void log_probabilities_backward(const Tensor &logits, const Tensor &targets, const Tensor &log_sum,
                                 const Tensor &gradients, Tensor &at_logits) {
   if (fits_device(logits)) return cuda::log_probability_backward(logits, targets, log_sum, gradients, at_logits);
@@ -64,7 +64,7 @@ void log_probabilities_backward(const Tensor &logits, const Tensor &targets, con
 }
 
 struct LogProbability : torch::autograd::Function<LogProbability> {
-  // `factor` is what products take: the weight, or its copy of 16 bits. Logits are float32 then too.
+  // `factor` is the operand of the matmuls: the weight or its 16-bit copy. Logits are float32 in both cases.
   static Tensor forward(AutogradContext *context, const Tensor &hidden, const Tensor &weight, const Tensor &factor,
                         const Tensor &targets, bool keeps_logits) {
     const Tensor h = hidden.contiguous(), words_of = targets.contiguous();
@@ -101,7 +101,7 @@ struct LogProbability : torch::autograd::Function<LogProbability> {
       const int64_t count = last - first;
       const Tensor states = h.narrow(0, first, count);
       const Tensor logits = kept.defined() ? kept.narrow(0, first, count) : wide_linear_product(states, factor);
-      // A CUDA kernel writes them in the type of the products that follow.
+      // The CUDA kernel writes them in the compute dtype of the following matmuls.
       Tensor at_logits = fits_device(logits) ? at::empty(logits.sizes(), h.options())
                          : kept.defined()    ? at::empty_like(logits)
                                              : logits;
@@ -116,7 +116,7 @@ struct LogProbability : torch::autograd::Function<LogProbability> {
           part.copy_(linear_product(at_logits, factor.t()));
         }
       }
-      // Words that are never likely have gradients a millionth of others' size.
+      // Gradients of improbable tokens are a million times smaller than those of others.
       if (learns) add_transposed_product_plainly(sum, at_logits, states);
     });
     return {hidden_gradient, weight_gradient, {}, {}, {}};
@@ -134,7 +134,7 @@ ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ctorch_tensor wei
     TORCH_CHECK(t.dim() == 1 && t.size(0) == h.size(0) && t.scalar_type() == at::kLong, "targets must be int64 [",
                 h.size(0), "], not ", t.scalar_type(), " ", t.sizes());
     if (!copy && w.scalar_type() != at::kFloat && w.scalar_type() != at::kDouble) {
-      // A weight that is itself of 16 bits.
+      // The weight itself is 16-bit.
       const Tensor scores = at::linear(h, w).to(at::kFloat);
       return scores.gather(1, t.unsqueeze(1)).squeeze(1).sub(at::logsumexp(scores, 1));
     }

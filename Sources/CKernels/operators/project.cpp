@@ -1,7 +1,7 @@
-// Matrix products with weights, whose gradients go straight to where they are summed.
+// Matmuls with weights, whose gradients are added directly to .grad.
 //
-// A weight may have a copy of 16 bits beside it. Products then take the copy and results are of its type, while the gradient
-// is summed in float32 and belongs to the weight itself ("Mixed Precision Training", Micikevicius et al., 2018,
+// A weight may have a 16-bit copy. Matmuls then use the copy and give results of its type, while the gradient is summed in
+// float32 and belongs to the master weight ("Mixed Precision Training", Micikevicius et al., 2018,
 // arXiv:1710.03740).
 #include "operators/swiglu.h"
 #include "operators/kernel.h"
@@ -15,13 +15,13 @@ using at::Tensor;
 
 namespace {
 
-// Adds the gradient of x wᵀ at w, for the gradient g of the product: gᵀ x.
+// Adds the gradient of x wᵀ with respect to w: gᵀ x, where g is the gradient of the product.
 Tensor accumulate_product(const Tensor &weight, const Tensor &gradient, const Tensor &input) {
   return accumulate(weight, [&](Tensor &sum) { add_transposed_product(sum, gradient, input); });
 }
 
-// Tensors of as many columns that lie one behind another in memory, as parameters of one buffer do, as one tensor of all
-// their rows; undefined where they do not. Side by side their products are one larger product then.
+// Tensors with the same number of columns that are adjacent in memory, such as parameters in one buffer, as one tensor of
+// all their rows; undefined if they are not. Their matmuls are then one larger matmul.
 Tensor joined(at::ArrayRef<Tensor> parts) {
   int64_t rows = 0;
   for (const Tensor &part : parts) {
@@ -34,7 +34,7 @@ Tensor joined(at::ArrayRef<Tensor> parts) {
 }
 
 struct Project : torch::autograd::Function<Project> {
-  // `copies`: of 16 bits, one for each weight, or none. A list is not differentiated by.
+  // `copies`: 16-bit, one for each weight, or none. Autograd does not differentiate with respect to a list.
   static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &first,
                         const std::optional<Tensor> &second, const std::optional<Tensor> &third,
                         const std::vector<Tensor> &copies) {
@@ -72,7 +72,7 @@ struct Project : torch::autograd::Function<Project> {
   }
 
 private:
-  // The memory of all weights' gradients where it lies together and all of it is to be added to.
+  // The memory of all weights' gradients, if it is contiguous and all of it is added to.
   static Tensor joined_gradients(AutogradContext *context, at::ArrayRef<Tensor> weights) {
     variable_list gradients;
     for (size_t i = 0; i < weights.size(); ++i) {
@@ -103,7 +103,7 @@ private:
   }
 };
 
-// Keeps gate and up alone: their product is cheap to make again.
+// Keeps only gate and up: their product is cheap to compute again.
 struct SwiGLUProject : torch::autograd::Function<SwiGLUProject> {
   static Tensor forward(AutogradContext *context, const Tensor &input, const Tensor &weight,
                         const std::vector<Tensor> &copies) {
@@ -116,13 +116,13 @@ struct SwiGLUProject : torch::autograd::Function<SwiGLUProject> {
     const auto saved = context->get_saved_variables();
     const Tensor &gate_up = saved[0], &weight = saved[1], &factor = saved[2];
     const Tensor incoming = gradients[0].contiguous();
-    // First the gradient of the product, then in its place the product itself.
+    // First the gradient of the product, then the product itself in its place.
     Tensor product = linear_product(incoming, factor.t()), gradient = swiglu_backward(gate_up, product);
     return {gradient, context->needs_input_grad(1) ? accumulate_product(weight, incoming, product) : Tensor(), {}};
   }
 };
 
-// The input in the type in which products are made.
+// The input in the compute dtype.
 Tensor for_products(const Tensor &input, const Tensor &factor) { return input.to(factor.scalar_type()); }
 
 } // namespace
@@ -130,7 +130,7 @@ Tensor for_products(const Tensor &input, const Tensor &factor) { return input.to
 ctorch_status ckernels_project(ctorch_tensor input, const ctorch_tensor *weights, const ctorch_tensor *copies,
                                size_t count, ctorch_tensor *out, char **error) {
   return ctorch::produce(out, error, [&]() -> Tensor {
-    TORCH_CHECK(count >= 1 && count <= 3, "one to three weights can be projected with, not ", count);
+    TORCH_CHECK(count >= 1 && count <= 3, "projections take one to three weights, not ", count);
     const Tensor &x = input->value;
     Tensor w[3];
     for (size_t i = 0; i < count; ++i) {

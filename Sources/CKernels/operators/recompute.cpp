@@ -1,5 +1,5 @@
-// Gradient checkpointing (Chen et al., 2016, arXiv:1604.06174): a block keeps its inputs alone and runs again, with a
-// graph of its own, when its gradients are wanted.
+// Gradient checkpointing (Chen et al., 2016, arXiv:1604.06174): a block keeps only its inputs; the backward pass runs it
+// again with a separate graph.
 #include "operators/kernel.h"
 
 #include <ATen/core/ivalue.h>
@@ -39,8 +39,8 @@ struct Block : torch::CustomClassHolder {
 };
 
 struct Recompute : torch::autograd::Function<Recompute> {
-  // The parameters that a block learns are no inputs of its node: their gradients arrive while the block's own graph
-  // runs backward, once. `anchor` requires a gradient, so that there is a node even where no input does.
+  // Parameters of the block are not inputs of its node: they get their gradients once, when the block's own graph runs
+  // backward. `anchor` requires a gradient, so that there is a node even if no input requires one.
   static variable_list forward(AutogradContext *context, const Tensor &, const Tensor &first,
                                const std::optional<Tensor> &second, const c10::intrusive_ptr<Block> &block) {
     variable_list inputs{first};

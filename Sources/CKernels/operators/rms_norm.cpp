@@ -1,4 +1,4 @@
-// Root mean square layer normalisation (Zhang & Sennrich, 2019, arXiv:1910.07467), with the addition before it.
+// Root mean square layer normalization (Zhang & Sennrich, 2019, arXiv:1910.07467) after an addition.
 #include "cuda/host/kernels.h"
 #include "operators/kernel.h"
 #include "simd/row_kernels.h"
@@ -14,7 +14,7 @@ using at::Tensor;
 namespace {
 
 struct RMSNorm : torch::autograd::Function<RMSNorm> {
-  // Returns the sum (where there is a delta) and the normed rows.
+  // Returns the sum (if there is a delta) and the normalized rows.
   static variable_list forward(AutogradContext *context, const Tensor &input, const std::optional<Tensor> &delta,
                                const Tensor &weight, double epsilon) {
     const Tensor x = input.contiguous(), d = delta ? delta->contiguous() : Tensor(), w = weight.contiguous();
@@ -61,12 +61,12 @@ struct RMSNorm : torch::autograd::Function<RMSNorm> {
       });
     });
     Tensor weight_gradient = learns ? accumulate(weight, [&](Tensor &total) { total.add_(parts.sum(0)); }) : Tensor();
-    // The same tensor for both summands: whoever adds to it copies it first.
+    // One tensor for both summands: an accumulation into it copies it first.
     return {gradient, sums ? gradient : Tensor(), weight_gradient, {}};
   }
 };
 
-// The same by a CUDA kernel. The stream of sums is float32; what is added to it and the norm may be of 16 bits.
+// The same by a CUDA kernel. The residual stream is float32; delta and norm may be 16-bit.
 struct DeviceRMSNorm : torch::autograd::Function<DeviceRMSNorm> {
   static variable_list forward(AutogradContext *context, const Tensor &input, const std::optional<Tensor> &delta,
                                const Tensor &weight, double epsilon, at::ScalarType type) {
@@ -123,8 +123,8 @@ ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tensor delta, ctorch
     const at::ScalarType wanted = ctorch::dtype_of(type);
     TORCH_CHECK(x.dim() == 2 && w.dim() == 1 && w.size(0) == x.size(1), "rows of shape ", x.sizes(),
                 " do not fit a norm of ", w.sizes());
-    TORCH_CHECK(!d.defined() || d.sizes() == x.sizes(), "rows ", x.sizes(), " and what is added to them, ", d.sizes(),
-                ", differ in shape");
+    TORCH_CHECK(!d.defined() || d.sizes() == x.sizes(), "rows ", x.sizes(), " and their delta ", d.sizes(),
+                " differ in shape");
     if (fits_device(x, w)) {
       variable_list result = DeviceRMSNorm::apply(x, given(d), w, epsilon, wanted);
       *normed = ctorch::handle(result.back());
@@ -132,7 +132,7 @@ ctorch_status ckernels_rms_norm(ctorch_tensor input, ctorch_tensor delta, ctorch
       return;
     }
     if (!is_native({x, d, w}) || wanted != x.scalar_type()) {
-      // A sum of float32 and a type of 16 bits is float32.
+      // A sum of float32 and a 16-bit type is float32.
       Tensor total = d.defined() ? x.add(d) : x;
       *normed = ctorch::handle(at::rms_norm(total.to(w.scalar_type()), w.sizes(), w, epsilon).to(wanted));
       *sum = d.defined() ? ctorch::handle(total) : nullptr;

@@ -1,4 +1,5 @@
-// Norm of each head (Qwen3's) and rotary positions (Su et al., 2021, arXiv:2104.09864) of queries and keys in one pass.
+// RMS norm of each head (as in Qwen3) and rotary embedding (Su et al., 2021, arXiv:2104.09864) of queries and keys in one
+// pass.
 #include "cuda/host/kernels.h"
 #include "operators/kernel.h"
 #include "simd/row_kernels.h"
@@ -56,7 +57,7 @@ struct Rotate : torch::autograd::Function<Rotate> {
         }
       });
     });
-    // Without norms the inputs are not needed again.
+    // Without norms the backward pass does not need the inputs.
     context->save_for_backward({scale.defined() ? x : Tensor(), query_weight, key_weight, c, s, scale});
     context->saved_data["heads"] = std::vector<int64_t>{heads.query, heads.key, heads.value, heads.size};
     return out;
@@ -177,7 +178,7 @@ ctorch_status ckernels_rotate(ctorch_tensor packed, ctorch_tensor query_weight, 
     std::vector<Tensor> parts;
     each_kind(heads, q, k, [&](int64_t first, int64_t count, const Tensor &weight, int) {
       Tensor part = x.narrow(1, first * heads.size, count * heads.size).unflatten(1, {count, heads.size});
-      // In the tables' type, whatever that of the rows.
+      // In the type of the tables.
       part = part.to(c.scalar_type());
       if (weight.defined()) part = at::rms_norm(part, weight.sizes(), weight, epsilon);
       parts.push_back(rotate_plainly(part, c, s).flatten(1).to(x.scalar_type()));

@@ -1,11 +1,11 @@
-// Which vector instructions the processor has, of those that loops are compiled for.
+// The vector instructions of the processor, among those that loops are compiled for.
 #pragma once
 
 namespace ckernels {
 
-enum class InstructionSet { portable, avx2, avx512 }; // each has what those before it have
+enum class InstructionSet { portable, avx2, avx512 }; // each includes those before it
 
-// Found once. `avx512` has the subsets f, dq, vl and bw; `avx2` has FMA.
+// Detected once. `avx512` means the subsets f, dq, vl and bw; `avx2` includes FMA.
 InstructionSet instruction_set();
 
 } // namespace ckernels

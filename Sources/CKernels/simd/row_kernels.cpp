@@ -7,9 +7,9 @@
 #include <cstring>
 #include <limits>
 
-// The same text is compiled three times: with vectors of 16 bytes, which every processor of the supported families has,
-// of 32 and of 64. Flags for a whole file would do it too, but would also reach the C++ library's inline functions,
-// of which the linker keeps one copy for all.
+// The same code is compiled three times: for vectors of 16 bytes, which every supported processor has, of 32 and of 64.
+// Compiler flags for a whole file would also apply to the C++ library's inline functions, of which the linker keeps only
+// one copy.
 #define VECTOR_BYTES 16
 namespace ckernels::portable {
 #include "simd/row_kernels.inc"

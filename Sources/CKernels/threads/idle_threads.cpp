@@ -1,10 +1,10 @@
-// How long threads that wait for one another spin before they sleep.
+// How long waiting threads spin before they sleep.
 //
-// GNU's OpenMP runtime, which PyTorch's packages bring along, lets a waiting thread spin for some milliseconds. On a quiet
-// machine that is best: the next operator begins before anybody has gone to sleep. Where another program has taken the core
-// of the thread that is waited for, the spinning ones keep that core's thread from running. The runtime reads its setting
-// (GOMP_SPINCOUNT) once, when it is loaded. But it spins for some microseconds only while the process has more OpenMP
-// threads than cores (libgomp's manual, GOMP_SPINCOUNT), and that can be had at any time: by threads that sleep.
+// In GNU's OpenMP runtime, which PyTorch's packages contain, a waiting thread spins for some milliseconds. On a quiet
+// machine that is best: the next operator begins before any thread sleeps. But if other programs use the cores, spinning
+// threads take processor time from the thread that they wait for. The runtime reads its setting (GOMP_SPINCOUNT) only once,
+// when it is loaded. It spins for only some microseconds while the process has more OpenMP threads than cores (libgomp's
+// manual, GOMP_SPINCOUNT), and sleeping threads can bring that about at any time.
 #include "ckernels.h"
 #include "threads/threads.h"
 
@@ -19,18 +19,18 @@
 
 namespace {
 
-// A team of threads that do nothing. They exist as long as the thread that made them.
+// A team of threads that do nothing. They exist as long as the thread that created them.
 class SleepingTeam {
 public:
-  // Returns whether the runtime is one that counts its threads.
+  // Returns whether the runtime counts its threads.
   bool gather() {
     const std::lock_guard<std::mutex> one_at_a_time(changes_);
     if (thread_.joinable()) return true;
     const auto fork = reinterpret_cast<ckernels::Fork>(dlsym(RTLD_DEFAULT, "GOMP_parallel"));
     const auto cores = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "omp_get_num_procs"));
-    // LLVM's runtime has these entries too, but does not count.
+    // LLVM's runtime has these functions too, but does not count.
     if (!fork || !cores || dlsym(RTLD_DEFAULT, "kmp_set_blocktime")) return false;
-    // One of the team is the thread that makes it, which the runtime does not count.
+    // The thread that creates the team belongs to it, but the runtime does not count it.
     const int missing = std::max(1, cores() - at::get_num_threads() + 1);
     if (missing > 64) return false;
     ends_ = false;
@@ -74,7 +74,7 @@ bool ckernels_sleep_soon(bool sleeps_soon) {
     sleeping_team().dismiss();
     return true;
   } catch (...) {
-    // No further thread was to be had.
+    // The system refused another thread.
     return false;
   }
 }

@@ -14,7 +14,7 @@
 
 namespace {
 
-// The entry that code compiled with OpenMP calls. GNU's runtime and LLVM's both have it; LibTorch has loaded one of them.
+// The function that code compiled with OpenMP calls. GNU's and LLVM's runtimes both have it; LibTorch has loaded one.
 using ckernels::Fork;
 using Number = int (*)();
 
@@ -37,7 +37,7 @@ struct Work {
     try {
       for (int64_t item = runtime.thread(); item < count; item += runtime.team()) body(context, item);
     } catch (...) {
-      // An exception must not leave a thread of the team; the first is told.
+      // An exception must not leave a thread of the team; the first one is rethrown by the caller.
       if (!failed.test_and_set()) error = std::current_exception();
     }
   }
@@ -52,7 +52,7 @@ void ckernels::run_in_parallel(int64_t count, void (*body)(void *, int64_t), voi
     return;
   }
   Work work{runtime, count, body, context};
-  // As many threads as LibTorch uses: GNU's runtime makes its team anew when asked for another number.
+  // As many threads as LibTorch uses: GNU's runtime rebuilds its team for another number.
   runtime.fork([](void *work) { static_cast<Work *>(work)->take_part(); }, &work, 0, 0);
   if (work.error) std::rethrow_exception(work.error);
 }

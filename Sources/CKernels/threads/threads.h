@@ -1,14 +1,14 @@
 // The threads that LibTorch's operators run on.
 //
-// LibTorch's at::parallel_for is a header that uses the compiler's OpenMP. Swift's compiler comes without its headers, and
-// what is then compiled runs everything on one thread. So the runtime that LibTorch has loaded is called directly.
+// LibTorch's at::parallel_for is a header that needs the compiler's OpenMP. Swift's compiler has no OpenMP headers, so the
+// header would run everything on one thread. Instead, these functions call the OpenMP runtime that LibTorch has loaded.
 #pragma once
 
 #include <cstdint>
 
 namespace ckernels {
 
-// GOMP_parallel: runs the function on a team of `threads` threads, of as many as usual where it is 0.
+// GOMP_parallel: runs the function on a team of `threads` threads, or of the default number if it is 0.
 using Fork = void (*)(void (*)(void *), void *, unsigned threads, unsigned flags);
 
 void run_in_parallel(int64_t count, void (*body)(void *, int64_t), void *context);

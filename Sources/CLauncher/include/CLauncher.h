@@ -8,7 +8,7 @@
 // MARK: Starting a process
 
 typedef struct claunch_request {
-  const char *path; // of the program
+  const char *path;       // of the program
   char *const *arguments; // ends with NULL, as does
   char *const *environment;
   int input; // the descriptors that become 0, 1 and 2; all others are closed

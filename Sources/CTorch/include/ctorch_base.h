@@ -18,7 +18,7 @@ typedef enum ctorch_status {
   CTORCH_ERROR = 1,
   CTORCH_OUT_OF_MEMORY = 2,
   CTORCH_COMMUNICATION = 3, // a peer, the store or the network failed
-  CTORCH_TIMEOUT = 4,       // nothing came within the time given
+  CTORCH_TIMEOUT = 4,       // no answer within the given time
 } ctorch_status;
 
 #define CTORCH_CHECKED __attribute__((warn_unused_result))

@@ -1,7 +1,7 @@
-// NVIDIA GPUs: devices and their memory, streams, events, graphs. In a build without CUDA all of these fail and say so.
+// NVIDIA GPUs: devices and their memory, streams, events, graphs. In a build without CUDA all functions fail with an error that says so.
 //
-// Work on a device is queued on the calling thread's current stream and runs later; whoever reads its results on the
-// host waits for it.
+// Work on a device is queued on the calling thread's current stream and runs later; reading its results on the host waits
+// for it.
 #pragma once
 
 #include "ctorch_base.h"
@@ -15,13 +15,13 @@ bool ctorch_cuda_is_built(void);
 // The version of CUDA it was compiled with, as 13000; 0 without.
 int ctorch_cuda_version(void);
 
-// Before the first use of a device: segments that can grow, so that micro-batches of changing sizes do not leave holes,
-// unless the environment sets up the allocator itself.
+// To be called before the first use of a device: memory segments can then grow, so that micro-batches of changing sizes do
+// not fragment memory. Settings of the allocator in the environment take precedence.
 void ctorch_cuda_prepare_allocator(void);
 
-// Float32 products may round their factors to TF32 from now on.
+// Allows float32 matmuls to round their factors to TF32.
 void ctorch_cuda_allow_tf32(void);
-// Parts of the sums that are products of 16 bits are added in float32 from now on.
+// Partial sums of 16-bit matmuls are then added in float32.
 void ctorch_cuda_sum_in_float32(void);
 
 typedef struct ctorch_cuda_properties {
@@ -33,26 +33,21 @@ typedef struct ctorch_cuda_properties {
 } ctorch_cuda_properties;
 
 CTORCH_CHECKED ctorch_status ctorch_cuda_get_properties(int32_t device, ctorch_cuda_properties *out, char **error);
-// The calling thread's current device.
-CTORCH_CHECKED ctorch_status ctorch_cuda_use_device(int32_t device, char **error);
-// Whether one device can read the memory of another.
-CTORCH_CHECKED ctorch_status ctorch_cuda_can_access_peer(int32_t device, int32_t peer, bool *out, char **error);
-// Waits for all work of the current device.
+// Waits for all work on the current device.
 CTORCH_CHECKED ctorch_status ctorch_cuda_synchronize(char **error);
 
 typedef struct ctorch_cuda_memory {
   int64_t allocated; // bytes in tensors
-  int64_t peak;      // the most of them since the last reset
-  int64_t reserved;  // bytes taken from the device, in tensors or kept for new ones
-  int64_t free;      // bytes of the device that nobody has taken
+  int64_t peak;      // the largest value of `allocated` so far
+  int64_t reserved;  // bytes that this process has taken from the device, in tensors or cached
+  int64_t free;      // bytes of the device that no process has taken
   int64_t total;
 } ctorch_cuda_memory;
 
 CTORCH_CHECKED ctorch_status ctorch_cuda_get_memory(int32_t device, ctorch_cuda_memory *out, char **error);
-CTORCH_CHECKED ctorch_status ctorch_cuda_reset_peak(int32_t device, char **error);
-// Gives memory that no tensor uses back to the device.
+// Returns cached memory to the device.
 CTORCH_CHECKED ctorch_status ctorch_cuda_release_memory(char **error);
-// A copy in host memory that the device can read by itself, while the host goes on.
+// A copy in pinned host memory, which the device can read while the host goes on.
 CTORCH_CHECKED ctorch_status ctorch_pinned(ctorch_tensor tensor, ctorch_tensor *out, char **error);
 
 // MARK: Streams and events
@@ -60,42 +55,42 @@ CTORCH_CHECKED ctorch_status ctorch_pinned(ctorch_tensor tensor, ctorch_tensor *
 typedef struct ctorch_stream_s *ctorch_stream;
 
 CTORCH_CHECKED ctorch_status ctorch_stream_new(int32_t device, ctorch_stream *out, char **error);
-// The calling thread's current stream from now on, and with it the current device. `stream` NULL: the default one.
+// Makes this the calling thread's current stream, and its device the current device. `stream` NULL: the default one.
 CTORCH_CHECKED ctorch_status ctorch_stream_use(ctorch_stream stream, char **error);
 CTORCH_CHECKED ctorch_status ctorch_stream_synchronize(ctorch_stream stream, char **error);
 void ctorch_stream_free(ctorch_stream stream);
 
 typedef struct ctorch_event_s *ctorch_event;
 
-// An event behind all that is queued on the current stream.
+// An event after all work that is queued on the current stream.
 CTORCH_CHECKED ctorch_status ctorch_event_record(ctorch_event *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_event_synchronize(ctorch_event event, char **error);
-// What is queued on the current stream from now on waits for the event.
+// Work that is queued on the current stream from now on waits for the event.
 CTORCH_CHECKED ctorch_status ctorch_event_block(ctorch_event event, char **error);
 CTORCH_CHECKED ctorch_status ctorch_event_milliseconds(ctorch_event start, ctorch_event end, double *out, char **error);
 void ctorch_event_free(ctorch_event event);
 
 // MARK: Graphs
 
-// Memory for intermediate results of graphs, and of other work, that run one after the other on one stream.
+// Memory for intermediate results of graphs and other work that run one after another on one stream.
 typedef struct ctorch_pool_s *ctorch_pool;
 
 CTORCH_CHECKED ctorch_status ctorch_pool_new(int32_t device, ctorch_pool *out, char **error);
-// Between the two, what is allocated for the current stream comes out of the pool.
+// Between the two calls, allocations for the current stream come from the pool.
 CTORCH_CHECKED ctorch_status ctorch_pool_begin(ctorch_pool pool, char **error);
 CTORCH_CHECKED ctorch_status ctorch_pool_end(ctorch_pool pool, char **error);
 void ctorch_pool_free(ctorch_pool pool);
 
 typedef struct ctorch_graph_s *ctorch_graph;
 
-CTORCH_CHECKED ctorch_status ctorch_graph_new(ctorch_pool pool /* or NULL: one of its own */, ctorch_graph *out,
+CTORCH_CHECKED ctorch_status ctorch_graph_new(ctorch_pool pool /* or NULL: a new one */, ctorch_graph *out,
                                               char **error);
-// Between the two, work of the current stream, which must not be the default one, is recorded instead of queued.
+// Between the two calls, work on the current stream, which must not be the default one, is captured instead of run.
 CTORCH_CHECKED ctorch_status ctorch_graph_begin(ctorch_graph graph, char **error);
 CTORCH_CHECKED ctorch_status ctorch_graph_end(ctorch_graph graph, char **error);
-// Queues what was recorded on the current stream.
+// Queues the captured work on the current stream.
 CTORCH_CHECKED ctorch_status ctorch_graph_replay(ctorch_graph graph, char **error);
-// The number of its nodes: kernels, copies, fills.
+// The number of nodes: kernels, copies, fills.
 CTORCH_CHECKED ctorch_status ctorch_graph_node_count(ctorch_graph graph, size_t *out, char **error);
 void ctorch_graph_free(ctorch_graph graph);
 

@@ -1,5 +1,5 @@
-// Several processes: the key-value store in which they meet, groups with collectives, and the exchange of gradients
-// during the backward pass.
+// Several processes: the key-value store through which they find each other, process groups with collectives, and the
+// exchange of gradients during the backward pass.
 #pragma once
 
 #include "ctorch_base.h"
@@ -8,11 +8,11 @@
 extern "C" {
 #endif
 
-// MARK: Stores. Their functions may be called from any thread; each waits for the one before.
+// MARK: Stores. Functions may be called from any thread; each waits for the one before.
 
 typedef struct ctorch_store_s *ctorch_store;
 
-// A TCPStore: hosts one (on a listening descriptor, which it then owns, or, with -1, on the port) or connects to one.
+// A TCPStore: hosts one (on a listening descriptor, which it then owns, or, if that is -1, on the port) or connects to one.
 CTORCH_CHECKED ctorch_status ctorch_store_tcp(const char *host, uint16_t port, bool hosts, int listening_descriptor,
                                               int64_t timeout_ms, ctorch_store *out, char **error);
 // The same store with `prefix/` before every key.
@@ -25,17 +25,17 @@ CTORCH_CHECKED ctorch_status ctorch_store_set(ctorch_store store, const char *ke
 // Waits for the key. *bytes is malloc'ed.
 CTORCH_CHECKED ctorch_status ctorch_store_get(ctorch_store store, const char *key, int64_t timeout_ms, void **bytes,
                                               size_t *count, char **error);
-// The values of keys that are all there, each *lengths[i] long, one behind the other in *bytes, which is malloc'ed.
+// The values of several keys, which must exist, one after another in *bytes, which is malloc'ed; value i has lengths[i]
+// bytes.
 CTORCH_CHECKED ctorch_status ctorch_store_get_all(ctorch_store store, const char *const *keys, size_t key_count,
                                                   void **bytes, size_t *lengths, char **error);
 CTORCH_CHECKED ctorch_status ctorch_store_check(ctorch_store store, const char *key, bool *exists, char **error);
 CTORCH_CHECKED ctorch_status ctorch_store_add(ctorch_store store, const char *key, int64_t amount, int64_t *sum,
                                               char **error);
-// Sets the key to `desired` where it holds `expected` (nothing: where it is not there); *bytes is what it holds then.
+// Sets the key to `desired` if it holds `expected` (empty: if it does not exist). *bytes is the value afterwards.
 CTORCH_CHECKED ctorch_status ctorch_store_compare_set(ctorch_store store, const char *key, const void *expected,
                                                       size_t expected_count, const void *desired, size_t desired_count,
                                                       void **bytes, size_t *count, char **error);
-CTORCH_CHECKED ctorch_status ctorch_store_delete(ctorch_store store, const char *key, bool *existed, char **error);
 void ctorch_store_free(ctorch_store store);
 void ctorch_free_bytes(void *bytes);
 
@@ -44,14 +44,14 @@ void ctorch_free_bytes(void *bytes);
 typedef struct ctorch_group_s *ctorch_group;
 typedef struct ctorch_work_s *ctorch_work;
 
-// Gloo over the network device of an interface, or, where `interface` is NULL, of a local address.
+// Gloo over a network interface or, if `interface` is NULL, over the interface that has a local address.
 CTORCH_CHECKED ctorch_status ctorch_group_gloo(ctorch_store store, int rank, int size, int64_t timeout_ms,
                                                const char *interface, const char *address, ctorch_group *out,
                                                char **error);
 // NCCL on the current CUDA device, connected at once; fails in a build without CUDA.
 CTORCH_CHECKED ctorch_status ctorch_group_nccl(ctorch_store store, int rank, int size, int64_t timeout_ms,
                                                ctorch_group *out, char **error);
-// Behind the last operation, which all ranks have come to.
+// To be called when all ranks have finished their last operation.
 void ctorch_group_shut_down(ctorch_group group);
 void ctorch_group_free(ctorch_group group);
 
@@ -60,14 +60,14 @@ CTORCH_CHECKED ctorch_status ctorch_group_all_reduce(ctorch_group group, ctorch_
                                                      char **error);
 CTORCH_CHECKED ctorch_status ctorch_group_broadcast(ctorch_group group, ctorch_tensor tensor, int root,
                                                     ctorch_work *out, char **error);
-// `output` [size · n] receives every rank's `input` [n], in the order of the ranks.
+// `output` [size · n] receives every rank's `input` [n], in rank order.
 CTORCH_CHECKED ctorch_status ctorch_group_all_gather(ctorch_group group, ctorch_tensor output, ctorch_tensor input,
                                                      ctorch_work *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_group_send(ctorch_group group, ctorch_tensor tensor, int to, int tag,
                                                ctorch_work *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_group_receive(ctorch_group group, ctorch_tensor tensor, int from, int tag,
                                                   ctorch_work *out, char **error);
-// Waits for the end of it and frees nothing.
+// Waits for the end; frees nothing.
 CTORCH_CHECKED ctorch_status ctorch_work_wait(ctorch_work work, char **error);
 void ctorch_work_free(ctorch_work work);
 
@@ -78,16 +78,16 @@ typedef struct ctorch_reducer_s *ctorch_reducer;
 typedef struct ctorch_bucket {
   int64_t offset; // of the flat gradient buffer, in elements
   int64_t count;
-  bool shards; // whether rank r receives the sum only of the r-th of `size` equal parts; else every rank that of all
+  bool shards; // whether rank r receives only the sum of the r-th of `size` equal parts; else every rank receives all
 } ctorch_bucket;
 
-// The buckets that a variable's gradient reaches into.
+// The buckets that hold parts of a variable's gradient.
 typedef struct ctorch_bucket_range {
   size_t first;
   size_t last;
 } ctorch_bucket_range;
 
-// An exchange that was begun and waited for.
+// An exchange that has finished.
 typedef struct ctorch_exchange_s *ctorch_exchange;
 
 typedef struct ctorch_exchange_times {
@@ -101,15 +101,15 @@ CTORCH_CHECKED ctorch_status ctorch_reducer_new(ctorch_group group, ctorch_tenso
                                                 const ctorch_tensor *variables,
                                                 const ctorch_bucket_range *buckets_of_variables, size_t variable_count,
                                                 int rank, int size, ctorch_reducer *out, char **error);
-// The next backward pass sends each bucket as soon as its gradients and those of the buckets before it are there.
+// The next backward pass sends each bucket as soon as its gradients and those of the buckets before it are complete.
 CTORCH_CHECKED ctorch_status ctorch_reducer_arm(ctorch_reducer reducer, char **error);
-// The next backward pass, which is being recorded in a CUDA graph, leaves a mark where a bucket is complete, up to
-// ctorch_reducer_marked, which also ends a pass that failed; send_marked sends the buckets behind a replay that was queued,
-// each as soon as it comes to its mark. Elsewhere than on a GPU there are no marks, and the pass is simply done.
+// The next backward pass, which is being captured in a CUDA graph, records a mark where each bucket is complete, until
+// ctorch_reducer_marked, which also ends a pass that failed. After a replay has been queued, send_marked sends each bucket
+// as soon as the replay reaches its mark. On the CPU there are no marks: the pass has already run.
 CTORCH_CHECKED ctorch_status ctorch_reducer_mark(ctorch_reducer reducer, char **error);
 CTORCH_CHECKED ctorch_status ctorch_reducer_marked(ctorch_reducer reducer, char **error);
 CTORCH_CHECKED ctorch_status ctorch_reducer_send_marked(ctorch_reducer reducer, char **error);
-// Sends what the backward pass did not reach, and waits for all buckets; on a GPU the current stream does.
+// Sends the buckets that the backward pass did not reach and waits for all; on a GPU the current stream waits.
 CTORCH_CHECKED ctorch_status ctorch_reducer_finish(ctorch_reducer reducer, ctorch_exchange *out, char **error);
 void ctorch_reducer_free(ctorch_reducer reducer);
 

@@ -1,4 +1,4 @@
-// What the C++ files of this library share: handles, dtypes, the guard at the boundary.
+// Shared by the C++ files of this library: handles, dtypes, the exception guard at the boundary.
 #pragma once
 
 #include "ctorch_base.h"
@@ -26,9 +26,9 @@ namespace ctorch {
 
 inline char *text(const char *message) { return ::strdup(message); }
 
-// The CPU allocator reports exhaustion as a plain c10::Error; its wording is the only sign. So it is with a size that
-// no 64-bit number holds, with what CUDA's libraries take by themselves, and with an error that came through a block of
-// ours that runs again.
+// The CPU allocator reports exhaustion as a plain c10::Error that only its text identifies. The same holds for a size that
+// does not fit 64 bits, for memory that CUDA's libraries allocate, and for an error inside a block under gradient
+// checkpointing.
 inline bool names_exhausted_memory(const char *message) {
   for (const char *sign : {"not enough memory", "can't allocate memory", "Storage size calculation overflowed",
                            "CUDA out of memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED"}) {
@@ -37,7 +37,7 @@ inline bool names_exhausted_memory(const char *message) {
   return false;
 }
 
-// Neither the store nor Gloo tells a timeout from other failures by the type of its exceptions.
+// The exceptions of the store and of Gloo have one type for timeouts and other failures; only the text differs.
 inline bool names_timeout(const char *message) {
   for (const char *sign : {"timeout", "timed out", "Timed out"}) {
     if (std::strstr(message, sign)) return true;
@@ -45,7 +45,7 @@ inline bool names_timeout(const char *message) {
   return false;
 }
 
-// Runs `body`; what it throws becomes a status and a text.
+// Runs `body` and turns an exception into a status and a text.
 template <typename Body> ctorch_status guarded(char **error, Body &&body) noexcept {
   try {
     body();

@@ -1,4 +1,4 @@
-// Operators: element by element, reductions, indexing, neural.
+// Operators: elementwise, reductions, indexing, neural networks.
 #pragma once
 
 #include "ctorch_base.h"
@@ -33,7 +33,6 @@ typedef enum ctorch_binary_operator {
   CTORCH_EQ,
   CTORCH_NE,
   CTORCH_LT,
-  CTORCH_LE,
   CTORCH_GT,
   CTORCH_GE,
   CTORCH_MAXIMUM,
@@ -58,7 +57,7 @@ CTORCH_CHECKED ctorch_status ctorch_binary(ctorch_binary_operator op, ctorch_ten
                                            ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_binary_scalar(ctorch_binary_operator op, ctorch_tensor a, double b,
                                                   ctorch_tensor *out, char **error);
-// A number on the left of a tensor: CTORCH_SUB and CTORCH_DIV.
+// A number as the left operand: CTORCH_SUB and CTORCH_DIV.
 CTORCH_CHECKED ctorch_status ctorch_scalar_binary(ctorch_binary_operator op, double a, ctorch_tensor b,
                                                   ctorch_tensor *out, char **error);
 // CTORCH_ADD, SUB, MUL, DIV in place.
@@ -104,7 +103,7 @@ CTORCH_CHECKED ctorch_status ctorch_linear(ctorch_tensor input, ctorch_tensor we
                                            ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_rms_norm(ctorch_tensor input, ctorch_tensor weight, double epsilon,
                                              ctorch_tensor *out, char **error);
-// [batch, heads, tokens, size]; `mask` NULL, boolean or additive; key and value heads are repeated as needed.
+// [batch, heads, tokens, size]; `mask` NULL, boolean or additive; query heads share key and value heads where these are fewer.
 CTORCH_CHECKED ctorch_status ctorch_attention(ctorch_tensor query, ctorch_tensor key, ctorch_tensor value,
                                               ctorch_tensor mask /* or NULL */, bool causal, double scale,
                                               ctorch_tensor *out, char **error);

@@ -1,4 +1,4 @@
-// What follows a step of the optimizer.
+// What follows an optimizer step.
 #pragma once
 
 #include "ctorch_base.h"
@@ -7,8 +7,7 @@
 extern "C" {
 #endif
 
-// The scale of the next step's loss: smaller by `backoff` behind a step that was skipped, larger by `growth` behind `interval`
-// steps that were not. `scale` float32, `tracker` int32, `skipped` float32: scalars on one device.
+// Updates the loss scale: multiplied by `backoff` after a skipped step, by `growth` after `interval` steps without one. `scale` float32, `tracker` int32, `skipped` float32: scalars on one device.
 CTORCH_CHECKED ctorch_status ctorch_update_loss_scale(ctorch_tensor scale, ctorch_tensor tracker, ctorch_tensor skipped,
                                                       double growth, double backoff, int64_t interval, char **error);
 

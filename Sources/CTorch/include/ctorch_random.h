@@ -1,4 +1,4 @@
-// Random generators with a state that can be saved, and what is drawn from them.
+// Random generators whose state can be saved, and draws from them.
 #pragma once
 
 #include "ctorch_base.h"

@@ -7,7 +7,7 @@
 extern "C" {
 #endif
 
-// The handle given up; the storage goes with its last tensor.
+// Frees the handle; the storage is freed with its last tensor.
 void ctorch_tensor_free(ctorch_tensor tensor);
 
 CTORCH_CHECKED ctorch_status ctorch_empty(const int64_t *shape, size_t rank, ctorch_dtype dtype, ctorch_device device,
@@ -16,11 +16,11 @@ CTORCH_CHECKED ctorch_status ctorch_full(const int64_t *shape, size_t rank, doub
                                          ctorch_device device, ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_arange(int64_t start, int64_t end, ctorch_dtype dtype, ctorch_device device,
                                            ctorch_tensor *out, char **error);
-// A CPU tensor with a copy of `count` bytes, as many as the shape takes.
+// A CPU tensor with a copy of `count` bytes, which must be the size of the shape.
 CTORCH_CHECKED ctorch_status ctorch_from_bytes(const void *bytes, size_t count, const int64_t *shape, size_t rank,
                                                ctorch_dtype dtype, ctorch_tensor *out, char **error);
-// A CPU tensor over memory that the caller lends; `release(context)` is called once, when the last tensor over it is
-// gone, or before the return of a call that fails.
+// A CPU tensor over memory of the caller; `release(context)` is called once, when the last tensor over it is freed, or
+// before a failing call returns.
 CTORCH_CHECKED ctorch_status ctorch_from_memory(void *bytes, const int64_t *shape, size_t rank, ctorch_dtype dtype,
                                                 void *context, void (*release)(void *context), ctorch_tensor *out,
                                                 char **error);
@@ -49,8 +49,6 @@ CTORCH_CHECKED ctorch_status ctorch_view(ctorch_tensor tensor, const int64_t *sh
                                          char **error);
 CTORCH_CHECKED ctorch_status ctorch_expand(ctorch_tensor tensor, const int64_t *shape, size_t rank, ctorch_tensor *out,
                                            char **error);
-CTORCH_CHECKED ctorch_status ctorch_as_strided(ctorch_tensor tensor, const int64_t *shape, const int64_t *strides,
-                                               size_t rank, int64_t offset, ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_transpose(ctorch_tensor tensor, int64_t first, int64_t second, ctorch_tensor *out,
                                               char **error);
 CTORCH_CHECKED ctorch_status ctorch_permute(ctorch_tensor tensor, const int64_t *order, size_t rank, ctorch_tensor *out,
@@ -61,7 +59,7 @@ CTORCH_CHECKED ctorch_status ctorch_select(ctorch_tensor tensor, int64_t dim, in
                                            char **error);
 CTORCH_CHECKED ctorch_status ctorch_unsqueeze(ctorch_tensor tensor, int64_t dim, ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_squeeze(ctorch_tensor tensor, int64_t dim, ctorch_tensor *out, char **error);
-// Writes `count` handles: the parts of a dimension, one behind the other, with these lengths.
+// Writes `count` handles: consecutive parts of a dimension with these lengths.
 CTORCH_CHECKED ctorch_status ctorch_split(ctorch_tensor tensor, const int64_t *lengths, size_t count, int64_t dim,
                                           ctorch_tensor *out, char **error);
 CTORCH_CHECKED ctorch_status ctorch_cat(const ctorch_tensor *tensors, size_t count, int64_t dim, ctorch_tensor *out,

@@ -1,9 +1,9 @@
 import CTorch
 
-/// NVIDIA's GPUs as LibTorch sees them.
+/// NVIDIA GPUs.
 ///
-/// Work on a GPU is queued on the calling thread's current `CUDAStream` and runs later: a failure may show at a later call,
-/// and whoever reads a tensor's elements waits for them. Without CUDA in the build all functions that throw do so.
+/// Work on a GPU is queued on the calling thread's current `CUDAStream` and runs later: a failure may appear in a later
+/// call, and reading a tensor's elements waits for them. In a build without CUDA all throwing functions throw.
 public enum CUDA {
   /// Whether this program was compiled with CUDA.
   public static var isBuiltIn: Bool { ctorch_cuda_is_built() }
@@ -14,16 +14,16 @@ public enum CUDA {
     return number == 0 ? nil : "\(number / 1000).\(number % 1000 / 10)"
   }
 
-  /// Lets the memory that LibTorch takes from a device grow in place, so that micro-batches of changing sizes leave no
-  /// holes; what the environment says of the allocator stays. To be called before a device is used.
+  /// Lets LibTorch's memory segments on a device grow in place, so that micro-batches of changing sizes do not fragment
+  /// memory; settings of the allocator in the environment take precedence. To be called before a device is used.
   public static func prepareAllocator() { ctorch_cuda_prepare_allocator() }
 
-  /// What a device is.
+  /// Properties of a device.
   public struct Properties: Sendable {
     /// Its name, such as `NVIDIA H200`.
     public let name: String
-    /// Its address on the PCI bus, such as `0000:3b:00.0`, by which NVIDIA's tools know it, whatever
-    /// `CUDA_VISIBLE_DEVICES` says.
+    /// Its address on the PCI bus, such as `0000:3b:00.0`, which identifies it in NVIDIA's tools independently of
+    /// `CUDA_VISIBLE_DEVICES`.
     public let busID: String
     /// Major and minor number of its compute capability.
     public let capability: (major: Int, minor: Int)
@@ -32,11 +32,11 @@ public enum CUDA {
     /// Its memory in bytes.
     public let memory: Int
 
-    /// Whether matrix products of bfloat16 have units of their own (Ampere and later).
+    /// Whether it has hardware for bfloat16 matmuls (Ampere and later).
     public var hasBFloat16: Bool { capability.major >= 8 }
   }
 
-  /// What a device is.
+  /// The properties of a device.
   ///
   /// - Parameter index: among the visible ones
   /// - Throws: `TorchError` where there is none.
@@ -48,18 +48,7 @@ public enum CUDA {
       multiprocessors: Int(found.multiprocessors), memory: Int(found.memory_bytes))
   }
 
-  /// Whether one device can read another's memory directly.
-  ///
-  /// - Throws: `TorchError` where one of them does not exist.
-  public static func canAccessPeer(_ device: Int, _ peer: Int) throws(TorchError) -> Bool {
-    var result = false
-    try checked("CUDA.canAccessPeer") {
-      ctorch_cuda_can_access_peer(Int32(clamping: device), Int32(clamping: peer), &result, &$0)
-    }
-    return result
-  }
-
-  /// Waits for all work of the current device.
+  /// Waits for all work on the current device.
   ///
   /// - Throws: `TorchError` when some of it has failed.
   public static func synchronize() throws(TorchError) {
@@ -78,17 +67,17 @@ extension CUDA {
   public struct Memory: Sendable {
     /// In tensors of this process.
     public let allocated: Int
-    /// The most of them since the last reset.
+    /// The largest value of `allocated` so far.
     public let peak: Int
-    /// Taken from the device by this process, in tensors or kept for new ones.
+    /// Taken from the device by this process, in tensors or cached.
     public let reserved: Int
-    /// Taken by nobody.
+    /// Not taken by any process.
     public let free: Int
     /// All of the device's.
     public let total: Int
   }
 
-  /// How a device's memory is used.
+  /// The memory usage of a device.
   ///
   /// - Throws: `TorchError` where there is no such device.
   public static func memory(of index: Int) throws(TorchError) -> Memory {
@@ -99,14 +88,7 @@ extension CUDA {
       total: Int(found.total))
   }
 
-  /// Begins a new measurement of `Memory.peak`.
-  ///
-  /// - Throws: `TorchError` where there is no such device.
-  public static func resetPeakMemory(of index: Int) throws(TorchError) {
-    try checked("CUDA.resetPeakMemory") { ctorch_cuda_reset_peak(Int32(clamping: index), &$0) }
-  }
-
-  /// Gives memory that no tensor uses back to the device.
+  /// Returns cached memory to the device.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public static func releaseCachedMemory() throws(TorchError) {
@@ -115,7 +97,7 @@ extension CUDA {
 }
 
 extension Tensor {
-  /// A copy in pinned host memory, which a device reads by itself while the host goes on.
+  /// A copy in pinned host memory, which a device can read while the host goes on.
   ///
   /// - Throws: `TorchError` where there is no CUDA, or no memory.
   public func pinned() throws(TorchError) -> Tensor {

@@ -1,9 +1,9 @@
 import CTorch
 
-/// Memory of a GPU for the intermediate results of graphs, and of other work, that run one after the other on one stream: the
-/// same bytes serve all of them.
+/// GPU memory for the intermediate results of graphs and other work that run one after another on one stream and share the
+/// same bytes.
 ///
-/// No tensor of it may be kept longer than the body that made it: a graph that is replayed writes there.
+/// Tensors from the pool must not be kept after the body that creates them: a replayed graph overwrites them.
 public final class CUDAMemoryPool {
   fileprivate let handle: ctorch_pool
 
@@ -16,7 +16,7 @@ public final class CUDAMemoryPool {
 
   deinit { ctorch_pool_free(handle) }
 
-  /// Takes memory for what a body queues on the current stream out of the pool.
+  /// Allocates memory for the work that a body queues on the current stream from the pool.
   ///
   /// - Throws: what the body throws; `TorchError`.
   public func allocating<Result>(_ body: () throws -> Result) throws -> Result {
@@ -29,24 +29,24 @@ public final class CUDAMemoryPool {
   }
 }
 
-/// Work of a GPU that is recorded once and then queued as a whole, again and again, on the same memory: a small model's
-/// many kernels otherwise wait for the host that launches them.
+/// GPU work that is captured once and then replayed as a whole on the same memory: otherwise the many kernels of a small
+/// model wait for the host to launch them.
 public final class CUDAGraph {
   private let handle: ctorch_graph
 
-  /// Records what the body queues on the current stream, which is not the default one. Nothing of it runs yet.
+  /// Captures the work that the body queues on the current stream, which must not be the default one. It does not run yet.
   ///
   /// - Parameters:
-  ///   - pool: memory for intermediate results; the graph's own where nil
+  ///   - pool: memory for intermediate results; a new one if nil
   ///   - body: must not wait for the device, and allocates nothing that is freed outside
-  /// - Throws: `TorchError` when the body queues what cannot be recorded, and what the body throws.
+  /// - Throws: `TorchError` when the body queues work that cannot be captured; what the body throws.
   public init(in pool: CUDAMemoryPool? = nil, _ body: () throws -> Void) throws {
     handle = try newHandle("CUDAGraph") { ctorch_graph_new(pool?.handle, &$0, &$1) }
     try checked("CUDAGraph.begin") { ctorch_graph_begin(handle, &$0) }
     do {
       try body()
     } catch {
-      // The stream must leave the recording; what was recorded is of no use.
+      // Ends the capture; the incomplete graph is discarded.
       try? checked("CUDAGraph.end") { ctorch_graph_end(handle, &$0) }
       throw error
     }
@@ -55,7 +55,7 @@ public final class CUDAGraph {
 
   deinit { ctorch_graph_free(handle) }
 
-  /// Queues what was recorded on the current stream.
+  /// Queues the captured work on the current stream.
   ///
   /// - Throws: `TorchError` when the device fails.
   public func replay() throws(TorchError) {
@@ -64,7 +64,7 @@ public final class CUDAGraph {
     }
   }
 
-  /// Kernels, copies and fills of one replay.
+  /// The number of kernels, copies and fills in one replay.
   ///
   /// - Throws: `TorchError` when the device fails.
   public func nodeCount() throws(TorchError) -> Int {

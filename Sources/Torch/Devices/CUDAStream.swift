@@ -1,10 +1,10 @@
 import CTorch
 
-/// A queue of work on a GPU. What is queued on one stream runs in order; work of several streams may run at once.
+/// A queue of work on a GPU. Work on one stream runs in order; work on several streams may run concurrently.
 public final class CUDAStream {
   private let handle: ctorch_stream
 
-  /// A stream of a device, other than its default one, which cannot be recorded into graphs.
+  /// A stream of a device, other than its default one, on which graphs cannot be captured.
   ///
   /// - Throws: `TorchError` where there is no such device.
   public init(device index: Int) throws(TorchError) {
@@ -13,7 +13,7 @@ public final class CUDAStream {
 
   deinit { ctorch_stream_free(handle) }
 
-  /// Makes this the stream, and its device the device, that the calling thread queues work on from now on.
+  /// Makes this the calling thread's current stream, and its device the current device.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func use() throws(TorchError) {
@@ -22,7 +22,7 @@ public final class CUDAStream {
     }
   }
 
-  /// Waits until everything that is queued has run.
+  /// Waits until all queued work has run.
   ///
   /// - Throws: `TorchError` when some of it has failed.
   public func synchronize() throws(TorchError) {
@@ -32,11 +32,11 @@ public final class CUDAStream {
   }
 }
 
-/// A mark in a stream, behind all that was queued on the calling thread's current stream when it was made.
+/// A mark in the calling thread's current stream, after all work that was queued on it before.
 public final class CUDAEvent {
   private let handle: ctorch_event
 
-  /// A mark behind what is queued by now.
+  /// A mark after all work that is queued now.
   ///
   /// - Throws: `TorchError` without CUDA.
   public init() throws(TorchError) {
@@ -54,7 +54,7 @@ public final class CUDAEvent {
     }
   }
 
-  /// Lets what is queued on the current stream from now on wait for the mark; the host goes on.
+  /// Makes further work on the current stream wait for the mark; the host goes on.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func block() throws(TorchError) {

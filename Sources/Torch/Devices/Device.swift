@@ -1,8 +1,8 @@
 import CTorch
 
-/// Where a tensor lives.
+/// The place of a tensor's memory.
 public enum Device: Hashable, Sendable, CustomStringConvertible {
-  /// The host's memory.
+  /// Host memory.
   case cpu
   /// The CUDA device with this index among the visible ones.
   case cuda(Int)
@@ -23,11 +23,11 @@ public enum Device: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Facts and settings of LibTorch itself.
+/// Facts about LibTorch and its settings.
 public enum Runtime {
-  /// Lets LibTorch write errors only to stderr, unless `TORCH_CPP_LOG_LEVEL` in the environment says otherwise.
+  /// Makes LibTorch write only errors to stderr, unless `TORCH_CPP_LOG_LEVEL` is set in the environment.
   ///
-  /// Its warnings about peers and stores that are gone come with stack traces; whoever calls learns the same by an error.
+  /// Its warnings about lost peers and stores contain stack traces; callers get the same as an error.
   public static func quietLog() { ctorch_initialize_logging() }
 
   /// The version of LibTorch, such as `2.13.0`.
@@ -43,18 +43,18 @@ public enum Runtime {
     return text.map { String(cString: $0) } ?? ""
   }
 
-  /// How many threads an operator may use on the calling thread's behalf; a number below 1 is taken as 1.
+  /// The number of threads that an operator may use for the calling thread; numbers below 1 are taken as 1.
   public static var threadCount: Int {
     get { Int(ctorch_thread_count()) }
     set { ctorch_set_thread_count(Int32(clamping: newValue)) }
   }
 
-  /// Lets GPUs round the factors of `float32` products to TF32's 10 bits from now on.
+  /// Lets GPUs round the factors of `float32` matmuls to TF32's 10 bits from now on.
   public static func allowTF32() { ctorch_cuda_allow_tf32() }
 
-  /// Lets GPUs add up products of 16 bits in float32 throughout: LibTorch's default may add parts of a sum in 16 bits.
+  /// Makes GPUs accumulate 16-bit matmuls in float32 throughout: LibTorch's default may add partial sums in 16 bits.
   public static func sumInFloat32() { ctorch_cuda_sum_in_float32() }
 
-  /// How many CUDA devices this build and this machine offer together.
+  /// The number of CUDA devices that this build can use on this machine.
   public static var cudaDeviceCount: Int { Int(ctorch_cuda_device_count()) }
 }

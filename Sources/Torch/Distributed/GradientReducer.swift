@@ -2,10 +2,10 @@ import CTorch
 
 /// Sums gradients over the ranks of a group while the backward pass still runs.
 ///
-/// The flat gradient buffer is cut into buckets. During an armed backward pass a bucket is sent as soon as its gradients,
-/// and those of the buckets before it, are there (Li et al., 2020, "PyTorch Distributed", arXiv:2006.15704, section 3.2).
+/// The flat gradient buffer is divided into buckets. During an armed backward pass a bucket is sent as soon as its
+/// gradients, and those of the buckets before it, are complete (Li et al., 2020, "PyTorch Distributed", arXiv:2006.15704, section 3.2).
 public final class GradientReducer {
-  /// An exchange that is done, or on a GPU queued.
+  /// An exchange that is done or, on a GPU, queued.
   public final class Exchange {
     private let handle: ctorch_exchange
 
@@ -13,7 +13,7 @@ public final class GradientReducer {
 
     deinit { ctorch_exchange_free(handle) }
 
-    /// How long it took. On a GPU, asking waits for its end.
+    /// How long it took. On a GPU, this waits for its end.
     ///
     /// - Throws: `TorchError` when the device has failed.
     public func times() throws(TorchError) -> Times {
@@ -33,11 +33,11 @@ public final class GradientReducer {
     public var total: Double
   }
 
-  /// The slices of the buffer, in elements, in the order in which they are sent: the last parameters first, whose
-  /// gradients come first.
+  /// The slices of the buffer, in elements, in the order in which they are sent: the last parameters first,
+  /// because their gradients are complete first.
   public let buckets: [Range<Int>]
-  /// The slices whose sums this rank receives: all, or, where the work is divided, its part of each bucket and the few
-  /// elements that cannot be divided.
+  /// The slices whose sums this rank receives: all or, with shards, its part of each bucket and the few elements that cannot
+  /// be divided.
   public let received: [Range<Int>]
   private let handle: ctorch_reducer
   private let group: ProcessGroup
@@ -45,9 +45,9 @@ public final class GradientReducer {
   /// - Parameters:
   ///   - gradients: the buffer whose views are the variables' gradients
   ///   - variables: in the order of the buffer
-  ///   - bucketBytes: a bucket takes parameters until it has so many
+  ///   - bucketBytes: a bucket takes parameters until it has this size
   ///   - shards: whether a rank receives only the sums of its part of each bucket
-  /// - Throws: `TorchError` when the buffer and the variables do not fit each other.
+  /// - Throws: `TorchError` when the buffer does not match the variables.
   public init(
     _ group: ProcessGroup, gradients: FlatBuffer, variables: [Tensor], bucketBytes: Int = 25 << 20, shards: Bool
   ) throws(TorchError) {
@@ -78,7 +78,7 @@ public final class GradientReducer {
 
   deinit { ctorch_reducer_free(handle) }
 
-  /// The next backward pass is the step's last: it sends the gradients.
+  /// Makes the next backward pass, the last one of the step, send the gradients.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func arm() throws(TorchError) {
@@ -87,7 +87,7 @@ public final class GradientReducer {
     }
   }
 
-  /// Runs a backward pass that is being recorded into a CUDA graph, and marks in it where each bucket is complete.
+  /// Runs a backward pass that is being captured in a CUDA graph, and marks in it where each bucket is complete.
   ///
   /// - Throws: what the body throws; `TorchError`.
   public func marking(_ body: () throws -> Void) throws {
@@ -96,7 +96,7 @@ public final class GradientReducer {
       do {
         try body()
       } catch {
-        // The recording is broken already.
+        // The capture has already failed.
         try? checked("GradientReducer.marking") { ctorch_reducer_marked(handle, &$0) }
         throw error
       }
@@ -104,8 +104,8 @@ public final class GradientReducer {
     }
   }
 
-  /// Sends all buckets behind the replay of a marked backward pass, the step's last one, which was just queued: each leaves
-  /// when the device comes to its mark. On the CPU the pass is done by now, and they leave at once.
+  /// Sends all buckets after the replay of a marked backward pass, the last one of the step, has been queued: each is sent
+  /// when the device reaches its mark. On the CPU the pass is already done, and they are sent immediately.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
   public func sendMarked() throws(TorchError) {
@@ -114,7 +114,8 @@ public final class GradientReducer {
     }
   }
 
-  /// Sends what the backward pass did not reach, and waits for all; on a GPU its current stream waits, not the host.
+  /// Sends the buckets that the backward pass did not reach, and waits for all; on a GPU the current stream waits, not the
+  /// host.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
   public func finish() throws(TorchError) -> Exchange {

@@ -1,10 +1,10 @@
 import CTorch
 
-/// A number of processes that communicate by collective operations: LibTorch's `ProcessGroupGloo` or `ProcessGroupNCCL`.
+/// Processes that communicate by collective operations: LibTorch's `ProcessGroupGloo` or `ProcessGroupNCCL`.
 ///
-/// Each process has a rank from 0. A collective operation is called by all of them, in the same order.
+/// Each process has a rank from 0. All processes call the same collective operations in the same order.
 public final class ProcessGroup {
-  /// What carries the data.
+  /// The transport of the data.
   public enum Backend: String, Sendable {
     /// Sockets, for tensors on CPUs.
     case gloo
@@ -12,7 +12,7 @@ public final class ProcessGroup {
     case nccl
   }
 
-  /// The network device that Gloo uses.
+  /// The network interface that Gloo uses.
   public enum Route: Hashable, Sendable {
     /// A network interface by its name, such as `eth0`.
     case interface(String)
@@ -20,20 +20,20 @@ public final class ProcessGroup {
     case address(String)
   }
 
-  /// This process.
+  /// The rank of this process.
   public let rank: Int
   /// The number of processes.
   public let size: Int
-  /// What carries the data.
+  /// The transport of the data.
   public let backend: Backend
   let handle: ctorch_group
 
-  /// Meets the other processes in the store, over Gloo.
+  /// Connects to the other processes through the store, over Gloo.
   ///
   /// - Parameters:
-  ///   - store: holds nothing of an earlier group
-  ///   - timeout: how long a collective operation may take at the most
-  /// - Throws: `TorchError` when a process does not come, or cannot be reached.
+  ///   - store: without keys of an earlier group
+  ///   - timeout: the longest time that a collective operation may take
+  /// - Throws: `TorchError` when a process does not connect or cannot be reached.
   public init(
     gloo store: Store, rank: Int, size: Int, route: Route, timeout: Duration
   ) throws(TorchError) {
@@ -51,9 +51,9 @@ public final class ProcessGroup {
     }
   }
 
-  /// Meets the other processes in the store, over NCCL on the current CUDA device.
+  /// Connects to the other processes through the store, over NCCL on the current CUDA device.
   ///
-  /// - Throws: `TorchError` when a process does not come, or this build has no NCCL.
+  /// - Throws: `TorchError` when a process does not connect, or this build has no NCCL.
   public init(nccl store: Store, rank: Int, size: Int, timeout: Duration) throws(TorchError) {
     (self.rank, self.size, backend) = (rank, size, .nccl)
     handle = try store.withHandle { store throws(TorchError) in
@@ -65,24 +65,17 @@ public final class ProcessGroup {
 
   deinit { ctorch_group_free(handle) }
 
-  /// Ends the connection, when all ranks have come to the end of what they have to say.
+  /// Closes the connection. To be called when all ranks have finished their last operation.
   public func shutDown() { withExtendedLifetime(self) { ctorch_group_shut_down(handle) } }
 
   /// Replaces the tensor on every rank by the sum over all ranks.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
   public func allReduce(_ tensor: Tensor) throws(TorchError) {
-    try startAllReduce(tensor).wait()
+    try start("allReduce", keeping: [tensor]) { ctorch_group_all_reduce(handle, tensor.handle, &$0, &$1) }.wait()
   }
 
-  /// The same, in the background: the tensor must not be touched until the work is done.
-  ///
-  /// - Throws: `TorchError` when it cannot start.
-  public func startAllReduce(_ tensor: Tensor) throws(TorchError) -> Work {
-    try start("allReduce", keeping: [tensor]) { ctorch_group_all_reduce(handle, tensor.handle, &$0, &$1) }
-  }
-
-  /// Replaces the tensor on every rank by that of one of them.
+  /// Replaces the tensor on every rank by that of one rank.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
   public func broadcast(_ tensor: Tensor, from root: Int) throws(TorchError) {
@@ -91,7 +84,7 @@ public final class ProcessGroup {
     }.wait()
   }
 
-  /// Fills `output` with the `input` of every rank, in their order.
+  /// Starts to fill `output` with the `input` of every rank, in rank order.
   ///
   /// - Parameters:
   ///   - output: `[size · n]`
@@ -103,7 +96,7 @@ public final class ProcessGroup {
     }
   }
 
-  /// Sends a tensor to another rank, which receives it.
+  /// Sends a tensor to another rank, which calls `receive`.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when that process fails.
   public func send(_ tensor: Tensor, to rank: Int, tag: Int = 0) throws(TorchError) {
@@ -112,7 +105,7 @@ public final class ProcessGroup {
     }.wait()
   }
 
-  /// Fills a tensor with what another rank sends.
+  /// Fills a tensor with the one that another rank sends.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when that process fails.
   public func receive(into tensor: Tensor, from rank: Int, tag: Int = 0) throws(TorchError) {
@@ -121,7 +114,7 @@ public final class ProcessGroup {
     }.wait()
   }
 
-  /// A collective operation under way.
+  /// A collective operation in progress.
   public final class Work {
     private let handle: ctorch_work
     private let operatorName: String
@@ -133,7 +126,7 @@ public final class ProcessGroup {
 
     deinit { ctorch_work_free(handle) }
 
-    /// Waits until it is done.
+    /// Waits until the operation is done.
     ///
     /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
     public func wait() throws(TorchError) {
@@ -163,7 +156,7 @@ extension ProcessGroup {
     return try tensor.array(Double.self)
   }
 
-  /// The numbers of every rank, in their order; all give equally many.
+  /// The numbers of every rank, in rank order; all ranks give the same count.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
   public func gather(_ numbers: [Double]) throws(TorchError) -> [[Double]] {
@@ -173,7 +166,7 @@ extension ProcessGroup {
     return (0..<size).map { Array(values[$0 * numbers.count..<($0 + 1) * numbers.count]) }
   }
 
-  /// Returns when all ranks have come here.
+  /// Returns when all ranks have called it.
   ///
   /// - Throws: `TorchError` of kind `communication` or `timeout` when another process fails.
   public func barrier() throws(TorchError) { _ = try sum([0]) }

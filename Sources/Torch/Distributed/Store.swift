@@ -1,11 +1,11 @@
 import CTorch
 import Foundation
 
-/// A table of keys and values that one process hosts and others reach over the network: LibTorch's `TCPStore`, in which
-/// processes find each other before they can communicate.
+/// A key-value store that one process hosts and others reach over the network: LibTorch's `TCPStore`, through which
+/// processes find each other before they communicate.
 ///
-/// Calls may come from any thread; each waits for the one before it on the same connection, so whoever waits long takes a
-/// connection of its own with `reconnected()`.
+/// Calls may come from any thread. Each waits for the call before it on the same connection, so a thread that waits long
+/// should open a separate connection with `reconnected()`.
 public final class Store: @unchecked Sendable {  // LibTorch guards a connection with a lock.
   private let handle: ctorch_store
 
@@ -16,9 +16,9 @@ public final class Store: @unchecked Sendable {  // LibTorch guards a connection
   /// Hosts a store.
   ///
   /// - Parameters:
-  ///   - port: where it listens, at every address of this machine
-  ///   - listening: a socket that listens on that port already and belongs to the store from here on
-  ///   - timeout: how long its calls wait at the most, where they are not told
+  ///   - port: listens on this port, at every address of this machine
+  ///   - listening: a socket that already listens on that port; the store takes ownership
+  ///   - timeout: how long calls wait if they have no timeout of their own
   /// - Throws: `TorchError` when the port is taken.
   public static func hosting(
     port: Int, listening: Int32? = nil, timeout: Duration = .seconds(300)
@@ -32,8 +32,8 @@ public final class Store: @unchecked Sendable {  // LibTorch guards a connection
 
   /// Connects to a store.
   ///
-  /// - Parameter timeout: how long to try, and how long calls wait at the most, where they are not told
-  /// - Throws: `TorchError` when nothing answers there.
+  /// - Parameter timeout: how long to try, and how long calls wait if they have no timeout of their own
+  /// - Throws: `TorchError` when the host does not answer.
   public static func connecting(
     to host: String, port: Int, timeout: Duration = .seconds(300)
   ) throws(TorchError) -> Store {
@@ -52,7 +52,7 @@ public final class Store: @unchecked Sendable {  // LibTorch guards a connection
     }
   }
 
-  /// The same store over a connection of its own.
+  /// The same store over a separate connection.
   ///
   /// - Throws: `TorchError` when the host does not answer any more.
   public func reconnected() throws(TorchError) -> Store {
@@ -68,14 +68,14 @@ public final class Store: @unchecked Sendable {  // LibTorch guards a connection
     try calling("set") { ctorch_store_set(handle, key, value, value.count, &$0) }
   }
 
-  /// The value of a key, waiting for it if need be.
+  /// Waits until a key has a value and returns it.
   ///
-  /// - Throws: `TorchError` of kind `timeout` when nobody writes it in time, `communication` when the host is gone.
+  /// - Throws: `TorchError` of kind `timeout` when it is not written in time, `communication` when the host is gone.
   public func get(_ key: String, timeout: Duration) throws(TorchError) -> [UInt8] {
     try receiving("get") { ctorch_store_get(handle, key, timeout.milliseconds, &$0, &$1, &$2) }
   }
 
-  /// The value of a key, or nil where there is none now.
+  /// The value of a key, or nil if there is none now.
   ///
   /// - Throws: `TorchError` of kind `communication` when the host is gone.
   public func find(_ key: String) throws(TorchError) -> [UInt8]? {
@@ -83,7 +83,7 @@ public final class Store: @unchecked Sendable {  // LibTorch guards a connection
     return try get(key, timeout: .seconds(10))
   }
 
-  /// The values of several keys, waiting for those that are not there yet, in one exchange with the host.
+  /// Waits until several keys have values and returns them, in one exchange with the host.
   ///
   /// - Throws: `TorchError` of kind `timeout` or `communication`.
   public func get(all keys: [String]) throws(TorchError) -> [[UInt8]] {
@@ -116,7 +116,7 @@ public final class Store: @unchecked Sendable {  // LibTorch guards a connection
     return exists
   }
 
-  /// Adds to a number, which is 0 at first.
+  /// Adds to an integer, which is initially 0.
   ///
   /// - Returns: the sum
   /// - Throws: `TorchError` of kind `communication` when the host is gone.
@@ -127,26 +127,15 @@ public final class Store: @unchecked Sendable {  // LibTorch guards a connection
     return Int(sum)
   }
 
-  /// Writes `desired` where the key holds `expected`, or, with nothing expected, where it holds nothing.
+  /// Writes `desired` if the key holds `expected` or, if `expected` is empty, if the key does not exist.
   ///
-  /// - Returns: what the key holds now
+  /// - Returns: the value of the key afterwards
   /// - Throws: `TorchError` of kind `communication` when the host is gone.
   public func compareAndSet(_ key: String, expected: [UInt8], desired: [UInt8]) throws(TorchError) -> [UInt8] {
     try receiving("compareAndSet") {
       ctorch_store_compare_set(
         handle, key, expected, expected.count, desired, desired.count, &$0, &$1, &$2)
     }
-  }
-
-  /// Removes a key.
-  ///
-  /// - Returns: whether it was there
-  /// - Throws: `TorchError` of kind `communication` when the host is gone.
-  @discardableResult
-  public func delete(_ key: String) throws(TorchError) -> Bool {
-    var existed = false
-    try calling("delete") { ctorch_store_delete(handle, key, &existed, &$0) }
-    return existed
   }
 
   func withHandle<Result>(_ body: (ctorch_store) throws(TorchError) -> Result) throws(TorchError) -> Result {
@@ -172,7 +161,7 @@ public final class Store: @unchecked Sendable {  // LibTorch guards a connection
 }
 
 extension Duration {
-  /// Whole milliseconds, at least 1: LibTorch takes 0 as "for ever".
+  /// Whole milliseconds, at least 1: LibTorch takes 0 as no timeout.
   var milliseconds: Int64 {
     let (seconds, attoseconds) = components
     return max(1, seconds * 1000 + attoseconds / 1_000_000_000_000_000)

@@ -1,16 +1,16 @@
 /// One contiguous buffer with a slice for each parameter, in declaration order.
 ///
-/// Parameters, their gradients and the optimizer's moments each live in such a buffer: clipping, the optimizer and
+/// Parameters, their gradients and the optimizer's moments each have such a buffer: clipping, the optimizer and
 /// communication then work on one tensor instead of hundreds. Slices start at multiples of 64 bytes; the gaps stay 0.
 public struct FlatBuffer {
   /// The whole buffer, `[capacity]`.
   public let storage: Tensor
   /// A view for each parameter, with its shape.
   public let views: [Tensor]
-  /// Where each view begins, in elements.
+  /// The start of each view, in elements.
   let offsets: [Int]
 
-  /// A buffer of zeros with slices of these shapes, which are those of existing tensors.
+  /// A buffer of zeros with slices of these shapes, which must be shapes of existing tensors.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public init(shapes: [[Int]], dtype: DType = .float32, device: Device = .cpu) throws(TorchError) {
@@ -27,7 +27,7 @@ public struct FlatBuffer {
   private init(storage: Tensor, shapes: [[Int]], offsets: [Int]) throws(TorchError) {
     var views: [Tensor] = []
     for (shape, offset) in zip(shapes, offsets) {
-      // Detached, so that each is a leaf of its own when it becomes a variable.
+      // Detached, so that each view is a leaf when it requires gradients.
       views.append(try storage.narrow(0, offset, shape.reduce(1, *)).view(shape).detached())
     }
     self.storage = storage
@@ -35,7 +35,7 @@ public struct FlatBuffer {
     self.offsets = offsets
   }
 
-  /// A buffer of zeros laid out as another one.
+  /// A buffer of zeros with the layout of another one.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public init(like buffer: FlatBuffer) throws(TorchError) {
@@ -44,14 +44,14 @@ public struct FlatBuffer {
       shapes: buffer.views.map(\.shape), offsets: buffer.offsets)
   }
 
-  /// The same memory as a tensor, laid out as another buffer.
+  /// A buffer over the memory of a tensor, with the layout of another buffer.
   ///
   /// - Throws: `TorchError` when the tensor is shorter than that buffer.
   public init(viewing storage: Tensor, as buffer: FlatBuffer) throws(TorchError) {
     try self.init(storage: storage, shapes: buffer.views.map(\.shape), offsets: buffer.offsets)
   }
 
-  /// A slice of another buffer as a buffer of its own, with one view: all of it.
+  /// A slice of another buffer as a buffer with a single view.
   ///
   /// - Throws: `TorchError` when the buffer has no such slice.
   public init(slice bounds: Range<Int>, of buffer: FlatBuffer) throws(TorchError) {
@@ -70,9 +70,9 @@ public struct FlatBuffer {
 
   /// Moves parameters into one buffer: their values are copied and from then on are views of it.
   ///
-  /// Whoever marked the old values as variables marks the new ones again.
+  /// If the old values required gradients, the caller sets that for the new ones again.
   ///
-  /// - Parameter device: where the buffer is to be; where they are if nil
+  /// - Parameter device: of the buffer; that of the parameters if nil
   /// - Throws: `TorchError` when memory runs out.
   public init(moving parameters: [NamedParameter], to device: Device? = nil) throws(TorchError) {
     let first = parameters.first?.parameter.value
@@ -85,7 +85,7 @@ public struct FlatBuffer {
     }
   }
 
-  /// Gives parameters whose values do not matter yet a common buffer of zeros.
+  /// Gives parameters without meaningful values a common buffer of zeros.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public init(replacing parameters: [NamedParameter]) throws(TorchError) {
@@ -95,22 +95,22 @@ public struct FlatBuffer {
 }
 
 extension FlatBuffer {
-  /// Cuts the buffer into buckets, from its end to its beginning.
+  /// Divides the buffer into buckets, from its end to its start.
   ///
   /// - Parameters:
-  ///   - bytes: a bucket takes parameters until it has so many
-  ///   - ranks: cuts are made where every bucket can be divided into so many equal parts; what remains at the buffer's end
-  ///     is a bucket that cannot
-  /// - Returns: the buckets, and for each parameter the places among them that it reaches into
+  ///   - bytes: a bucket takes parameters until it has this size
+  ///   - ranks: the number of equal parts into which every bucket can be divided; the remainder at the end of the buffer is
+  ///     a bucket that cannot
+  /// - Returns: the buckets, and for each parameter the indices of the buckets that hold it
   func buckets(ofBytes bytes: Int, dividedBy ranks: Int) -> (buckets: [Range<Int>], homes: [ClosedRange<Int>]) {
-    // Multiples of 64 bytes per part, as slices are aligned.
+    // Multiples of 64 bytes per part, the alignment of slices.
     let unit = 64 / storage.dtype.byteCount * ranks
     var cuts = [storage.count]
     let divisible = storage.count / unit * unit
     if divisible > 0, divisible < storage.count { cuts.append(divisible) }
     for offset in offsets.reversed() {
       let cut = offset / unit * unit
-      // The cut before the buffer's remainder begins a bucket of its own, however small the remainder.
+      // The remainder of the buffer is a separate bucket, even if it is small.
       if cut > 0, (cuts[cuts.count - 1] - cut) * storage.dtype.byteCount >= bytes { cuts.append(cut) }
     }
     cuts.append(0)

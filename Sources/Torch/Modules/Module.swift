@@ -1,16 +1,16 @@
-/// A learnt tensor of a model.
+/// A trained tensor of a model.
 ///
-/// The object stays the same for the model's life; the tensor behind it may be exchanged, for example by a view into a
-/// `FlatBuffer` that holds all parameters.
+/// The object stays the same for the lifetime of the model; its tensor may be replaced, for example by a view into a
+/// `FlatBuffer` with all parameters.
 public final class Parameter {
   /// The current value.
   public package(set) var value: Tensor
-  /// The value in the type of matrix products, where that is another.
+  /// The value in the compute dtype, if that is another type.
   package var copy: Tensor?
-  /// The shape, fixed when the layer is made.
+  /// The shape, fixed when the layer is created.
   public let shape: [Int]
 
-  /// A parameter with storage but without meaningful content yet.
+  /// A parameter with storage but without meaningful values yet.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public init(_ shape: [Int], dtype: DType = .float32, device: Device = .cpu) throws(TorchError) {
@@ -21,28 +21,28 @@ public final class Parameter {
   /// The number of elements.
   public var count: Int { shape.reduce(1, *) }
 
-  /// The value as matrix products take it.
+  /// The weight for matmuls.
   public var weight: Weight { Weight(value, copy: copy) }
 }
 
 /// A parameter with the name it has in files, such as `model.layers.0.mlp.up_proj.weight`.
 public typealias NamedParameter = (name: String, parameter: Parameter)
 
-/// A part of a model: its own parameters and the modules it is made of.
+/// A part of a model, with parameters and submodules.
 public protocol Module: AnyObject {
-  /// What the module consists of, in declaration order, under the names used in files.
+  /// The members of the module, in declaration order, with their names in files.
   ///
-  /// The order is part of the contract: flat buffers, and with them all ranks of a job, rely on it.
+  /// The order is part of the contract: flat buffers, and with them all ranks of a job, depend on it.
   var members: [Member] { get }
 }
 
-/// One named constituent of a module.
+/// A named member of a module.
 public enum Member {
-  /// A parameter of the module's own.
+  /// A parameter.
   case parameter(String, Parameter)
-  /// A module inside it.
+  /// A submodule.
   case module(String, any Module)
-  /// Several modules numbered from 0, as the layers of a model.
+  /// Several submodules numbered from 0, such as the layers of a model.
   case list(String, [any Module])
 }
 

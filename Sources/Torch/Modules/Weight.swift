@@ -1,19 +1,19 @@
-/// A weight as matrix products take it: what is learnt, and where products are made in 16 bits a copy of it in that type
+/// A weight for matmuls: the master weight and, if the compute dtype has 16 bits, a copy in that type
 /// ("Mixed Precision Training", Micikevicius et al., 2018, arXiv:1710.03740).
 ///
-/// Gradients are summed in the master's type, and belong to it.
+/// Gradients belong to the master weight and are summed in its type.
 public struct Weight {
-  /// What is learnt, in `float32` (or `float64`).
+  /// The master weight, `float32` (or `float64`).
   public let master: Tensor
-  /// The same numbers in the type of products; nil where they take the master itself.
+  /// A copy in the compute dtype; nil if matmuls use the master weight itself.
   public let copy: Tensor?
 
-  /// A weight, and its copy where there is one.
+  /// A weight and its copy, if there is one.
   public init(_ master: Tensor, copy: Tensor? = nil) {
     self.master = master
     self.copy = copy
   }
 
-  /// The type that products with it give.
+  /// The type of matmul results.
   public var type: DType { (copy ?? master).dtype }
 }

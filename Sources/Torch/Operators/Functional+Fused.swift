@@ -1,27 +1,27 @@
 import CKernels
 import CTorch
 
-// Several operators in one pass each, with gradients of their own. Where the gradient of a weight has memory already,
-// the backward pass adds to it there; see Sources/CKernels/include/ckernels.h.
+// Fused operators: several operators in one pass over memory, with their own backward passes. If a weight already has a
+// gradient, the backward pass adds to it in place; see Sources/CKernels/include/ckernels.h.
 
-/// Takes the memory of large CPU tensors, from now on, out of one heap that keeps its pages: without it the system
-/// clears every page of every intermediate result anew. Further calls do nothing.
+/// Allocates large CPU tensors from now on in a heap that keeps its pages; otherwise the system clears the pages of every
+/// intermediate result again. Further calls do nothing.
 public func keepTensorPages() { ckernels_keep_pages() }
 
 extension Runtime {
-  /// Threads that the fused operators of this module run on, found by running on them; `threadCount` where all is well.
+  /// The number of threads that the fused operators run on, found by running one; `threadCount` if all is well.
   public static var fusedOperatorThreadCount: Int { Int(ckernels_thread_count()) }
 }
 
-/// x / √(mean x² + ε) · w over rows, `[tokens, size]`, behind an addition.
+/// x / √(mean x² + ε) · w over rows, `[tokens, size]`, after an addition.
 ///
 /// - Parameters:
 ///   - input: `[tokens, size]`
-///   - delta: what is added first, `[tokens, size]`
+///   - delta: added first, `[tokens, size]`
 ///   - weight: `[size]`
-///   - type: of the norm; the input's where nil
+///   - type: of the norm; that of the input if nil
 /// - Returns: input + delta, and that sum's norm
-/// - Throws: `TorchError` when shapes do not fit each other.
+/// - Throws: `TorchError` when shapes do not match.
 public func addThenRMSNorm(
   _ input: Tensor, _ delta: Tensor, weight: Tensor, epsilon: Double, type: DType? = nil
 ) throws(TorchError) -> (sum: Tensor, normed: Tensor) {
@@ -40,7 +40,7 @@ public func addThenRMSNorm(
 
 /// x / √(mean x² + ε) · w over rows, `[tokens, size]`.
 ///
-/// - Parameter type: of the norm; the input's where nil
+/// - Parameter type: of the norm; that of the input if nil
 /// - Throws: `TorchError` when the weight's length is not that of the rows.
 public func rowRMSNorm(
   _ input: Tensor, weight: Tensor, epsilon: Double, type: DType? = nil
@@ -54,10 +54,10 @@ public func rowRMSNorm(
   }
 }
 
-/// The products of `[tokens, in]` with one to three weights `[outᵢ, in]`, side by side: `[tokens, Σ outᵢ]`, in the weights'
-/// type of products.
+/// The products of `[tokens, in]` with one to three weights `[outᵢ, in]`, side by side: `[tokens, Σ outᵢ]`, in the
+/// compute dtype of the weights.
 ///
-/// - Throws: `TorchError` when shapes do not fit each other.
+/// - Throws: `TorchError` when shapes do not match.
 public func projections(_ input: Tensor, weights: [Weight]) throws(TorchError) -> Tensor {
   let copies = weights.compactMap(\.copy)
   return try withExtendedLifetime(input) { () throws(TorchError) in
@@ -71,13 +71,13 @@ public func projections(_ input: Tensor, weights: [Weight]) throws(TorchError) -
   }
 }
 
-/// (silu(gate) · up) Wᵀ: SwiGLU with the projection behind it, which keeps gate and up alone for the backward pass.
+/// (silu(gate) · up) Wᵀ: SwiGLU and the projection after it, which keeps only gate and up for the backward pass.
 ///
 /// - Parameters:
 ///   - gateAndUp: both side by side, `[tokens, 2 · inner]`
 ///   - weight: `[out, inner]`
-/// - Returns: `[tokens, out]`, in the weight's type of products
-/// - Throws: `TorchError` when shapes do not fit each other.
+/// - Returns: `[tokens, out]`, in the compute dtype of the weight
+/// - Throws: `TorchError` when shapes do not match.
 public func swiGLUProjection(_ gateAndUp: Tensor, weight: Weight) throws(TorchError) -> Tensor {
   try withExtendedLifetime((gateAndUp, weight)) { () throws(TorchError) in
     try produce("swiGLUProjection") {
@@ -86,7 +86,7 @@ public func swiGLUProjection(_ gateAndUp: Tensor, weight: Weight) throws(TorchEr
   }
 }
 
-/// How many heads lie side by side in the rows of a tensor: queries, then keys, then values.
+/// The numbers of heads side by side in the rows of a tensor: queries, then keys, then values.
 public struct HeadLayout: Hashable, Sendable {
   /// Query heads.
   public var queries: Int
@@ -97,7 +97,7 @@ public struct HeadLayout: Hashable, Sendable {
   /// The size of one head.
   public var size: Int
 
-  /// A layout of so many heads.
+  /// A layout with these numbers of heads.
   public init(queries: Int, keys: Int, values: Int, size: Int) {
     (self.queries, self.keys, self.values, self.size) = (queries, keys, values, size)
   }
@@ -107,8 +107,8 @@ public struct HeadLayout: Hashable, Sendable {
   }
 }
 
-/// Rotary positions of queries and keys (in the rotate-half form of Llama and Qwen3), behind a norm of each head where
-/// weights are given. Values stay as they are.
+/// Rotary embedding of queries and keys (in the rotate-half form of Llama and Qwen3), after a norm of each head if weights
+/// are given. Values are unchanged.
 ///
 /// - Parameters:
 ///   - packed: heads side by side, `[tokens, heads · size]`
@@ -116,7 +116,7 @@ public struct HeadLayout: Hashable, Sendable {
 ///   - keyNorm: `[size]`
 ///   - cosines: `[tokens, size / 2]`
 ///   - sines: `[tokens, size / 2]`
-/// - Throws: `TorchError` when shapes do not fit each other.
+/// - Throws: `TorchError` when shapes do not match.
 public func rotatedHeads(
   _ packed: Tensor, _ heads: HeadLayout, queryNorm: Tensor?, keyNorm: Tensor?, epsilon: Double, cosines: Tensor,
   sines: Tensor
@@ -130,16 +130,16 @@ public func rotatedHeads(
   }
 }
 
-/// Attention over trees that lie side by side, each as a prefix and two tails that do not see each other.
+/// Attention over consecutive trees, each with a shared prefix and two tails that do not attend to each other.
 ///
 /// - Parameters:
-///   - packed: queries, keys and values of all tokens side by side, `[tokens, heads · size]`; keys and values alone
-///     where queries are given
-///   - queries: those of some tokens only, and which: `[n, query heads · size]` and `[n]`, `int64`
-///   - trees: in the order of their tokens, which they cover
+///   - packed: queries, keys and values of all tokens side by side, `[tokens, heads · size]`; only keys and values
+///     if `queries` is given
+///   - queries: of some tokens only, `[n, query heads · size]`, and the indices of these tokens, `[n]`, `int64`
+///   - trees: in the order of their tokens; together they have all tokens
 ///   - heads: the whole layout
 /// - Returns: `[tokens or n, query heads · size]`
-/// - Throws: `TorchError` when shapes do not fit each other.
+/// - Throws: `TorchError` when shapes do not match.
 public func treeAttention(
   _ packed: Tensor, queries: (rows: Tensor, of: Tensor)? = nil,
   trees: [Tree], heads: HeadLayout, scale: Double
@@ -159,9 +159,9 @@ public func treeAttention(
 ///   - hidden: `[tokens, size]`
 ///   - weight: `[vocabulary, size]`
 ///   - targets: `[tokens]`, `int64`
-///   - keepsLogits: whether the backward pass finds the logits, `[tokens, vocabulary]`, in memory or computes them again
-/// - Returns: `[tokens]`, `float32` (`float64` of such tensors)
-/// - Throws: `TorchError` when shapes do not fit each other or a target is outside the vocabulary.
+///   - keepsLogits: whether the logits, `[tokens, vocabulary]`, are kept for the backward pass or computed again
+/// - Returns: `[tokens]`, `float32` (`float64` for `float64` tensors)
+/// - Throws: `TorchError` when shapes do not match or a target is outside the vocabulary.
 public func logProbabilities(
   _ hidden: Tensor, weight: Weight, targets: Tensor, keepsLogits: Bool
 ) throws(TorchError) -> Tensor {
@@ -173,12 +173,12 @@ public func logProbabilities(
   }
 }
 
-/// Rows of a table, `[tokens, size]`, whose gradient is added row by row.
+/// Rows of a table, `[tokens, size]`; the gradient of the table is added row by row.
 ///
 /// - Parameters:
 ///   - index: `[tokens]`, `int64`
 ///   - weight: `[entries, size]`
-/// - Throws: `TorchError` when the index names a row that does not exist.
+/// - Throws: `TorchError` when an index is out of range.
 public func embeddingRows(_ index: Tensor, weight: Tensor) throws(TorchError) -> Tensor {
   try withExtendedLifetime((index, weight)) { () throws(TorchError) in
     try produce("embeddingRows") { ckernels_embedding(weight.handle, index.handle, &$0, &$1) }

@@ -1,6 +1,6 @@
 import CTorch
 
-// Operators of neural networks as functions, for the layers that models are built of.
+// Operators of neural networks as functions, for the layers of models.
 
 /// x Wᵀ (+ b): `[…, in] → […, out]` for a weight `[out, in]`.
 ///
@@ -11,9 +11,9 @@ public func linear(_ input: Tensor, weight: Tensor, bias: Tensor? = nil) throws(
   }
 }
 
-/// Rows of a table `[entries, size]` picked by whole numbers of any shape.
+/// Rows of a table `[entries, size]`, selected by an index tensor of any shape.
 ///
-/// - Throws: `TorchError` when the index is not `int64` or `int32`, or names a row that does not exist.
+/// - Throws: `TorchError` when the index is not `int64` or `int32`, or is out of range.
 public func embedding(_ index: Tensor, weight: Tensor) throws(TorchError) -> Tensor {
   try withExtendedLifetime((index, weight)) { () throws(TorchError) in
     try produce("embedding") { ctorch_embedding(weight.handle, index.handle, &$0, &$1) }
@@ -33,12 +33,12 @@ public func rmsNorm(_ input: Tensor, weight: Tensor, epsilon: Double) throws(Tor
 ///
 /// - Parameters:
 ///   - query: `[batch, heads, queries, size]`
-///   - key: `[batch, key heads, keys, size]`; query heads are grouped over fewer key heads.
+///   - key: `[batch, key heads, keys, size]`; query heads share key heads where these are fewer.
 ///   - value: `[batch, key heads, keys, size]`
 ///   - mask: `[queries, keys]` or broadcastable: boolean (true: attend) or added to the scores.
 ///   - causal: query i attends to keys 0 … i; not together with a mask.
 /// - Returns: `[batch, heads, queries, size]`
-/// - Throws: `TorchError` when shapes or types do not fit each other, or both a mask and `causal` are given.
+/// - Throws: `TorchError` when shapes or types do not match, or both a mask and `causal` are given.
 public func scaledDotProductAttention(
   query: Tensor, key: Tensor, value: Tensor, mask: Tensor? = nil, causal: Bool = false, scale: Double
 ) throws(TorchError) -> Tensor {

@@ -2,16 +2,16 @@ import CKernels
 import CTorch
 import Foundation
 
-/// Runs a block that keeps only its inputs for the backward pass, which runs it again (gradient checkpointing; Chen et
+/// Runs a block and keeps only its inputs for the backward pass, which runs it again (gradient checkpointing; Chen et
 /// al., 2016, "Training Deep Nets with Sublinear Memory Cost").
 ///
-/// Parameters that the block uses get their gradients as ever, when the block's turn in the backward pass comes. The
-/// block must give the same results when it runs again.
+/// Parameters of the block get their gradients as usual, when the backward pass reaches the block. The block must give the
+/// same results when it runs again.
 ///
 /// - Parameters:
 ///   - first: an input
-///   - second: another one, if any
-///   - body: a function of them that gives two tensors
+///   - second: another input, if any
+///   - body: a function of the inputs that returns two tensors
 /// - Returns: what the body returned
 /// - Throws: `TorchError` when LibTorch or the body fails.
 public func recomputed(

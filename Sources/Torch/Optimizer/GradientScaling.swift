@@ -1,7 +1,7 @@
 import CKernels
 import CTorch
 
-/// Σ x² over all elements of some buffers, a `float64` scalar: sums of ranks' own parts can be added up.
+/// Σ x² over all elements of some buffers, a `float64` scalar. The sums of several ranks can be added.
 ///
 /// - Parameter buffers: `float32`, on one device, at least one
 /// - Throws: `TorchError` when LibTorch fails.
@@ -11,21 +11,21 @@ public func sumOfSquares(_ buffers: [Tensor]) throws(TorchError) -> Tensor {
   }
 }
 
-/// What is done to gradients before an update, decided where they are: the host need not wait for their norm.
+/// The scaling of gradients before an update, computed on their device: the host does not wait for their norm.
 public struct GradientScaling {
   /// The gradients' norm before clipping, of the unscaled loss; a `float32` scalar.
   public let norm: Tensor
-  /// What gradients are divided by, a `float32` scalar: the loss scale, or more where the norm exceeds its maximum.
+  /// The divisor of the gradients, a `float32` scalar: the loss scale, or more if the norm exceeds its maximum.
   public let divisor: Tensor
-  /// 1 where the norm is not a finite number, so that the update is to be left out; else 0. A `float32` scalar.
+  /// 1 if the norm is not finite, so that the update must be skipped; otherwise 0. A `float32` scalar.
   public let skips: Tensor
 
-  /// Clips to a norm, as PyTorch's `clip_grad_norm_` does.
+  /// Clips to a norm like PyTorch's `clip_grad_norm_`.
   ///
   /// - Parameters:
-  ///   - sumOfSquares: of all gradients as they are, a `float64` scalar
-  ///   - maximum: of the norm; no clipping where it is 0 or less
-  ///   - lossScale: what the loss was multiplied by, a `float32` scalar; 1 where nil
+  ///   - sumOfSquares: of all gradients, before scaling, a `float64` scalar
+  ///   - maximum: of the norm; no clipping if it is 0 or less
+  ///   - lossScale: the factor of the loss, a `float32` scalar; 1 if nil
   /// - Throws: `TorchError` when LibTorch fails.
   public init(sumOfSquares: Tensor, maximum: Double, lossScale: Tensor? = nil) throws(TorchError) {
     var (divisor, skips): (ctorch_tensor?, ctorch_tensor?)
@@ -42,14 +42,14 @@ public struct GradientScaling {
 }
 
 /// The factor of the loss that keeps gradients within `float16`'s range ("Mixed Precision Training", Micikevicius et al.,
-/// 2018, section 3.2): halved when they overflow, doubled when they have not for long. The constants are PyTorch's.
+/// 2018, section 3.2): halved when they overflow, doubled after many steps without overflow. The constants are PyTorch's.
 public final class LossScale {
   /// The factor, a `float32` scalar on the device.
   public let factor: Tensor
   /// Steps since its last change, an `int32` scalar.
   private let tracker: Tensor
 
-  /// The factor that a run starts with.
+  /// The factor at the start of a run.
   public static let initial = 65536.0
 
   /// - Throws: `TorchError` when LibTorch fails.
@@ -58,9 +58,9 @@ public final class LossScale {
     tracker = try .zeros([], dtype: .int32, device: device)
   }
 
-  /// Behind a step.
+  /// To be called after each step.
   ///
-  /// - Parameter skipped: 1 where its gradients were not finite, a `float32` scalar
+  /// - Parameter skipped: 1 if the gradients were not finite, a `float32` scalar
   /// - Throws: `TorchError` when LibTorch fails.
   public func update(skipped: Tensor) throws(TorchError) {
     try withExtendedLifetime((self, skipped)) { () throws(TorchError) in
@@ -70,14 +70,14 @@ public final class LossScale {
     }
   }
 
-  /// The factor, and the steps since its last change. Asking waits for the device.
+  /// The factor, and the steps since its last change. Reading them waits for the device.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func state() throws(TorchError) -> (factor: Double, steps: Int) {
     (try factor.item(), try tracker.to(.int64).intItem())
   }
 
-  /// Goes on from an earlier state.
+  /// Continues from an earlier state.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func resume(factor: Double, steps: Int) throws(TorchError) {

@@ -1,24 +1,24 @@
 import CTorch
 
 extension Tensor {
-  /// Whether gradients flow to or through this tensor.
+  /// Whether autograd computes gradients for or through this tensor.
   public var requiresGrad: Bool { withExtendedLifetime(self) { ctorch_requires_grad(handle) } }
 
-  /// Marks a leaf as a variable to differentiate by, or takes the mark away.
+  /// Sets whether autograd computes a gradient for this leaf.
   ///
   /// - Throws: `TorchError` when the type is not floating-point, or the tensor was computed from variables.
   public func setRequiresGrad(_ flag: Bool) throws(TorchError) {
     try perform("setRequiresGrad") { ctorch_set_requires_grad(handle, flag, &$0) }
   }
 
-  /// The same elements, cut off from the graph.
+  /// The same elements, detached from the graph.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func detached() throws(TorchError) -> Tensor {
     try derive("detached") { ctorch_detach(handle, &$0, &$1) }
   }
 
-  /// The gradient that has been accumulated, if any.
+  /// The accumulated gradient, if any.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func gradient() throws(TorchError) -> Tensor? {
@@ -27,7 +27,7 @@ extension Tensor {
     return gradient.map { Tensor(owning: $0) }
   }
 
-  /// Gives the tensor to accumulate gradients into (backward adds to it in place), or takes it away.
+  /// Sets the tensor into which gradients are accumulated (`backward` adds to it in place), or removes it.
   ///
   /// - Throws: `TorchError` when shape, type or device of the two differ.
   public func setGradient(_ gradient: Tensor?) throws(TorchError) {
@@ -36,10 +36,10 @@ extension Tensor {
     }
   }
 
-  /// Adds to each variable's gradient that of this tensor, weighted by `gradient` (1 for a scalar).
+  /// Adds the gradient of this tensor, weighted by `gradient` (1 for a scalar), to the gradient of each leaf.
   ///
   /// - Throws: `TorchError` when nothing here requires a gradient, when `gradient` has another shape or is missing for
-  ///   more than one element, or when an earlier call has used the graph up.
+  ///   more than one element, or when an earlier call has freed the graph.
   public func backward(_ gradient: Tensor? = nil) throws(TorchError) {
     try withExtendedLifetime(gradient) { () throws(TorchError) in
       try perform("backward") { ctorch_backward(handle, gradient?.handle, &$0) }
@@ -47,12 +47,12 @@ extension Tensor {
   }
 }
 
-/// Whether operators on this thread record what backward needs.
+/// Whether operators on this thread are recorded for the backward pass.
 public var isGradEnabled: Bool { ctorch_grad_enabled() }
 
-/// Runs the body with recording off on this thread, and restores what was before.
+/// Runs the body without recording on this thread, and then restores the mode.
 ///
-/// - Throws: what the body throws, after the mode is restored.
+/// - Throws: what the body throws.
 public func withoutGrad<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
   let before = ctorch_grad_enabled()
   ctorch_set_grad_enabled(false)

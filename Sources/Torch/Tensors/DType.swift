@@ -1,6 +1,6 @@
 import CTorch
 
-/// The type of a tensor's elements.
+/// The element type of a tensor.
 public enum DType: String, Sendable, CaseIterable {
   case float64, float32, float16, bfloat16
   case int64, int32, int16, int8, uint8
@@ -46,7 +46,7 @@ public enum DType: String, Sendable, CaseIterable {
 
 /// A Swift type that a tensor's elements can be read and written as.
 public protocol TensorElement: BitwiseCopyable, Sendable {
-  /// The element type of tensors made from arrays of this type.
+  /// The element type of tensors that are created from arrays of this type.
   static var dtype: DType { get }
 }
 

@@ -1,10 +1,10 @@
 import CTorch
 
-/// A source of random numbers whose state can be saved and restored.
+/// A random generator whose state can be saved and restored.
 public final class Generator {
   let handle: ctorch_generator
 
-  /// A generator as PyTorch's with the same seed: it gives the same numbers.
+  /// A generator with the same numbers as PyTorch's for the same seed.
   ///
   /// - Throws: `TorchError` when the device does not exist.
   public init(seed: UInt64, device: Device = .cpu) throws(TorchError) {
@@ -15,7 +15,7 @@ public final class Generator {
     ctorch_generator_free(handle)
   }
 
-  /// All that determines the numbers to come, as bytes.
+  /// The state, which determines all further numbers, as bytes.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func state() throws(TorchError) -> Tensor {
@@ -24,9 +24,9 @@ public final class Generator {
     }
   }
 
-  /// Continues from a state that `state()` gave.
+  /// Continues from a state that `state()` returned.
   ///
-  /// - Throws: `TorchError` when the bytes are not a state of such a generator.
+  /// - Throws: `TorchError` when the bytes are not the state of such a generator.
   public func restore(_ state: Tensor) throws(TorchError) {
     try withExtendedLifetime((self, state)) { () throws(TorchError) in
       try checked("Generator.restore") { ctorch_generator_set_state(handle, state.handle, &$0) }
@@ -35,9 +35,9 @@ public final class Generator {
 }
 
 extension Tensor {
-  /// Every element drawn from a normal distribution.
+  /// Overwrites all elements with draws from a normal distribution.
   ///
-  /// - Throws: `TorchError` when the type is not floating-point, the deviation is negative, or the generator is of another device.
+  /// - Throws: `TorchError` when the type is not floating-point, the deviation is negative, or the generator is on another device.
   public func fillNormal(
     mean: Double = 0, deviation: Double = 1, from generator: Generator
   ) throws(TorchError) {
@@ -46,9 +46,9 @@ extension Tensor {
     }
   }
 
-  /// Every element drawn from `low ..< high`.
+  /// Overwrites all elements with uniform draws from `low ..< high`.
   ///
-  /// - Throws: `TorchError` when the type is not floating-point, the range is empty, or the generator is of another device.
+  /// - Throws: `TorchError` when the type is not floating-point, the range is empty, or the generator is on another device.
   public func fillUniform(
     low: Double = 0, high: Double = 1, from generator: Generator
   ) throws(TorchError) {
@@ -57,7 +57,7 @@ extension Tensor {
     }
   }
 
-  /// Places (`int64`) drawn by the probabilities in the last dimension, without repetition.
+  /// Indices (`int64`) drawn with the probabilities in the last dimension, without replacement.
   ///
   /// - Throws: `TorchError` when probabilities are negative or not finite, or fewer than `count` are above 0.
   public func sample(_ count: Int, from generator: Generator) throws(TorchError) -> Tensor {

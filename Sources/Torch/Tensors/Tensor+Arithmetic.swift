@@ -1,6 +1,6 @@
 import CTorch
 
-// Operators that work element by element; shapes are broadcast as in NumPy.
+// Elementwise operators; shapes are broadcast as in NumPy.
 
 extension Tensor {
   private func unary(_ name: String, _ op: ctorch_unary_operator) throws(TorchError) -> Tensor {
@@ -222,7 +222,7 @@ extension Tensor {
     }
   }
 
-  /// The value put wherever the mask is true.
+  /// This tensor, with the value wherever the mask is true.
   ///
   /// - Throws: `TorchError` when the mask is not boolean, or the shapes do not broadcast.
   public func maskedFill(_ mask: Tensor, _ value: Double) throws(TorchError) -> Tensor {
@@ -240,39 +240,39 @@ extension Tensor {
 
   /// x ← x + y
   ///
-  /// - Throws: `TorchError` when the other does not broadcast to this shape, or when this is a variable and gradients are being recorded.
+  /// - Throws: `TorchError` when the other does not broadcast to this shape, or when this is a leaf that requires gradients and gradients are being recorded.
   public func addInPlace(_ other: Tensor) throws(TorchError) { try inPlace("addInPlace", CTORCH_ADD, other) }
 
   /// x ← x − y
   ///
-  /// - Throws: `TorchError` when the other does not broadcast to this shape, or when this is a variable and gradients are being recorded.
+  /// - Throws: `TorchError` when the other does not broadcast to this shape, or when this is a leaf that requires gradients and gradients are being recorded.
   public func subtractInPlace(_ other: Tensor) throws(TorchError) { try inPlace("subtractInPlace", CTORCH_SUB, other) }
 
   /// x ← x · y
   ///
-  /// - Throws: `TorchError` when the other does not broadcast to this shape, or when this is a variable and gradients are being recorded.
+  /// - Throws: `TorchError` when the other does not broadcast to this shape, or when this is a leaf that requires gradients and gradients are being recorded.
   public func multiplyInPlace(_ other: Tensor) throws(TorchError) { try inPlace("multiplyInPlace", CTORCH_MUL, other) }
 
   /// x ← x · c
   ///
-  /// - Throws: `TorchError` when this is a variable and gradients are being recorded.
+  /// - Throws: `TorchError` when this is a leaf that requires gradients and gradients are being recorded.
   public func multiplyInPlace(_ other: Double) throws(TorchError) { try inPlace("multiplyInPlace", CTORCH_MUL, other) }
 
   /// x ← x + c
   ///
-  /// - Throws: `TorchError` when this is a variable and gradients are being recorded.
+  /// - Throws: `TorchError` when this is a leaf that requires gradients and gradients are being recorded.
   public func addInPlace(_ other: Double) throws(TorchError) { try inPlace("addInPlace", CTORCH_ADD, other) }
 
   /// Every element becomes c.
   ///
-  /// - Throws: `TorchError` when this is a variable and gradients are being recorded.
+  /// - Throws: `TorchError` when this is a leaf that requires gradients and gradients are being recorded.
   public func fillInPlace(_ value: Double) throws(TorchError) {
     try perform("fillInPlace") { ctorch_fill_in_place(handle, value, &$0) }
   }
 
   /// The elements of another tensor, converted to this one's type and device.
   ///
-  /// - Throws: `TorchError` when the other does not broadcast to this shape, or when this is a variable and gradients are being recorded.
+  /// - Throws: `TorchError` when the other does not broadcast to this shape, or when this is a leaf that requires gradients and gradients are being recorded.
   public func copyInPlace(_ source: Tensor, nonBlocking: Bool = false) throws(TorchError) {
     try withExtendedLifetime(source) { () throws(TorchError) in
       try perform("copyInPlace") { ctorch_copy_in_place(handle, source.handle, nonBlocking, &$0) }

@@ -1,9 +1,9 @@
 import CTorch
 
 extension Tensor {
-  /// Elements of unspecified value.
+  /// A tensor with unspecified elements.
   ///
-  /// - Throws: `TorchError`, of kind `outOfMemory` when there is no room.
+  /// - Throws: `TorchError`, of kind `outOfMemory` when memory runs out.
   public static func empty(
     _ shape: [Int], dtype: DType = .float32, device: Device = .cpu
   ) throws(TorchError) -> Tensor {
@@ -12,9 +12,9 @@ extension Tensor {
     }
   }
 
-  /// Every element the same.
+  /// A tensor whose elements all have one value.
   ///
-  /// - Throws: `TorchError`, of kind `outOfMemory` when there is no room.
+  /// - Throws: `TorchError`, of kind `outOfMemory` when memory runs out.
   public static func full(
     _ shape: [Int], _ value: Double, dtype: DType = .float32, device: Device = .cpu
   ) throws(TorchError) -> Tensor {
@@ -23,27 +23,27 @@ extension Tensor {
     }
   }
 
-  /// Every element 0.
+  /// A tensor of zeros.
   ///
-  /// - Throws: `TorchError`, of kind `outOfMemory` when there is no room.
+  /// - Throws: `TorchError`, of kind `outOfMemory` when memory runs out.
   public static func zeros(
     _ shape: [Int], dtype: DType = .float32, device: Device = .cpu
   ) throws(TorchError) -> Tensor {
     try full(shape, 0, dtype: dtype, device: device)
   }
 
-  /// Every element 1.
+  /// A tensor of ones.
   ///
-  /// - Throws: `TorchError`, of kind `outOfMemory` when there is no room.
+  /// - Throws: `TorchError`, of kind `outOfMemory` when memory runs out.
   public static func ones(
     _ shape: [Int], dtype: DType = .float32, device: Device = .cpu
   ) throws(TorchError) -> Tensor {
     try full(shape, 1, dtype: dtype, device: device)
   }
 
-  /// The whole numbers of a range, `[range.count]`.
+  /// The integers of a range, `[range.count]`.
   ///
-  /// - Throws: `TorchError`, of kind `outOfMemory` when there is no room.
+  /// - Throws: `TorchError`, of kind `outOfMemory` when memory runs out.
   public static func arange(
     _ range: Range<Int>, dtype: DType = .int64, device: Device = .cpu
   ) throws(TorchError) -> Tensor {
@@ -52,9 +52,9 @@ extension Tensor {
     }
   }
 
-  /// A copy of an array's elements on the CPU, row by row.
+  /// A CPU tensor with a copy of an array's elements, in row-major order.
   ///
-  /// - Throws: `TorchError` when the shape does not hold as many elements.
+  /// - Throws: `TorchError` when the shape has another number of elements.
   public convenience init<Element: TensorElement>(
     _ elements: [Element], shape: [Int]? = nil
   ) throws(TorchError) {
@@ -66,16 +66,16 @@ extension Tensor {
     self.init(owning: try made.get())
   }
 
-  /// A copy of bytes that hold elements of `dtype`, row by row, in the machine's byte order.
+  /// A CPU tensor with a copy of bytes that hold elements of `dtype`, in row-major order and the machine's byte order.
   ///
-  /// - Throws: `TorchError` when the shape does not take as many bytes.
+  /// - Throws: `TorchError` when the shape takes another number of bytes.
   public convenience init(bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType) throws(TorchError) {
     self.init(owning: try copy(bytes, shape: shape, dtype: dtype))
   }
 
-  /// A tensor over memory that `owner` keeps alive; nothing is copied, and the memory must not be written by others.
+  /// A tensor over memory that `owner` keeps alive. Nothing is copied, and no other code may write to the memory.
   ///
-  /// The owner is let go with the last tensor that shares the memory.
+  /// The owner is released with the last tensor that shares the memory.
   ///
   /// - Parameter pointer: the first element, aligned for `dtype`; the caller has checked that the shape fits.
   /// - Throws: `TorchError` when LibTorch refuses the shape.
@@ -93,7 +93,7 @@ extension Tensor {
       })
   }
 
-  /// The elements as an array, row by row, from whatever device.
+  /// The elements as an array, in row-major order, from any device.
   ///
   /// - Throws: `TorchError` when the tensor's type is not `Element`'s.
   public func array<Element: TensorElement>(_ type: Element.Type = Element.self) throws(TorchError) -> [Element] {
@@ -106,14 +106,14 @@ extension Tensor {
     return try withUnsafeBytes { bytes in
       let count = bytes.count / MemoryLayout<Element>.stride
       return [Element](unsafeUninitializedCapacity: count) { elements, initialized in
-        // Bytes, because memory that a file was mapped to need not be aligned for its elements.
+        // Bytes, because the memory of a mapped file need not be aligned for its elements.
         UnsafeMutableRawBufferPointer(elements).copyMemory(from: bytes)
         initialized = count
       }
     }
   }
 
-  /// Lends the elements' bytes, row by row; a tensor on another device or with gaps is copied first.
+  /// Passes the bytes of the elements, in row-major order, to the body; a tensor on a GPU or with gaps is copied first.
   ///
   /// - Throws: `TorchError` when the copy fails.
   public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) throws(TorchError) -> Result {
@@ -125,7 +125,7 @@ extension Tensor {
     }
   }
 
-  /// The one element of a tensor, as a number.
+  /// The only element, as a floating-point number.
   ///
   /// - Throws: `TorchError` when there is more than one element, or none.
   public func item() throws(TorchError) -> Double {
@@ -134,9 +134,9 @@ extension Tensor {
     return value
   }
 
-  /// The one element of a tensor, as a whole number; a fraction is cut off.
+  /// The only element, as an integer; fractions are truncated.
   ///
-  /// - Throws: `TorchError` when there is more than one element, or none, or it is not a number that `Int` can hold.
+  /// - Throws: `TorchError` when there is more than one element, or none, or `Int` cannot represent it.
   public func intItem() throws(TorchError) -> Int {
     var value: Int64 = 0
     try perform("intItem") { ctorch_item_int(handle, &value, &$0) }
@@ -155,7 +155,7 @@ private func copy(_ bytes: UnsafeRawBufferPointer, shape: [Int], dtype: DType) t
   }
 }
 
-/// The bytes that a shape takes; nil for a negative length or a number beyond `Int`.
+/// The number of bytes of a shape; nil for a negative length or if it exceeds `Int`.
 private func byteCount(of shape: [Int], _ dtype: DType) -> Int? {
   var total = dtype.byteCount
   for length in shape {

@@ -1,6 +1,6 @@
 import CTorch
 
-// Arithmetic as it is written in formulas. One `try` covers a line:
+// Arithmetic operators for formulas. One `try` covers a line:
 //
 //     let losses = try -(1 - smoothing) * difference.logSigmoid() - smoothing * (-difference).logSigmoid()
 

@@ -55,7 +55,7 @@ extension Tensor {
     try reduce("all", CTORCH_ALL, dim, keepDim: keepDim)
   }
 
-  /// The index (`int64`) of the largest element along a dimension, or in row-major order of all.
+  /// The index (`int64`) of the largest element along a dimension, or of all in row-major order.
   ///
   /// - Throws: `TorchError` when there is no such dimension, or no element.
   public func argmax(_ dim: Int? = nil, keepDim: Bool = false) throws(TorchError) -> Tensor {
@@ -95,7 +95,7 @@ extension Tensor {
     try derive("cumulativeSum") { ctorch_cumsum(handle, Int64(dim), &$0, &$1) }
   }
 
-  /// The elements of a dimension in order, and the places (`int64`) they had.
+  /// The elements of a dimension in order, and their original indices (`int64`).
   ///
   /// - Throws: `TorchError` when there is no such dimension.
   public func sorted(
@@ -106,7 +106,7 @@ extension Tensor {
     return try (values, owned(indices, by: "sorted"))
   }
 
-  /// The `k` largest elements of a dimension, largest first, and their places (`int64`).
+  /// The `k` largest elements of a dimension, largest first, and their indices (`int64`).
   ///
   /// - Throws: `TorchError` when there is no such dimension, or it is shorter than `k`.
   public func top(_ k: Int, _ dim: Int = -1) throws(TorchError) -> (values: Tensor, indices: Tensor) {

@@ -2,10 +2,10 @@ import CKernels
 import CTorch
 
 extension Tensor {
-  /// Writes all elements anew, in the order of the device's current stream: on a CUDA device by a copy from pinned memory
-  /// that nobody waits for. The tensor stays where it is, as a captured graph wants its inputs.
+  /// Overwrites all elements, in the order of the device's current stream. On a CUDA device this is a copy from pinned memory
+  /// for which the host does not wait. The tensor keeps its memory, as a captured graph requires of its inputs.
   ///
-  /// - Throws: `TorchError` when the tensor has gaps, another type or another number of elements.
+  /// - Throws: `TorchError` when the tensor is not contiguous, or has another type or number of elements.
   public func refill<Element: TensorElement>(_ elements: [Element]) throws(TorchError) {
     guard dtype == Element.dtype else {
       throw TorchError(

@@ -1,21 +1,21 @@
 import CTorch
 
 extension Tensor {
-  /// The same elements in row-major order without gaps; itself where it is so already.
+  /// The same elements in row-major order without gaps; the tensor itself if it already is contiguous.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public func contiguous() throws(TorchError) -> Tensor {
     try derive("contiguous") { ctorch_contiguous(handle, &$0, &$1) }
   }
 
-  /// A copy with storage of its own.
+  /// A copy with separate storage.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public func clone() throws(TorchError) -> Tensor {
     try derive("clone") { ctorch_clone(handle, &$0, &$1) }
   }
 
-  /// The elements as another type or on another device; itself where nothing changes.
+  /// The elements in another type or on another device; the tensor itself if nothing changes.
   ///
   /// - Throws: `TorchError` when the device does not exist, or its memory runs out.
   public func to(
@@ -26,14 +26,14 @@ extension Tensor {
     }
   }
 
-  /// The same elements under another shape; one length may be -1 and is then computed. Copies where it must.
+  /// The same elements in another shape; one length may be -1 and is then computed. Copies if necessary.
   ///
   /// - Throws: `TorchError` when the shape takes another number of elements.
   public func reshape(_ shape: [Int]) throws(TorchError) -> Tensor {
     try derive("reshape") { out, error in withSizes(shape) { ctorch_reshape(handle, $0, $1, &out, &error) } }
   }
 
-  /// As `reshape`, sharing storage; an error where it would have to copy.
+  /// Like `reshape`, but shares storage and throws if a copy would be necessary.
   ///
   /// - Throws: `TorchError` when the shape takes another number of elements, or would need a copy.
   public func view(_ shape: [Int]) throws(TorchError) -> Tensor {
@@ -47,66 +47,49 @@ extension Tensor {
     try derive("expand") { out, error in withSizes(shape) { ctorch_expand(handle, $0, $1, &out, &error) } }
   }
 
-  /// A view of the storage with explicit strides and offset, in elements.
-  ///
-  /// - Throws: `TorchError` when the view would reach outside the storage.
-  public func asStrided(_ shape: [Int], strides: [Int], offset: Int) throws(TorchError) -> Tensor {
-    guard shape.count == strides.count else {
-      throw TorchError(
-        kind: .failed, operatorName: "asStrided", reason: "shape \(shape) and strides \(strides) differ in length")
-    }
-    return try derive("asStrided") { out, error in
-      withSizes(shape) { sizes, rank in
-        withSizes(strides) { steps, _ in
-          ctorch_as_strided(handle, sizes, steps, rank, Int64(offset), &out, &error)
-        }
-      }
-    }
-  }
-
-  /// Two dimensions exchanged; a view.
+  /// A view with two dimensions exchanged.
   ///
   /// - Throws: `TorchError` when there is no such dimension.
   public func transpose(_ first: Int, _ second: Int) throws(TorchError) -> Tensor {
     try derive("transpose") { ctorch_transpose(handle, Int64(first), Int64(second), &$0, &$1) }
   }
 
-  /// The dimensions in another order; a view.
+  /// A view with the dimensions in another order.
   ///
   /// - Throws: `TorchError` when the order does not name every dimension once.
   public func permute(_ order: [Int]) throws(TorchError) -> Tensor {
     try derive("permute") { out, error in withSizes(order) { ctorch_permute(handle, $0, $1, &out, &error) } }
   }
 
-  /// The part `start ..< start + length` of a dimension; a view.
+  /// A view of the part `start ..< start + length` of a dimension.
   ///
   /// - Throws: `TorchError` when the part lies outside the dimension.
   public func narrow(_ dim: Int, _ start: Int, _ length: Int) throws(TorchError) -> Tensor {
     try derive("narrow") { ctorch_narrow(handle, Int64(dim), Int64(start), Int64(length), &$0, &$1) }
   }
 
-  /// One index of a dimension, which disappears; a view.
+  /// A view of one index of a dimension, without that dimension.
   ///
   /// - Throws: `TorchError` when there is no such dimension or index.
   public func select(_ dim: Int, _ index: Int) throws(TorchError) -> Tensor {
     try derive("select") { ctorch_select(handle, Int64(dim), Int64(index), &$0, &$1) }
   }
 
-  /// A dimension of length 1 inserted; a view.
+  /// A view with an additional dimension of length 1.
   ///
   /// - Throws: `TorchError` when there is no such dimension.
   public func unsqueeze(_ dim: Int) throws(TorchError) -> Tensor {
     try derive("unsqueeze") { ctorch_unsqueeze(handle, Int64(dim), &$0, &$1) }
   }
 
-  /// A dimension of length 1 taken away; a view.
+  /// A view without a dimension of length 1.
   ///
   /// - Throws: `TorchError` when there is no such dimension.
   public func squeeze(_ dim: Int) throws(TorchError) -> Tensor {
     try derive("squeeze") { ctorch_squeeze(handle, Int64(dim), &$0, &$1) }
   }
 
-  /// The parts of a dimension, one behind the other, with lengths that add up to its own; views.
+  /// Views of consecutive parts of a dimension, whose lengths add up to its length.
   ///
   /// - Throws: `TorchError` when the lengths do not add up.
   public func split(_ lengths: [Int], dim: Int = 0) throws(TorchError) -> [Tensor] {
@@ -117,7 +100,7 @@ extension Tensor {
     return handles.compactMap { $0.map { Tensor(owning: $0) } }
   }
 
-  /// Tensors joined along an existing dimension.
+  /// Concatenates tensors along an existing dimension.
   ///
   /// - Throws: `TorchError` when another dimension differs in length, or there are no tensors.
   public static func concatenate(_ tensors: [Tensor], dim: Int = 0) throws(TorchError) -> Tensor {
@@ -126,7 +109,7 @@ extension Tensor {
     }
   }
 
-  /// Tensors of one shape joined along a new dimension.
+  /// Concatenates tensors of one shape along a new dimension.
   ///
   /// - Throws: `TorchError` when the shapes differ, or there are no tensors.
   public static func stack(_ tensors: [Tensor], dim: Int = 0) throws(TorchError) -> Tensor {

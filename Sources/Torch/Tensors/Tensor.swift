@@ -2,8 +2,8 @@ import CTorch
 
 /// A reference to an n-dimensional array of LibTorch.
 ///
-/// A tensor owns one handle, released when the last Swift reference goes. It is not `Sendable`: LibTorch keeps gradient
-/// mode and the current device per thread, so a computation stays on one.
+/// A tensor owns one handle, which is released with the last Swift reference. It is not `Sendable`: LibTorch keeps gradient
+/// mode and the current device per thread, so a computation stays on one thread.
 ///
 /// ```swift
 /// let x = try Tensor([1, 2, 3, 4] as [Float], shape: [2, 2])
@@ -31,7 +31,7 @@ public final class Tensor {
     }
   }
 
-  /// The distance between neighbours along each dimension, in elements.
+  /// The distance between consecutive elements along each dimension, in elements.
   public var strides: [Int] {
     withExtendedLifetime(self) {
       let rank = Int(ctorch_dim(handle))
@@ -48,7 +48,7 @@ public final class Tensor {
   /// The number of elements.
   public var count: Int { withExtendedLifetime(self) { Int(ctorch_numel(handle)) } }
 
-  /// The type of the elements. Types that `DType` does not name (complex, quantised) do not arise in this library.
+  /// The element type. Types that `DType` lacks (complex, quantized) do not occur in this library.
   public var dtype: DType { withExtendedLifetime(self) { DType.named(by: ctorch_dtype_of(handle)) ?? .uint8 } }
 
   /// Where the elements are.
@@ -59,7 +59,7 @@ public final class Tensor {
     }
   }
 
-  /// Whether the elements lie in row-major order without gaps.
+  /// Whether the elements are in row-major order without gaps.
   public var isContiguous: Bool { withExtendedLifetime(self) { ctorch_is_contiguous(handle) } }
 
   /// The length of one dimension; negative ones count from the end.
@@ -82,14 +82,14 @@ extension Tensor: CustomStringConvertible {
 }
 
 extension Tensor {
-  /// Calls a function of the C ABI on this tensor, which stays alive meanwhile, and turns its status into an error.
+  /// Calls a function of the C ABI on this tensor, which stays alive during the call, and turns its status into an error.
   func perform(
     _ operatorName: String, _ call: (inout UnsafeMutablePointer<CChar>?) -> ctorch_status
   ) throws(TorchError) {
     try withExtendedLifetime(self) { () throws(TorchError) in try checked(operatorName, call) }
   }
 
-  /// Calls a function of the C ABI that makes a tensor of this one, which stays alive meanwhile.
+  /// Calls a function of the C ABI that creates a tensor from this one, which stays alive during the call.
   func derive(
     _ operatorName: String,
     _ call: (inout ctorch_tensor?, inout UnsafeMutablePointer<CChar>?) -> ctorch_status
@@ -98,14 +98,14 @@ extension Tensor {
   }
 }
 
-/// Lends the shape to a C function as 64-bit sizes.
+/// Passes the shape to a C function as 64-bit sizes.
 func withSizes<Result>(_ sizes: [Int], _ body: (UnsafePointer<Int64>?, Int) -> Result) -> Result {
   sizes.withUnsafeBufferPointer { buffer in
     buffer.withMemoryRebound(to: Int64.self) { body($0.baseAddress, $0.count) }
   }
 }
 
-/// Lends the handles of several tensors to a C function and keeps the tensors alive meanwhile.
+/// Passes the handles of several tensors to a C function and keeps the tensors alive during the call.
 func withHandles<Result, Failure: Error>(
   _ tensors: [Tensor], _ body: (UnsafePointer<ctorch_tensor?>?, Int) throws(Failure) -> Result
 ) throws(Failure) -> Result {

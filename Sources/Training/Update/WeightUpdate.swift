@@ -46,7 +46,7 @@ final class WeightUpdate {
 
   /// Continues after this many updates.
   func resume(after count: Int) throws(TorchError) {
-    for optimizer in optimizers { try optimizer.resume(behind: count) }
+    for optimizer in optimizers { try optimizer.resume(after: count) }
   }
 
   /// Before `apply`: what the host decides of it.

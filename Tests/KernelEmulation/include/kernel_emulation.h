@@ -1,8 +1,8 @@
-// The CUDA kernels of Sources/CKernels/cuda/device, compiled for the CPU and run there: each thread of a block is a fiber, and
-// blocks run one after another. It shows whether the kernels' arithmetic, indices, barriers and launches are right; not
-// whether NVRTC takes the text (Tools/cuda/compile_kernels.py does), nor how fast it is.
+// The CUDA kernels of Sources/CKernels/cuda/device, compiled for the CPU: each thread of a block is a fiber, and blocks run one
+// after another. This tests the arithmetic, indices, barriers and launches of the kernels; it does not test whether NVRTC
+// compiles them (Tools/cuda/compile_kernels.py does) or how fast they are.
 //
-// All functions return null, or a text, to be freed, that says what the kernel did that a device would not survive.
+// All functions return null, or a text that describes an error of the kernel, which the caller frees.
 #pragma once
 
 #include "../../../Sources/CKernels/cuda/device/arguments.cuh"
@@ -17,12 +17,12 @@ extern "C" {
 
 typedef enum EmulatedElement { emulated_f32, emulated_bf16, emulated_f16 } EmulatedElement;
 
-// In which order the threads of a block, and the blocks, get their turns. What is right gives the same in each; what lacks
-// a barrier does not.
+// The order in which blocks and the threads of a block run. Correct kernels give the same result in each order; kernels that
+// lack a barrier do not.
 typedef enum EmulatedOrder { emulated_ascending, emulated_descending, emulated_shuffled } EmulatedOrder;
 
 typedef struct EmulatedMachine {
-  int multiprocessors; // decides how many blocks some kernels get
+  int multiprocessors; // sets the number of blocks of some kernels
   EmulatedOrder order;
 } EmulatedMachine;
 
@@ -50,7 +50,7 @@ char *emulate_gradient_scaling(EmulatedMachine machine, const ScalingArguments *
 char *emulate_advance_step(EmulatedMachine machine, const StepArguments *arguments);
 char *emulate_adamw(EmulatedMachine machine, EmulatedElement low, const AdamWArguments *arguments);
 
-// Kernels with a mistake each, which the emulation must notice: no barrier between writing and reading shared memory; a
+// Kernels with one error each, which the emulation must detect: no barrier between writing and reading shared memory; a
 // barrier that some threads do not reach; a shuffle that some lanes do not reach; threads at two barriers at once.
 // `out` is [64].
 typedef enum EmulatedMistake {
@@ -62,7 +62,7 @@ typedef enum EmulatedMistake {
 } EmulatedMistake;
 char *emulate_mistake(EmulatedMachine machine, EmulatedMistake mistake, float *out);
 
-// The kernels' cache on disk, Sources/CKernels/cuda/host/image_cache.h. Paths and bytes that are returned are to be freed.
+// The kernels' cache on disk, Sources/CKernels/cuda/host/image_cache.h. The caller frees returned paths and bytes.
 char *image_cache_folder(void); // or null
 char *image_cache_path(const char *folder, const char *key);
 bool image_cache_write(const char *folder, const char *key, const void *image, size_t size);

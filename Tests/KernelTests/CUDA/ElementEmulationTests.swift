@@ -3,12 +3,12 @@ import KernelEmulation
 import Testing
 import Torch
 
-@Suite("CUDA kernels: types of elements, and the emulation itself")
+@Suite("CUDA kernels: element types, and the emulation itself")
 struct ElementEmulationTests {
-  /// All numbers of a type of 16 bits, by their bits.
+  /// All numbers of a 16-bit type, by their bits.
   static func allNumbers(_ dtype: DType) throws -> Tensor {
     try Array(0..<UInt16.max).withUnsafeBytes { bytes in
-      // Without 0xffff, which stands for unwritten memory.
+      // Without 0xffff, which marks unwritten memory.
       Result { try Tensor(bytes: bytes, shape: [Int(UInt16.max)], dtype: dtype) }
     }.get()
   }
@@ -23,7 +23,7 @@ struct ElementEmulationTests {
     let offsets: [UInt32] = [0, 1, tie - 1, tie, tie + 1, 2 * tie - 1]
     var values: [Float] = [3e-8, 2.9e-8, 6e-8, 65519.9, 65520]
     for bits in exact { values += offsets.map { Float(bitPattern: bits &+ $0) } }
-    // An update at a rate of 0 without gradients, which writes the numbers once more in the low type; but 0 · ∞ is none.
+    // An update with a learning rate of 0 and no gradients copies the numbers to the low type; but 0 · ∞ is NaN.
     values.removeAll(where: \.isInfinite)
     let from = try Tensor(values)
     let expected = try from.to(dtype)
@@ -43,7 +43,7 @@ struct ElementEmulationTests {
     #expect(wrong.isEmpty, "\(wrong.prefix(3).map { (values[$0], a[$0], b[$0]) })")
   }
 
-  @Test("Every number of a low type is read as what it is", arguments: [DType.bfloat16, .float16])
+  @Test("Every number of a low type is read correctly", arguments: [DType.bfloat16, .float16])
   func reading(_ dtype: DType) throws {
     let all = try Self.allNumbers(dtype)
     let shape = [13_107, 5]
@@ -60,7 +60,7 @@ struct ElementEmulationTests {
     }
   }
 
-  @Test("The emulation notices a barrier that is missing, and one or a shuffle that is not reached by all")
+  @Test("The emulation detects a missing barrier, and a barrier or shuffle that some threads do not reach")
   func mistakes() throws {
     func outcome(_ mistake: EmulatedMistake, _ order: EmulatedOrder) throws -> (failure: String?, values: [Float]) {
       let out = Memory([64], offset: 0)
@@ -71,7 +71,7 @@ struct ElementEmulationTests {
     for order in [emulated_ascending, emulated_descending, emulated_shuffled] {
       let right = try outcome(emulated_no_mistake, order)
       #expect(right.failure == nil && right.values == (0..<64).map { Float(63 - $0) })
-      // Threads that come early read what nobody has written.
+      // Early threads read memory that has not been written.
       #expect(try outcome(emulated_missing_barrier, order).values.contains { $0.isNaN })
       #expect(try outcome(emulated_divergent_barrier, order).failure?.contains("thread 5 has ended") == true)
       #expect(try outcome(emulated_divergent_shuffle, order).failure?.contains("not reached by all") == true)

@@ -3,13 +3,12 @@ import KernelEmulation
 import Testing
 import Torch
 
-/// How a kernel is run: on how large a device, in which order of threads, and with memory how far off from where 16 bytes
-/// could be read at once.
+/// How a kernel runs: the size of the device, the order of threads, and the offset of its memory from 16-byte alignment.
 struct Setting: Sendable {
   let machine: EmulatedMachine
   let offset: Int
 
-  /// All orders, both paths through memory, one block and several for kernels that share rows out.
+  /// All orders, aligned and unaligned memory, one and several blocks for kernels that divide rows.
   static let all = [(1, emulated_ascending, 0), (3, emulated_descending, 0), (2, emulated_shuffled, 1)].map {
     Setting(machine: EmulatedMachine(multiprocessors: $0, order: $1), offset: $2)
   }
@@ -17,7 +16,7 @@ struct Setting: Sendable {
 
 /// Memory that a kernel reads or writes, with guards on both sides.
 ///
-/// What has not been written has all bits set, which is a NaN that no arithmetic makes.
+/// Unwritten memory has all bits set, which is a NaN that arithmetic never produces.
 final class Memory {
   let shape: [Int]
   let dtype: DType
@@ -52,13 +51,13 @@ final class Memory {
   var doubles: UnsafeMutablePointer<Double> { raw.assumingMemoryBound(to: Double.self) }
   var integers: UnsafeMutablePointer<CLongLong> { raw.assumingMemoryBound(to: CLongLong.self) }
 
-  /// Whether nothing around was written.
+  /// Whether the guards are unchanged.
   var isGuarded: Bool {
     (0..<start).allSatisfy { allocation[$0] == 0xff }
       && (start + size..<allocation.count).allSatisfy { allocation[$0] == 0xff }
   }
 
-  /// What was written, every element of it and nothing around.
+  /// The written elements; fails if one is unwritten or a guard has changed.
   func written(_ location: SourceLocation = #_sourceLocation) throws -> Tensor {
     #expect(isGuarded, "memory outside of \(shape) was written", sourceLocation: location)
     let width = dtype.byteCount
@@ -76,7 +75,7 @@ final class Memory {
   var bytes: [UInt8] { Array(allocation[start..<start + size]) }
 }
 
-/// The text of what a kernel did wrong is a failure of the test.
+/// Records the error of a kernel as a failure of the test.
 func expectDone(_ failure: UnsafeMutablePointer<CChar>?, _ location: SourceLocation = #_sourceLocation) {
   guard let failure else { return }
   Issue.record("\(String(cString: failure))", sourceLocation: location)
@@ -92,8 +91,8 @@ extension DType {
     }
   }
 
-  /// How far a result may be off, of its largest element: float32 arithmetic, and one rounding at the end, by half of a
-  /// unit in the last place.
+  /// The largest error of a result, relative to its largest element: float32 arithmetic and one rounding at the end, by half
+  /// a unit in the last place.
   var tolerance: Double {
     switch self {
     case .bfloat16: 1.0 / 256 + 2e-5
@@ -105,21 +104,21 @@ extension DType {
 
 let elementTypes: [DType] = [.float32, .bfloat16, .float16]
 
-/// Normal numbers of a seed as they are in a type.
+/// Normally distributed numbers of a seed, in a type.
 func numbers(_ shape: [Int], seed: UInt64, _ dtype: DType = .float32) throws -> Tensor {
   let tensor = try Tensor.empty(shape)
   try tensor.fillNormal(from: Generator(seed: seed))
   return try tensor.to(dtype)
 }
 
-/// The same numbers in float64, to differentiate by.
+/// The same numbers in float64, as a leaf that requires gradients.
 func exact(_ tensor: Tensor) throws -> Tensor {
   let wide = try tensor.detached().to(.float64).clone()
   try wide.setRequiresGrad(true)
   return wide
 }
 
-/// What was found is what is right, up to the rounding of its type.
+/// Checks a result against the truth, up to the rounding of its type.
 func expectClose(
   _ found: Tensor, _ expected: Tensor, _ comment: Comment? = nil, _ location: SourceLocation = #_sourceLocation
 ) throws {

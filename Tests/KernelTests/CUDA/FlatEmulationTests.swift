@@ -6,7 +6,7 @@ import Torch
 struct FlatEmulationTests {
   static let counts = [1, 3, 4, 257, 5000, 40_003]
 
-  /// Of several buffers, whose shares lie one behind the other.
+  /// The sum over several buffers, whose partial sums follow one another.
   static func sum(_ buffers: [Tensor], _ setting: Setting) throws -> Double {
     let blocks = buffers.map { Int(emulated_squares_blocks(setting.machine, Int64($0.count))) }
     let partials = Memory([blocks.reduce(0, +)], .float64, offset: 0)
@@ -31,7 +31,7 @@ struct FlatEmulationTests {
     for setting in Setting.all { #expect(try abs(Self.sum([x], setting) - expected) <= 1e-6 * expected) }
   }
 
-  @Test("The squares of several buffers add up, one without elements among them")
+  @Test("The squares of several buffers add up, including an empty one")
   func severalBuffers() throws {
     let x = try numbers([40_003], seed: 1)
     let parts = try [(0, 17), (17, 0), (17, 30_000), (30_017, 9986)].map { try x.narrow(0, $0, $1) }
@@ -39,7 +39,7 @@ struct FlatEmulationTests {
     for setting in Setting.all { #expect(try abs(Self.sum(parts, setting) - expected) <= 1e-6 * expected) }
   }
 
-  @Test("No squares add up to 0")
+  @Test("The sum of no squares is 0")
   func nothing() throws {
     let sum = Memory([], .float64, offset: 0)
     var total = SquaresSumArguments(partials: nil, sum: sum.doubles, count: 0)
@@ -59,21 +59,21 @@ struct FlatEmulationTests {
     return (try norm.tensor().item(), try divisor.tensor().item(), try skips.written().item())
   }
 
-  /// A sum of squares, the loss scale, the largest norm; then the norm without the loss scale, and what `clip_grad_norm_`
-  /// and the loss scale together divide gradients by.
+  /// A sum of squares, the loss scale, the maximum of the norm; then the norm without the loss scale, and the divisor from
+  /// `clip_grad_norm_` and the loss scale.
   static let scalings: [(sum: Double, scale: Float?, maximum: Double, norm: Double, divisor: Double)] = [
     (25, nil, 1, 5, 5.000001), (25, nil, 10, 5, 1), (25, nil, 0, 5, 1), (25, nil, -1, 5, 1), (0, nil, 1, 0, 1),
     (25 * 1024 * 1024, 1024, 2, 5, 5.000001 / 2 * 1024), (25 * 1024 * 1024, 1024, 10, 5, 1024),
     (25 * 1024 * 1024, 1024, 0, 5, 1024), (1e-8, 0.5, 1e-5, 2e-4, 20.1 / 2),
   ]
 
-  @Test("Norm and divisor are those of clip_grad_norm_, with the loss scale taken out", arguments: scalings)
+  @Test("Norm and divisor are those of clip_grad_norm_, without the loss scale", arguments: scalings)
   func clipping(_ example: (sum: Double, scale: Float?, maximum: Double, norm: Double, divisor: Double)) throws {
     let found = try Self.scaling(example.sum, scale: example.scale, maximum: example.maximum)
     #expect(abs(found.norm - example.norm) <= 1e-6 * example.norm)
     #expect(abs(found.divisor - example.divisor) <= 1e-6 * example.divisor)
     #expect(found.skips == 0)
-    // As without the kernel.
+    // The same as without the kernel.
     let plain = try GradientScaling(
       sumOfSquares: Tensor([example.sum]).squeeze(0), maximum: example.maximum,
       lossScale: example.scale.map { try Tensor([$0]).squeeze(0) })
@@ -92,7 +92,7 @@ struct FlatEmulationTests {
     }
   }
 
-  @Test("The step advances by one, unless the update is left out")
+  @Test("The step advances by one, unless the update is skipped")
   func step() throws {
     for (skips, expected) in [(Float?.none, 8.0), (0, 8), (1, 7)] {
       let (step, flag) = (
@@ -104,7 +104,7 @@ struct FlatEmulationTests {
     }
   }
 
-  @Test("Steps of AdamW are LibTorch's, and the low copy is the parameters'", arguments: counts, elementTypes)
+  @Test("Steps of AdamW are LibTorch's, and the low copy matches the parameters", arguments: counts, elementTypes)
   func adamW(_ count: Int, low: DType) throws {
     let (rate, divisor) = (0.01, Float(3))
     let gradients = try (0..<3).map { try numbers([count], seed: UInt64(10 + $0)) }
@@ -147,7 +147,7 @@ struct FlatEmulationTests {
     }
   }
 
-  @Test("An update that is left out writes nothing at all, and does not count")
+  @Test("A skipped update writes nothing and does not count")
   func skipped() throws {
     let count = 1001
     let start = try numbers([count], seed: 1)

@@ -28,7 +28,7 @@ struct ImageCacheTests {
 
   private let image = Data((0..<5000).map { UInt8($0 * 7 % 256) })
 
-  @Test("What was kept is found again, under its own key alone, and nothing else lies in the folder")
+  @Test("A stored image is found under its own key only, and the folder contains nothing else")
   func roundTrip() throws {
     try Self.withFolder { folder in
       #expect(Self.read(folder, "sm_90") == nil)
@@ -43,7 +43,7 @@ struct ImageCacheTests {
     }
   }
 
-  @Test("A torn file, a changed one and one of another key count as absent")
+  @Test("A truncated file, a changed one and one of another key count as absent")
   func damage() throws {
     try Self.withFolder { folder in
       #expect(Self.write(folder, "key", image))
@@ -66,7 +66,7 @@ struct ImageCacheTests {
     }
   }
 
-  @Test("A folder that cannot be made keeps nothing, and is no error")
+  @Test("A folder that cannot be created stores nothing and is not an error")
   func unwritable() throws {
     try Self.withFolder { folder in
       try Data().write(to: folder)

@@ -60,7 +60,7 @@ struct NormEmulationTests {
       let partials = output([blocks, size])
       let (incoming, passing) = (try input(normedGradient), try input(sumGradient))
       let (copy, weightGradient) = (output(test.shape, type), try input(before))
-      // The gradient takes the place of the one that it is added to.
+      // The gradient overwrites the one that it is added to.
       var backward = RMSNormBackwardArguments(
         x: deltas == nil ? xs.floats : sum.floats, weight: weights.floats, scale: scale.floats,
         normed_gradient: incoming.raw, sum_gradient: passing.floats, gradient: passing.floats,
@@ -75,7 +75,7 @@ struct NormEmulationTests {
     }
   }
 
-  @Test("Without a gradient of the sum, a copy, or a weight that learns, only the gradient is written")
+  @Test("Without a gradient of the sum, a copy or a trained weight, only the gradient is written")
   func alone() throws {
     let shape = [6, 40]
     let (x, weight, incoming) = (try numbers(shape, seed: 1), try numbers([40], seed: 2), try numbers(shape, seed: 3))
@@ -96,7 +96,7 @@ struct NormEmulationTests {
     }
   }
 
-  @Test("A NaN stays in its row, and reaches all of it")
+  @Test("A NaN reaches all of its row, and no other row")
   func notANumber() throws {
     let x = try numbers([3, 50], seed: 1)
     try x.select(0, 1).narrow(0, 7, 1).fillInPlace(.nan)
@@ -112,7 +112,7 @@ struct NormEmulationTests {
     }
   }
 
-  @Test("Repeated in another order of threads, with as many blocks, bits are the same")
+  @Test("Bits do not depend on the order of threads, for the same number of blocks")
   func repeatable() throws {
     let shape = [37, 96]
     let x = try numbers(shape, seed: 1)

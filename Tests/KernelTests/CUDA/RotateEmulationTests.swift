@@ -43,7 +43,7 @@ struct RotateEmulationTests {
     return try Tensor.concatenate(parts, dim: 1)
   }
 
-  @Test("Heads normed and turned, and their gradients, are those of plain operators in float64", arguments: cases)
+  @Test("Normalized and rotated heads and their gradients are those of plain operators in float64", arguments: cases)
   func rotate(_ test: Case) throws {
     let (tokens, heads) = (test.tokens, test.heads)
     let width = (heads.queries + heads.keys + heads.values) * heads.size

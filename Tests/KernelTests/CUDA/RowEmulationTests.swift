@@ -46,7 +46,7 @@ struct RowEmulationTests {
     }
   }
 
-  @Test("SwiGLU of gates as large as can be is finite where the function is", arguments: elementTypes)
+  @Test("SwiGLU of the largest gates is finite where the function is", arguments: elementTypes)
   func saturated(_ dtype: DType) throws {
     let gateUp = try Tensor([-200, 200, -60_000, 60_000, 0, 1, 1, 1, 1, 1] as [Float], shape: [1, 10]).to(dtype)
     let (given, product) = (try Memory(gateUp, offset: 0), Memory([1, 5], dtype, offset: 0))
@@ -102,7 +102,7 @@ struct RowEmulationTests {
     }
   }
 
-  @Test("Large logits, −∞ and NaN are what they are in log-softmax; a target outside is NaN")
+  @Test("Large logits, −∞ and NaN behave as in log-softmax; a target outside the vocabulary gives NaN")
   func extremes() throws {
     let words = 1100
     var rows = (0..<6).map { row in (0..<words).map { Float(($0 * 31 + row) % 17) } }
@@ -125,14 +125,14 @@ struct RowEmulationTests {
       let found = try out.written().array(Float.self)
       for row in [0, 1, 3] { #expect(abs(Double(found[row]) - expected[row]) <= 1e-5 * max(1, abs(expected[row]))) }
       #expect(expected[2].isNaN && found[2].isNaN && found[4].isNaN && found[5].isNaN)
-      // No gradient is written beside the row of a target outside.
+      // Writes stay in the row even if its target is outside the vocabulary.
       let (ones, gradients) = (try Memory(Tensor.ones([6]), offset: offset), Memory([6, words], offset: offset))
       var backward = LogProbabilityBackwardArguments(
         logits: given.raw, targets: index.integers, log_sum: logSum.floats, gradient: ones.floats,
         logit_gradients: gradients.raw, rows: 6, words: Int32(words))
       expectDone(emulate_log_probability_backward(setting.machine, emulated_f32, emulated_f32, &backward))
       let sums = try gradients.written().sum(1).array(Float.self)
-      // A logarithm of 16,000 is kept in float32, in steps of 0.001.
+      // In float32 a logarithm of 16,000 has a resolution of 0.001.
       for (row, tolerance) in [(0, Float(1e-3)), (1, 1e-5), (3, 1e-5)] { #expect(abs(sums[row]) < tolerance) }
       #expect(sums[2].isNaN && abs(sums[4] + 1) < 1e-4 && abs(sums[5] + 1) < 1e-4)
     }

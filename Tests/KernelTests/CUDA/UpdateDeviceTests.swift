@@ -3,7 +3,7 @@ import Torch
 
 @Suite("From gradients to new weights on a CUDA device", .enabled(if: Runtime.cudaDeviceCount > 0, "no CUDA device"))
 struct UpdateDeviceTests {
-  /// Everything that an update reads and writes.
+  /// All tensors that an update reads and writes.
   final class Update {
     let parameters: FlatBuffer
     let gradients: FlatBuffer
@@ -26,7 +26,7 @@ struct UpdateDeviceTests {
       norm = try .zeros([], device: device)
     }
 
-    /// What the host says of a step: gradients of a seed, one of them infinite where there is no seed.
+    /// The inputs of a step: gradients from a seed; without a seed, one of them is infinite.
     func prepare(_ seed: UInt64?, rate: Double) throws {
       try gradients.storage.copyInPlace(numbers([gradients.storage.count], seed: seed ?? 0))
       try gradients.storage.multiplyInPlace(lossScale.factor)
@@ -34,7 +34,7 @@ struct UpdateDeviceTests {
       try learningRate.fillInPlace(rate)
     }
 
-    /// In two parts, as ranks add up theirs.
+    /// In two parts, which are added as those of several ranks are.
     func apply() throws {
       let parts = [
         try gradients.storage.narrow(0, 0, 1000),
@@ -47,7 +47,7 @@ struct UpdateDeviceTests {
     }
   }
 
-  @Test("The squares of 64 M gradients add up as in double precision")
+  @Test("The sum of squares of 64 M gradients agrees with double precision")
   func manySquares() throws {
     let device = Device.cuda(0)
     let x = try Tensor.empty([64 << 20], device: device)
@@ -61,7 +61,8 @@ struct UpdateDeviceTests {
   }
 
   @Test(
-    "Steps, one of them left out, are those of the CPU, recorded once or not", arguments: [DType.bfloat16, .float16],
+    "Steps, one of them skipped, agree with the CPU, captured in a graph or not",
+    arguments: [DType.bfloat16, .float16],
     [false, true])
   func sameAsCPU(_ type: DType, isRecorded: Bool) throws {
     let stream = try CUDAStream(device: 0)

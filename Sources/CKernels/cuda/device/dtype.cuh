@@ -1,4 +1,4 @@
-// The types of elements. All arithmetic is float32; the low types are only read and written.
+// Element types. All arithmetic is float32; low types are only read and written.
 #pragma once
 
 namespace ckernels {
@@ -10,8 +10,8 @@ struct f16 {
   unsigned short bits;
 };
 
-// float16 has subnormals and a rounding of its own, which the device does in one instruction. Tests on the CPU bring
-// their own pair.
+// The device converts float16, with subnormals and rounding, in one instruction. Tests on the CPU have their own pair of
+// functions.
 #ifndef CKERNELS_EMULATED
 __device__ __forceinline__ float float_of_f16(unsigned short bits) {
   float x;
@@ -31,7 +31,7 @@ __device__ __forceinline__ float to_float(f16 x) { return float_of_f16(x.bits); 
 
 template <typename T> __device__ __forceinline__ T from_float(float x);
 template <> __device__ __forceinline__ float from_float<float>(float x) { return x; }
-// To the nearest, ties to the even one. Rounding could carry a NaN's bits into an infinity's, so it gets its own.
+// To nearest, ties to even. Rounding could turn the bits of a NaN into those of infinity, so NaN is a separate case.
 template <> __device__ __forceinline__ bf16 from_float<bf16>(float x) {
   const unsigned bits = __float_as_uint(x);
   const unsigned rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;

@@ -1,4 +1,4 @@
-// The norm of all gradients, and what follows from it, without the host.
+// The norm of all gradients and the scaling of the update, without the host.
 #pragma once
 
 #include "arguments.cuh"
@@ -7,8 +7,8 @@
 
 namespace ckernels {
 
-// Four squares are added in float32, what goes beyond in float64: a float32 sum of many squares loses the small ones.
-// As with PyTorch's norm, a gradient beyond 1.8e19 counts as infinite.
+// Groups of four squares are added in float32, the groups in float64: a float32 sum of many squares loses the small ones.
+// As in PyTorch's norm, a gradient above 1.8e19 counts as infinite.
 __device__ __forceinline__ void sum_of_squares(const SquaresArguments &a) {
   __shared__ double parts[32];
   const bool aligned = is_aligned(0, a.x);
@@ -34,7 +34,7 @@ __device__ __forceinline__ void add_squares(const SquaresSumArguments &a) {
   if (threadIdx.x == 0) *a.sum = sum;
 }
 
-// PyTorch's clip_grad_norm_, by division: the 1e-6 keeps a norm of 0 from dividing there.
+// PyTorch's clip_grad_norm_ as a divisor, with its 1e-6, which there prevents a division by a norm of 0.
 __device__ __forceinline__ void gradient_scaling(const ScalingArguments &a) {
   const double loss_scale = a.loss_scale ? static_cast<double>(*a.loss_scale) : 1;
   const double norm = sqrt(*a.sum_of_squares) / loss_scale;

@@ -1,4 +1,4 @@
-// The file that is compiled: it includes the others, and makes an entry of each function that names.cuh lists.
+// The file that NVRTC compiles. It includes the others and defines a kernel for each function that names.cuh lists.
 #pragma once
 
 #include "adamw.cuh"

@@ -6,13 +6,13 @@
 
 namespace ckernels {
 
-// Σ exp(x) over numbers seen so far, as a sum relative to the largest of them, which makes one pass enough (Milakov &
-// Gimelshein, 2018, arXiv:1805.02867).
+// Σ exp(x) over the numbers seen so far, relative to the largest of them, so that one pass is enough (Milakov & Gimelshein,
+// 2018, arXiv:1805.02867).
 struct ExponentialSum {
   float largest = minus_infinity();
   float sum = 0;
 
-  // −∞ alone would be subtracted from itself.
+  // Avoids −∞ − (−∞), which is NaN.
   static __device__ __forceinline__ float shift(float largest) { return largest == minus_infinity() ? 0 : largest; }
 
   template <int N> __device__ __forceinline__ void add(const Values<N> &x) {

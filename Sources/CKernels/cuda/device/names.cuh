@@ -1,4 +1,4 @@
-// All kernels by the names that they are launched with. Macros alone: the host reads the names, the device the functions.
+// All kernels by the names that they are launched with. Only macros: the host uses the names, the device the functions.
 #pragma once
 
 // KERNEL(name, arguments, most threads of a block, function)
@@ -14,7 +14,7 @@
   KERNEL(rms_norm_##one##_##two, RMSNormArguments, ckernels_norm_threads, rms_norm<One, Two>)                          \
   KERNEL(rms_norm_backward_##one##_##two, RMSNormBackwardArguments, ckernels_norm_threads, rms_norm_backward<One, Two>)
 
-// float32 logits may have gradients of any type, others those of their own.
+// float32 logits may have gradients of any type, others only of their own type.
 #define CKERNELS_OF_LOGITS(KERNEL, one, One, two, Two)                                                                 \
   KERNEL(log_probability_backward_##one##_##two, LogProbabilityBackwardArguments, ckernels_threads,                    \
          log_probability_backward<One, Two>)

@@ -1,5 +1,5 @@
-// Sums over the threads of a warp or block, in an order that depends on nothing but their number. Blocks are of whole
-// warps, and all threads take part.
+// Sums over the threads of a warp or block, in an order that depends only on their number. Blocks consist of whole warps, and
+// all threads take part.
 #pragma once
 
 namespace ckernels {
@@ -16,8 +16,8 @@ template <typename T> __device__ __forceinline__ T warp_sum(T x) {
   return x;
 }
 
-// `parts` is shared memory. A second sum needs other memory, a third may take that of the first: all threads have then
-// met behind the second's barrier.
+// `parts` is shared memory. A second sum needs other memory; a third may use that of the first, because all threads have
+// passed the second's barrier by then.
 template <typename T> __device__ __forceinline__ T block_sum(T x, T (&parts)[32]) {
   const int lane = threadIdx.x % 32, warps = blockDim.x / 32;
   x = warp_sum(x);

@@ -1,4 +1,4 @@
-// Root mean square layer normalisation (Zhang & Sennrich, 2019, arXiv:1910.07467) of a sum.
+// Root mean square layer normalization (Zhang & Sennrich, 2019, arXiv:1910.07467) of a sum.
 #pragma once
 
 #include "arguments.cuh"
@@ -7,7 +7,7 @@
 
 namespace ckernels {
 
-// A thread keeps its part of a row, two packs a block's width apart, so that a row is read once.
+// A thread keeps its part of a row in registers, two packs a block's width apart, so that a row is read once.
 constexpr int kRowPacks = 2;
 __device__ __forceinline__ int row_pack(int number) { return 4 * (threadIdx.x + number * blockDim.x); }
 
@@ -18,7 +18,7 @@ template <typename Delta, typename Normed> __device__ __forceinline__ void rms_n
   const Delta *delta = static_cast<const Delta *>(a.delta);
   Normed *normed = static_cast<Normed *>(a.normed) + start;
   const bool aligned = is_aligned(size, a.x, delta, a.weight, a.sum, normed);
-  // All loads first: behind a store they would wait, since it could be to the same memory.
+  // All loads come first: after a store they would wait for it, since it could be to the same memory.
   Values<4> x[kRowPacks], added[kRowPacks] = {}, weight[kRowPacks];
 #pragma unroll
   for (int j = 0; j < kRowPacks; ++j) {
@@ -46,8 +46,8 @@ template <typename Delta, typename Normed> __device__ __forceinline__ void rms_n
   }
 }
 
-// With n = x · s: ∂L/∂x = s · (w·g − n · mean(w·g·n)). A block goes through rows, so that a thread has the same columns
-// in all of them and sums their weights' gradients in registers.
+// With n = x · s: ∂L/∂x = s · (w·g − n · mean(w·g·n)). A block loops over rows, so that a thread has the same columns
+// in all rows and sums the weight's gradients in registers.
 template <typename Delta, typename Normed>
 __device__ __forceinline__ void rms_norm_backward(const RMSNormBackwardArguments &a) {
   __shared__ float parts[2][32];
@@ -96,7 +96,7 @@ __device__ __forceinline__ void rms_norm_backward(const RMSNormBackwardArguments
   }
 }
 
-// A block takes 32 columns; its warps share the rows.
+// A block sums 32 columns; its warps divide the rows.
 __device__ __forceinline__ void add_columns(const ColumnArguments &a) {
   __shared__ float parts[32][32];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;

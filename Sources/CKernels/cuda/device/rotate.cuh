@@ -1,7 +1,8 @@
-// Norm of each head (Qwen3's) and rotary positions (Su et al., 2021, arXiv:2104.09864) of queries and keys in one pass.
+// RMS norm of each head (as in Qwen3) and rotary embedding (Su et al., 2021, arXiv:2104.09864) of queries and keys in one
+// pass.
 //
-// A group of `lanes` threads has a head of a token. A thread keeps eight elements of the first half and their partners of
-// the second: pair i is made of elements i and i + size/2, the rotate-half form of Llama and Qwen3.
+// A group of `lanes` threads processes one head of a token. A thread keeps eight elements of the first half and their
+// partners in the second: pair i consists of elements i and i + size/2, the rotate-half form of Llama and Qwen3.
 #pragma once
 
 #include "arguments.cuh"
@@ -10,7 +11,7 @@
 
 namespace ckernels {
 
-// What is done with a head: queries and keys have norms of their own, values are copied.
+// The kind of a head: queries and keys have separate norms, values are copied.
 enum HeadKind { query_head, key_head, value_head, no_head };
 
 template <typename Arguments> __device__ __forceinline__ HeadKind kind_of(const Arguments &a, int head) {
@@ -20,7 +21,7 @@ template <typename Arguments> __device__ __forceinline__ const float *weight_of(
   return kind == query_head ? a.query_weight : kind == key_head ? a.key_weight : nullptr;
 }
 
-// The elements of a head that belong to a thread.
+// The elements of a head that one thread processes.
 struct Halves {
   Values<8> first, second;
 };
@@ -34,7 +35,7 @@ __device__ __forceinline__ void store_halves(T *head, int start, int half, bool 
   store(head + half, start, half, aligned, x.second);
 }
 
-// By the angles of a token; by their opposites where `direction` is −1.
+// Rotates by the angles of a token; backward if `direction` is −1.
 __device__ __forceinline__ void turn(Halves &x, const float *cosines, const float *sines, int start, int half,
                                      bool aligned, float direction) {
   const Values<8> cosine = load<8>(cosines, start, half, aligned), sine = load<8>(sines, start, half, aligned);
@@ -64,7 +65,7 @@ template <typename T> __device__ __forceinline__ void rotate(const RotateArgumen
     float squares = 0;
 #pragma unroll
     for (int i = 0; i < 8; ++i) squares += x.first.at[i] * x.first.at[i] + x.second.at[i] * x.second.at[i];
-    // Also for heads that need no sum: the lanes of a warp add together, and may hold heads of several kinds.
+    // Also for heads that need no sum: all lanes of a warp take part in it, and a warp may hold heads of several kinds.
     squares = group_sum(squares, a.lanes);
     if (const float *weights = weight_of(a, kind)) {
       const float scale = 1 / sqrtf(squares / a.size + a.epsilon);
@@ -83,9 +84,9 @@ template <typename T> __device__ __forceinline__ void rotate(const RotateArgumen
   if (is_there) store_halves(out + at, start, half, aligned, x);
 }
 
-// Groups go through tokens with one head each, and sum the gradient of its norm's weight in registers.
+// Each group loops over the tokens with one head and sums the gradient of its norm's weight in registers.
 template <typename T> __device__ __forceinline__ void rotate_backward(const RotateBackwardArguments &a) {
-  // All threads' sums: a group's elements lie together, a head's size of them.
+  // The sums of all threads: `size` consecutive elements for each group.
   __shared__ float sums[ckernels_threads * 16];
   const int half = a.size / 2, heads = a.query + a.key + a.value;
   const int groups_of_block = blockDim.x / a.lanes, lane = threadIdx.x % a.lanes, start = 8 * lane;
@@ -102,7 +103,7 @@ template <typename T> __device__ __forceinline__ void rotate_backward(const Rota
                                   incoming, gradient);
   Halves weight = {}, weight_gradient = {};
   if (weights) weight = load_halves(weights, start, half, aligned);
-  // As many turns for all groups, since the lanes of a warp add together.
+  // The same number of iterations for all groups, since all lanes of a warp take part in a sum.
   const long long turns = (a.tokens * heads + used - 1) / used, tokens_apart = used / heads;
   for (long long number = 0; number < turns; ++number) {
     const long long token = group / heads + number * tokens_apart;

@@ -1,4 +1,4 @@
-// A few neighbouring elements of a row in registers.
+// A few consecutive elements of a row in registers.
 #pragma once
 
 #include "dtype.cuh"
@@ -9,13 +9,13 @@ template <int N> struct Values {
   float at[N];
 };
 
-// As many elements as one instruction moves, 16 bytes at most.
+// As many elements as one instruction loads or stores, at most 16 bytes.
 template <typename T, int N> struct alignas(sizeof(T) * N) Pack {
   T at[N];
 };
 template <typename T, int N> constexpr int pack_size = N * sizeof(T) <= 16 ? N : 16 / sizeof(T);
 
-// Whether all rows of `size` elements start where a pack may.
+// Whether all rows of `size` elements start at the alignment of a pack.
 __device__ __forceinline__ bool is_aligned(int) { return true; }
 template <typename T, typename... Others>
 __device__ __forceinline__ bool is_aligned(int size, const T *rows, const Others *...others) {
@@ -23,7 +23,7 @@ __device__ __forceinline__ bool is_aligned(int size, const T *rows, const Others
          is_aligned(size, others...);
 }
 
-// Elements first ..< first + N of a row; `filler` where it has ended.
+// Elements first ..< first + N of a row; `filler` after its end.
 template <int N, typename T>
 __device__ __forceinline__ Values<N> load(const T *row, long long first, long long size, bool aligned,
                                           float filler = 0) {

@@ -25,8 +25,8 @@ std::string folder_of(const void *symbol) {
   return path.substr(0, path.rfind('/') + 1);
 }
 
-// LibTorch reaches NVRTC and the driver by a table whose header is not among those that it is shipped with. But one of its
-// libraries is linked with both, and knows where they lie; so that library is opened, and asked for their names.
+// LibTorch calls NVRTC and the driver through a table whose header its packages omit. But one of its libraries is linked with
+// both and finds them, so this code opens that library and looks up their functions in it.
 struct Libraries {
   std::vector<void *> handles;
   std::string failure;
@@ -35,7 +35,7 @@ struct Libraries {
     open("libcaffe2_nvrtc.so");
     if (handles.empty())
       open(folder_of(reinterpret_cast<void *>(&c10::cuda::getCurrentCUDAStream)) + "libcaffe2_nvrtc.so");
-    // A LibTorch without that library.
+    // This LibTorch does not have that library.
     if (handles.empty()) {
       open("libcuda.so.1");
       for (const char *name : {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"}) open(name);
@@ -59,8 +59,8 @@ private:
     }
   }
 
-  // NVRTC opens its second half by its name alone when it compiles. Where no search path leads to its folder, that finds
-  // only what is loaded.
+  // When it compiles, NVRTC opens its builtins library by name. If its folder is not in the search path, that finds only
+  // libraries that are already loaded.
   void preload_builtins() {
     const auto version = reinterpret_cast<decltype(&nvrtcVersion)>(find("nvrtcVersion"));
     int major = 0, minor = 0;
@@ -93,19 +93,18 @@ struct NVRTC {
   }
 };
 
-// "sm_90", or "compute_90" where the device is younger than the compiler.
+// "sm_90", or "compute_90" if the device is newer than the compiler.
 std::string architecture(const NVRTC &nvrtc, int major, int minor) {
   int count = 0;
-  nvrtc.check(nvrtc.nvrtcGetNumSupportedArchs(&count), "its architectures");
+  nvrtc.check(nvrtc.nvrtcGetNumSupportedArchs(&count), "listing architectures");
   std::vector<int> known(static_cast<size_t>(count));
-  nvrtc.check(nvrtc.nvrtcGetSupportedArchs(known.data()), "its architectures");
+  nvrtc.check(nvrtc.nvrtcGetSupportedArchs(known.data()), "listing architectures");
   const int wanted = 10 * major + minor;
   int best = 0;
   for (const int number : known) {
     if (number <= wanted) best = std::max(best, number);
   }
-  TORCH_CHECK(best > 0, "NVRTC does not compile for compute capability ", major, ".", minor,
-              ", which is too old for it");
+  TORCH_CHECK(best > 0, "NVRTC does not compile for compute capability ", major, ".", minor, ": the device is too old");
   return (best == wanted ? "sm_" : "compute_") + std::to_string(best);
 }
 
@@ -122,7 +121,7 @@ struct Program {
     }
     nvrtc.check(nvrtc.nvrtcCreateProgram(&program, files[0].text, files[0].name, static_cast<int>(names.size()),
                                          texts.data(), names.data()),
-                "taking the kernels' text");
+                "reading the kernels' source");
   }
   Program(const Program &) = delete;
   Program &operator=(const Program &) = delete;
@@ -142,9 +141,9 @@ struct Program {
 private:
   template <typename Size, typename Get> std::string get(Size size, Get read) {
     size_t count = 0;
-    nvrtc.check(size(program, &count), "the size of a result");
+    nvrtc.check(size(program, &count), "reading the size of a result");
     std::string bytes(count, '\0');
-    nvrtc.check(read(program, bytes.data()), "a result");
+    nvrtc.check(read(program, bytes.data()), "reading a result");
     return bytes;
   }
 };
@@ -155,18 +154,18 @@ void *ckernels::cuda::cuda_symbol(const char *name) {
   static const Libraries libraries;
   void *symbol = libraries.find(name);
   TORCH_CHECK(symbol, "the CUDA driver and NVRTC have no ", name,
-              libraries.failure.empty() ? "" : "; opening them said: ", libraries.failure);
+              libraries.failure.empty() ? "" : "; opening them failed: ", libraries.failure);
   return symbol;
 }
 
 Image ckernels::cuda::compile_kernels(int major, int minor, bool reads_disk) {
   static const NVRTC nvrtc;
   const std::string target = architecture(nvrtc, major, minor);
-  // Neither approximate division and roots nor flushing of subnormals: NVRTC's defaults say no to them. Multiplications
-  // and additions are joined, which rounds once instead of twice.
+  // NVRTC's defaults: exact division and square roots, and subnormals are kept. A multiplication and an addition are fused,
+  // which rounds once instead of twice.
   const std::vector<std::string> options = {"-std=c++17", "--gpu-architecture=" + target};
   int version[2] = {};
-  nvrtc.check(nvrtc.nvrtcVersion(&version[0], &version[1]), "its version");
+  nvrtc.check(nvrtc.nvrtcVersion(&version[0], &version[1]), "reading the version");
   Image image;
   image.key = "source " + source_hash() + " NVRTC " + std::to_string(version[0]) + "." + std::to_string(version[1]);
   for (const std::string &option : options) image.key += " " + option;

@@ -24,7 +24,7 @@ using namespace ckernels::cuda;
 
 namespace {
 
-// Two steps, since the header gives some functions another name by a macro.
+// Two steps, because macros of the header rename some functions.
 #define NAME_OF(name) #name
 #define DRIVER_FUNCTION(member, name)                                                                                  \
   decltype(&::name) member = reinterpret_cast<decltype(&::name)>(cuda_symbol(NAME_OF(name)))
@@ -56,14 +56,14 @@ const Driver &driver() {
   return loaded;
 }
 
-// A context as the current one of this thread, where it is not already.
+// Makes a context the current one of this thread, unless it already is.
 class Current {
 public:
   explicit Current(CUcontext context) {
     CUcontext now = nullptr;
-    driver().check(driver().current_context(&now), "the current context");
+    driver().check(driver().current_context(&now), "reading the current context");
     if (now == context) return;
-    driver().check(driver().push_context(context), "a device's context");
+    driver().check(driver().push_context(context), "using a device's context");
     is_pushed = true;
   }
   ~Current() {
@@ -79,7 +79,7 @@ private:
 
 int attribute(CUdevice device, CUdevice_attribute which) {
   int value = 0;
-  driver().check(driver().device_attribute(&value, which, device), "an attribute of the device");
+  driver().check(driver().device_attribute(&value, which, device), "reading a device attribute");
   return value;
 }
 
@@ -90,9 +90,9 @@ struct Opened {
 
   explicit Opened(int index) {
     driver().check(driver().initialize(0), "starting the driver");
-    driver().check(driver().device(&device, index), "device " + std::to_string(index));
-    // The one that LibTorch uses; like there it is kept until the process ends.
-    driver().check(driver().retain_context(&context, device), "a device's context");
+    driver().check(driver().device(&device, index), "opening device " + std::to_string(index));
+    // The context that LibTorch uses; as there, it is kept until the process ends.
+    driver().check(driver().retain_context(&context, device), "using a device's context");
     multiprocessors = attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
   }
 };
@@ -122,7 +122,7 @@ private:
     const Current current(context);
     const Image image = compile_kernels(major, minor);
     if (driver().load_module(&module, image.bytes.data()) != CUDA_SUCCESS) {
-      // What was kept may come from a machine with another driver.
+      // The cached image may come from a machine with another driver.
       const Image fresh = image.from_disk ? compile_kernels(major, minor, false) : image;
       driver().check(driver().load_module(&module, fresh.bytes.data()), "loading the kernels");
     }
@@ -133,10 +133,11 @@ private:
 
   void add(const std::string &name) {
     CUfunction function = nullptr;
-    driver().check(driver().function(&function, module, ("cuda_" + name).c_str()), "the kernel " + name);
-    // The driver brings a kernel to the device when it is first asked about, which must not be during a capture.
+    driver().check(driver().function(&function, module, ("cuda_" + name).c_str()), "loading the kernel " + name);
+    // The driver loads a kernel to the device at the first query, which must not happen during a capture.
     int registers = 0;
-    driver().check(driver().function_attribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, function), "the kernel " + name);
+    driver().check(driver().function_attribute(&registers, CU_FUNC_ATTRIBUTE_NUM_REGS, function),
+                   "loading the kernel " + name);
     functions.emplace(name, function);
   }
 
@@ -146,7 +147,7 @@ private:
   std::unordered_map<std::string, CUfunction> functions;
 };
 
-// A device, or why there is none.
+// A device, or the reason why it cannot be used.
 struct Slot {
   std::once_flag once;
   std::unique_ptr<CUDADevice> machine;
@@ -156,7 +157,7 @@ struct Slot {
 Slot &slot_of(c10::Device device) {
   static std::array<Slot, C10_COMPILE_TIME_MAX_GPUS> slots;
   TORCH_CHECK(device.is_cuda() && device.index() >= 0 && device.index() < C10_COMPILE_TIME_MAX_GPUS, device,
-              " is no CUDA device with a number");
+              " is not a CUDA device with an index");
   Slot &slot = slots[static_cast<size_t>(device.index())];
   std::call_once(slot.once, [&] {
     try {
@@ -166,7 +167,7 @@ Slot &slot_of(c10::Device device) {
     } catch (const std::exception &error) {
       slot.failure = error.what();
     }
-    if (!slot.machine) TORCH_WARN("plain operators instead of fused kernels on ", device, ": ", slot.failure);
+    if (!slot.machine) TORCH_WARN("using plain operators instead of fused kernels on ", device, ": ", slot.failure);
   });
   return slot;
 }
@@ -175,7 +176,7 @@ Slot &slot_of(c10::Device device) {
 
 Machine &ckernels::cuda::machine_of(c10::Device device) {
   Slot &slot = slot_of(device);
-  TORCH_CHECK(slot.machine, "there are no fused kernels for ", device, ": ", slot.failure);
+  TORCH_CHECK(slot.machine, "no fused kernels for ", device, ": ", slot.failure);
   return *slot.machine;
 }
 
@@ -184,7 +185,7 @@ bool ckernels::cuda::available(c10::Device device) { return device.is_cuda() && 
 #else
 
 ckernels::cuda::Machine &ckernels::cuda::machine_of(c10::Device device) {
-  TORCH_CHECK(false, "this build has no CUDA, so no kernels for ", device,
+  TORCH_CHECK(false, "this build has no CUDA and so no kernels for ", device,
               ": build it with a LibTorch that has CUDA (LIBTORCH=…)");
 }
 

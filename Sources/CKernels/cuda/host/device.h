@@ -1,4 +1,4 @@
-// A CUDA device as a machine that runs this library's kernels.
+// A CUDA device that runs this library's kernels.
 #pragma once
 
 #include "cuda/host/launches.h"
@@ -7,10 +7,10 @@
 
 namespace ckernels::cuda {
 
-// The device with the kernels on it. The first call for a device compiles and loads them, which takes some seconds unless
-// they lie on the disk, and must not be made while a graph is captured; all others are cheap, from any thread.
+// The device, with the kernels loaded. The first call for a device compiles and loads them. It takes some seconds unless they
+// are in the cache on disk, and must not be made while a graph is captured. All others are cheap, from any thread.
 //
-// Throws where that failed (each time the same), and where this build has no CUDA. Launches go to the current stream.
+// Throws if that failed (the same error each time) or this build has no CUDA. Launches go to the current stream.
 Machine &machine_of(c10::Device device);
 
 } // namespace ckernels::cuda

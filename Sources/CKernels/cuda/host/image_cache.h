@@ -1,6 +1,6 @@
 // Compiled kernels on disk: a file for each key, complete or absent.
 //
-// It holds nothing that cannot be made again, so whatever fails here counts as not found, and nothing is said about it.
+// Everything in it can be compiled again, so a failure counts as not found and is not reported.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace ckernels::cuda {
 
-// FNV-1a of 128 bits (Fowler, Noll & Vo), in hexadecimal: against mistakes, not against attacks.
+// FNV-1a of 128 bits (Fowler, Noll & Vo), in hexadecimal: it detects mistakes, not attacks.
 inline std::string content_hash(std::string_view text) {
   const auto prime = (static_cast<unsigned __int128>(1) << 88) + 0x13b;
   auto hash = (static_cast<unsigned __int128>(0x6c62272e07bb0142) << 64) + 0x62b821756295c58d;
@@ -29,8 +29,8 @@ inline std::string content_hash(std::string_view text) {
   return digits;
 }
 
-// The folder that the environment names: MINIMIND_DPO_CACHE, else minimind-dpo in XDG_CACHE_HOME, else in ~/.cache; in it,
-// `kernels`. Nothing where there is no home either, or MINIMIND_DPO_CACHE is `off`.
+// The folder `kernels` in MINIMIND_DPO_CACHE, otherwise in minimind-dpo in XDG_CACHE_HOME, otherwise in ~/.cache/minimind-dpo.
+// Nothing if there is no home folder or MINIMIND_DPO_CACHE is `off`.
 inline std::optional<std::filesystem::path> image_folder() {
   auto variable = [](const char *name) {
     const char *value = std::getenv(name);
@@ -39,7 +39,7 @@ inline std::optional<std::filesystem::path> image_folder() {
   std::filesystem::path root = variable("MINIMIND_DPO_CACHE");
   if (root == "off") return std::nullopt;
   if (root.empty()) {
-    // The XDG specification: relative paths are to be ignored.
+    // The XDG specification says to ignore relative paths.
     if (const auto caches = variable("XDG_CACHE_HOME"); caches.is_absolute()) {
       root = caches / "minimind-dpo";
     } else if (const auto home = variable("HOME"); !home.empty()) {
@@ -51,7 +51,7 @@ inline std::optional<std::filesystem::path> image_folder() {
   return root / "kernels";
 }
 
-// What a file begins with: the whole key, in case two keys have one hash, and a hash of the image, in case it is torn.
+// The header of a file: the whole key, in case two keys have the same hash, and a hash of the image, in case it is damaged.
 inline std::string image_header(std::string_view key, std::string_view image) {
   return "minimind-dpo kernels\n" + std::string(key) + "\n" + content_hash(image) + "\n";
 }
@@ -60,7 +60,7 @@ inline std::filesystem::path image_path(const std::filesystem::path &folder, std
   return folder / (content_hash(key) + ".image");
 }
 
-// The image that was kept for the key.
+// The cached image of a key.
 inline std::optional<std::string> read_image(const std::filesystem::path &folder, std::string_view key) {
   std::ifstream file(image_path(folder, key), std::ios::binary);
   if (!file) return std::nullopt;
@@ -72,7 +72,7 @@ inline std::optional<std::string> read_image(const std::filesystem::path &folder
   return image;
 }
 
-// Keeps an image; written aside and renamed, so that other processes find all of it or nothing.
+// Stores an image; it is written to a temporary file and renamed, so that other processes find all of it or nothing.
 inline bool write_image(const std::filesystem::path &folder, std::string_view key, std::string_view image) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);

@@ -19,16 +19,16 @@ Element element_of(const Tensor &tensor, const char *what) {
 }
 
 int whole(int64_t number, const char *what) {
-  TORCH_CHECK(number >= 0 && number <= std::numeric_limits<int>::max(), what, " are ", number, ", too many");
+  TORCH_CHECK(number >= 0 && number <= std::numeric_limits<int>::max(), what, " are too many: ", number);
   return static_cast<int>(number);
 }
 
-// What all tensors of a call have in common with its first one.
+// Checks that all tensors of a call agree with its first one.
 class Call {
 public:
   explicit Call(const Tensor &first) : machine(machine_of(first.device())), device(first.device()) {}
 
-  // Pointers to what is there, and fits.
+  // Pointers to tensors of the given type and shape.
   const void *read(const Tensor &tensor, const char *what, at::ScalarType type, at::IntArrayRef shape) const {
     check(tensor, what, type);
     TORCH_CHECK(tensor.sizes() == shape, what, " must be ", shape, ", not ", tensor.sizes());
@@ -38,14 +38,14 @@ public:
     read(tensor, what, type, shape);
     return tensor.mutable_data_ptr();
   }
-  // Of float32.
+  // The same for float32.
   const float *read(const Tensor &tensor, const char *what, at::IntArrayRef shape) const {
     return static_cast<const float *>(read(tensor, what, at::kFloat, shape));
   }
   float *write(const Tensor &tensor, const char *what, at::IntArrayRef shape) const {
     return static_cast<float *>(write(tensor, what, at::kFloat, shape));
   }
-  // Null where the tensor is undefined.
+  // Null if the tensor is undefined.
   const float *read_if(const Tensor &tensor, const char *what, at::IntArrayRef shape) const {
     return tensor.defined() ? read(tensor, what, shape) : nullptr;
   }
@@ -82,9 +82,9 @@ private:
   const c10::Device device;
 };
 
-// Low types do not meet each other.
+// Two different low types cannot be mixed.
 void check_pair(Element one, Element two, const char *what) {
-  TORCH_CHECK(one == two || one == Element::f32 || two == Element::f32, what, " have two different low types");
+  TORCH_CHECK(one == two || one == Element::f32 || two == Element::f32, what, " have different low types");
 }
 
 struct Matrix {
@@ -96,8 +96,8 @@ Matrix matrix(const Tensor &tensor, const char *what) {
 }
 
 int norm_size(int64_t size) {
-  TORCH_CHECK(size >= 1 && size <= ckernels_largest_normed_row, "rows to norm hold 1 to ", ckernels_largest_normed_row,
-              " elements, not ", size);
+  TORCH_CHECK(size >= 1 && size <= ckernels_largest_normed_row, "normalized rows hold 1 to ",
+              ckernels_largest_normed_row, " elements, not ", size);
   return static_cast<int>(size);
 }
 
@@ -105,7 +105,7 @@ int norm_size(int64_t size) {
 int64_t width_of(const Heads &heads) {
   TORCH_CHECK(heads.size >= 2 && heads.size % 2 == 0 && heads.size <= ckernels_largest_head, "heads hold 2 to ",
               ckernels_largest_head, " elements, an even number, not ", heads.size);
-  TORCH_CHECK(heads.query >= 0 && heads.key >= 0 && heads.value >= 0, "there cannot be fewer than no heads");
+  TORCH_CHECK(heads.query >= 0 && heads.key >= 0 && heads.value >= 0, "the number of heads cannot be negative");
   return (heads.query + heads.key + heads.value) * heads.size;
 }
 
@@ -160,7 +160,8 @@ void ckernels::cuda::rms_norm_backward(const Tensor &x, const Tensor &weight, co
     check_pair(from, to, "the gradients of normed and delta");
     a.delta_gradient = call.write(delta_gradient, "the gradient of delta", delta_gradient.scalar_type(), x.sizes());
   }
-  TORCH_CHECK(partials.defined() == weight_gradient.defined(), "partials and the weight's gradient belong together");
+  TORCH_CHECK(partials.defined() == weight_gradient.defined(),
+              "partials and the weight's gradient must be given together");
   a.partials = call.write_if(partials, "partials", {rms_norm_partials(x.device(), rows, columns), columns});
   rms_norm_backward(call.machine, to, from, a, call.write_if(weight_gradient, "the weight's gradient", {columns}));
 }
@@ -221,10 +222,11 @@ void ckernels::cuda::rotate_backward(const Tensor &packed, const Tensor &query_w
     a.scale = call.read(scale, "scale", {tokens, heads.query + heads.key});
   }
   TORCH_CHECK(!query_weight_gradient.defined() || query_weight.defined(),
-              "queries without a weight have no gradient of it");
-  TORCH_CHECK(!key_weight_gradient.defined() || key_weight.defined(), "keys without a weight have no gradient of it");
+              "without a weight for queries there is no gradient of it");
+  TORCH_CHECK(!key_weight_gradient.defined() || key_weight.defined(),
+              "without a weight for keys there is no gradient of it");
   TORCH_CHECK(partials.defined() == (query_weight_gradient.defined() || key_weight_gradient.defined()),
-              "partials and the weights' gradients belong together");
+              "partials and the weights' gradients must be given together");
   const int64_t blocks = rotate_partials(out_gradient.device(), tokens, heads);
   a.partials = call.write_if(partials, "partials", {blocks, 2, heads.size});
   rotate_backward(call.machine, element, a,
@@ -278,7 +280,7 @@ void ckernels::cuda::log_probability_backward(const Tensor &logits, const Tensor
   const Call call(logits);
   const auto [rows, words] = matrix(logits, "logits");
   const Element from = element_of(logits, "logits"), to = element_of(logit_gradients, "the logits' gradients");
-  TORCH_CHECK(from == to || from == Element::f32, "logits of a low type have gradients of that type");
+  TORCH_CHECK(from == to || from == Element::f32, "logits of a low type must have gradients of that type");
   LogProbabilityBackwardArguments a{};
   a.rows = rows;
   a.words = whole(words, "words");
@@ -288,12 +290,13 @@ void ckernels::cuda::log_probability_backward(const Tensor &logits, const Tensor
   a.gradient = call.read(gradient, "the gradient", {rows});
   a.logit_gradients =
       call.write(logit_gradients, "the logits' gradients", logit_gradients.scalar_type(), logits.sizes());
-  TORCH_CHECK(from == to || a.logits != a.logit_gradients, "gradients of another type need memory of their own");
+  TORCH_CHECK(from == to || a.logits != a.logit_gradients,
+              "gradients of another type than the logits need separate memory");
   log_probability_backward(call.machine, from, to, a);
 }
 
 int64_t ckernels::cuda::squares_partials(at::TensorList buffers) {
-  TORCH_CHECK(!buffers.empty(), "there is no buffer to sum squares of");
+  TORCH_CHECK(!buffers.empty(), "the sum of squares needs at least one buffer");
   const Machine &machine = machine_of(buffers[0].device());
   int64_t count = 0;
   for (const Tensor &buffer : buffers) count += squares_blocks(machine, buffer.numel());

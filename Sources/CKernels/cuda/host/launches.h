@@ -1,6 +1,6 @@
-// Which kernels an operation runs, with how many blocks and threads; what a device does with them is its own matter.
+// The kernels of each operation, with their numbers of blocks and threads.
 //
-// Of LibTorch and CUDA there is nothing here, so tests run the same launches on a CPU that plays the device.
+// This header does not depend on LibTorch or CUDA, so tests run the same launches on an emulated device.
 #pragma once
 
 #include "../device/arguments.cuh"
@@ -12,7 +12,7 @@
 
 namespace ckernels::cuda {
 
-// The type of elements, as kernels' names spell it.
+// The element type, as in the names of kernels.
 enum class Element { f32, bf16, f16 };
 
 inline std::string name(Element element) {
@@ -25,13 +25,13 @@ inline std::string name(Element element) {
 }
 inline int width(Element element) { return element == Element::f32 ? 4 : 2; }
 
-// Something that runs kernels.
+// A device that runs kernels.
 class Machine {
 public:
   explicit Machine(int multiprocessors) : multiprocessors(multiprocessors) {}
   virtual ~Machine() = default;
 
-  // Runs `blocks` blocks of `threads` threads of the kernel with a copy of its arguments, behind what was launched before.
+  // Runs `blocks` blocks of `threads` threads of the kernel with a copy of its arguments, after earlier launches.
   virtual void launch(const std::string &kernel, int64_t blocks, int threads, const void *arguments, size_t size) = 0;
 
   const int multiprocessors;
@@ -39,7 +39,7 @@ public:
 
 template <typename Arguments>
 void launch(Machine &machine, const std::string &kernel, int64_t blocks, int threads, const Arguments &arguments) {
-  // A grid of no blocks is an error for CUDA.
+  // For CUDA a grid without blocks is an error.
   if (blocks > 0) machine.launch(kernel, blocks, threads, &arguments, sizeof(arguments));
 }
 
@@ -50,21 +50,21 @@ inline int whole_warps(int64_t count, int most) {
   return static_cast<int>(std::clamp<int64_t>(quotient_up(count, 32) * 32, 32, most));
 }
 
-// Blocks that go through `count` elements in turns of four each.
+// The number of blocks for a loop over `count` elements, four per thread and iteration.
 inline int64_t flat_blocks(const Machine &machine, int64_t count) {
   return std::min<int64_t>(quotient_up(count, 4 * ckernels_threads), 8 * int64_t(machine.multiprocessors));
 }
 
 // --- Norms
 
-// Eight elements a thread.
+// Eight elements per thread.
 inline int norm_threads(int size) { return whole_warps(quotient_up(size, 8), ckernels_norm_threads); }
 
 inline void rms_norm(Machine &machine, Element delta, Element normed, const RMSNormArguments &a) {
   launch(machine, "rms_norm_" + name(delta) + "_" + name(normed), a.rows, norm_threads(a.size), a);
 }
 
-// Enough blocks to keep the device busy, few enough for their partial sums to be little beside the rows.
+// Enough blocks to keep the device busy, and few enough that their partial sums are small compared with the rows.
 inline int64_t rms_norm_backward_blocks(int multiprocessors, int64_t rows, int size) {
   const int64_t resident = std::clamp<int64_t>(512 / norm_threads(size), 1, 8) * multiprocessors;
   return std::min(resident, quotient_up(rows, 4));
@@ -74,7 +74,7 @@ inline void add_columns(Machine &machine, const ColumnArguments &a) {
   launch(machine, "add_columns", quotient_up(int64_t(a.kinds) * a.columns, 32), 1024, a);
 }
 
-// `weight_gradient`, [size], is added to; null with the partials.
+// Adds to `weight_gradient`, [size]; null if the partials are.
 inline void rms_norm_backward(Machine &machine, Element delta, Element normed, const RMSNormBackwardArguments &a,
                               float *weight_gradient) {
   const int64_t blocks = rms_norm_backward_blocks(machine.multiprocessors, a.rows, a.size);
@@ -85,7 +85,7 @@ inline void rms_norm_backward(Machine &machine, Element delta, Element normed, c
 
 // --- Heads
 
-// Eight elements of each half a thread, and a power of two of threads.
+// Eight elements of each half per thread; the number of threads is a power of two.
 inline int rotate_lanes(int size) {
   int lanes = 1;
   while (lanes * 16 < size) lanes *= 2;
@@ -107,7 +107,7 @@ inline int64_t rotate_backward_blocks(int multiprocessors, int64_t tokens, int h
   return std::max(blocks, quotient_up(heads, groups));
 }
 
-// The weights' gradients, [size] each, are added to; either may be null.
+// Adds to the weights' gradients, [size] each; either may be null.
 inline void rotate_backward(Machine &machine, Element element, RotateBackwardArguments a, float *query_weight_gradient,
                             float *key_weight_gradient) {
   a.lanes = rotate_lanes(a.size);

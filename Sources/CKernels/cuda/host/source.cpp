@@ -4,9 +4,9 @@
 
 #ifdef USE_CUDA
 
-// The assembler takes the files in, so that the kernels stay files that editors and compilers understand. It looks for
-// them where the preprocessor looks for headers; that the preprocessor is asked for each makes the build system build
-// this file again when one changes.
+// The assembler embeds the files, so that the kernels remain files that editors and compilers understand. It searches the
+// folders in which the preprocessor searches headers. Testing for each file in the preprocessor makes the build system
+// compile this file again when one changes.
 #define CUDA_FILE(symbol)                                                                                              \
   asm(".section .rodata\n"                                                                                             \
       "ckernels_source_" #symbol ":\n"                                                                                 \
@@ -20,7 +20,7 @@
       __has_include("dtype.cuh") && __has_include("gradient_norm.cuh") && __has_include("log_probability.cuh") &&     \
       __has_include("names.cuh") && __has_include("reduce.cuh") && __has_include("rms_norm.cuh") &&                   \
       __has_include("rotate.cuh") && __has_include("swiglu.cuh") && __has_include("values.cuh"))
-#error "Sources/CKernels/cuda/device is not among the folders for headers"
+#error "Sources/CKernels/cuda/device is not in the header search path"
 #endif
 // clang-format on
 
@@ -57,7 +57,7 @@ const std::vector<ckernels::cuda::SourceFile> &ckernels::cuda::source_files() {
 
 #else
 
-// Without CUDA nobody compiles them.
+// Without CUDA the kernels are not compiled.
 const std::vector<ckernels::cuda::SourceFile> &ckernels::cuda::source_files() {
   static const std::vector<SourceFile> files;
   return files;

@@ -1,4 +1,4 @@
-// The text of the CUDA kernels, which this library carries with it.
+// The source of the CUDA kernels, which is embedded in this library.
 #pragma once
 
 #include <string>
@@ -11,10 +11,10 @@ struct SourceFile {
   const char *text;
 };
 
-// The first is the one to compile; the others are what it includes.
+// The first file is compiled; it includes the others.
 const std::vector<SourceFile> &source_files();
 
-// A hash of all names and texts.
+// A hash of all names and sources.
 std::string source_hash();
 
 } // namespace ckernels::cuda

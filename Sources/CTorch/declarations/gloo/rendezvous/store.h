@@ -1,5 +1,5 @@
-// See ../algorithm.h. LibTorch's header derives a class from this one. We never make an object of either: the order of
-// the functions, and with it the layout of the virtual table, is Gloo's own affair.
+// See ../algorithm.h. LibTorch's header derives a class from this one. We create objects of neither, so
+// the order of the functions, which sets the layout of the virtual table, does not matter here.
 #pragma once
 
 #include <chrono>

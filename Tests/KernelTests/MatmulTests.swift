@@ -1,11 +1,11 @@
 import Testing
 import Torch
 
-@Suite("Large products, which are not LibTorch's on most processors")
-struct LargeProductTests {
+@Suite("Large matmuls, which do not run in LibTorch on most processors")
+struct MatmulTests {
   private static let (rows, size, inner) = (600, 768, 960)
 
-  /// Weights side by side in one buffer, as a model has them, or each in memory of its own.
+  /// Weights side by side in one buffer, as a model has them, or each in separate memory.
   private static func weights(_ shapes: [[Int]], joined: Bool) throws -> [Tensor] {
     let apart = try shapes.enumerated().map { try variable($1, seed: UInt64($0 + 1), dtype: .float32) }
     guard joined else { return apart }
@@ -17,7 +17,7 @@ struct LargeProductTests {
     return views
   }
 
-  /// Compares a fused operator with LibTorch's own, in float64, where nothing is lost.
+  /// Compares a fused operator with LibTorch's in float64.
   private func compare(
     _ shapes: [[Int]], joined: Bool, withGradientMemory: Bool, fused: (Tensor, [Tensor]) throws -> Tensor,
     plain: (Tensor, [Tensor]) throws -> Tensor
@@ -45,7 +45,7 @@ struct LargeProductTests {
   }
 
   @Test(
-    "Projections, their weights joined or not, with memory for gradients or without", arguments: [true, false],
+    "Projections, with adjacent weights or not, with gradients in place or not", arguments: [true, false],
     [true, false])
   func projections(joined: Bool, withGradientMemory: Bool) throws {
     try compare(
@@ -58,7 +58,7 @@ struct LargeProductTests {
     }
   }
 
-  @Test("A single one")
+  @Test("A single projection")
   func single() throws {
     try compare([[Self.inner, Self.size]], joined: false, withGradientMemory: false) {
       try Torch.projections($0, weights: $1.map { Weight($0) })
@@ -67,7 +67,7 @@ struct LargeProductTests {
     }
   }
 
-  @Test("SwiGLU with its projection")
+  @Test("SwiGLU and its projection")
   func swiGLU() throws {
     try compare([[Self.inner, Self.size / 2]], joined: false, withGradientMemory: true) {
       try swiGLUProjection($0, weight: Weight($1[0]))
@@ -80,7 +80,7 @@ struct LargeProductTests {
   @Test("Log-probabilities, logits kept or computed again", arguments: [true, false])
   func logProbabilities(keepingLogits: Bool) throws {
     let targets = try Tensor((0..<Self.rows).map { Int64($0 * 37 % 2_000) })
-    // So that no log-probability is large, and errors are those of the products.
+    // Keeps log-probabilities small, so that errors come from the matmuls.
     let scale = 0.02
     try compare([[2_000, Self.size]], joined: false, withGradientMemory: true) {
       try Torch.logProbabilities(
@@ -91,7 +91,7 @@ struct LargeProductTests {
     }
   }
 
-  @Test("The gradient of a word that is never likely is as exact as others'")
+  @Test("The gradient of an improbable token is as exact as those of others")
   func unlikelyWords() throws {
     let (words, likely) = (2_000, 1_000)
     let hidden = try variable([Self.rows, Self.size], seed: 1, dtype: .float32).detached().multiply(0.02)
@@ -119,10 +119,10 @@ struct LargeProductTests {
   }
 }
 
-private let instructionSets = LargeProduct.InstructionSet.allCases.filter(\.isThere)
+private let instructionSets = StrassenMatmul.InstructionSet.allCases.filter(\.isThere)
 
 @Suite(
-  "Products by Strassen's algorithm",
+  "Matmuls by Strassen's algorithm",
   .enabled(if: !instructionSets.isEmpty, "this processor has neither AVX2 nor AVX-512"))
 struct StrassenTests {
   /// A product `[rows, inner]` by `[inner, columns]`.
@@ -137,13 +137,13 @@ struct StrassenTests {
     var testDescription: String { "[\(rows), \(inner)] by [\(inner), \(columns)]" }
   }
 
-  /// Of every kind of edge: less than a tile, halves of different lengths, several blocks of each dimension.
+  /// All kinds of edges: less than a tile, halves of different lengths, several blocks in each dimension.
   static let sizes = [
     Size(1, 1, 1), Size(2, 3, 5), Size(7, 64, 9), Size(28, 64, 2), Size(29, 65, 13), Size(300, 33, 100),
     Size(101, 700, 1301), Size(1601, 40, 3), Size(800, 5250, 17), Size(90, 130, 1283),
   ]
 
-  /// How a factor lies in memory, cut out of a larger matrix that is no number elsewhere.
+  /// The layout of a factor, which is part of a larger matrix that is NaN elsewhere.
   enum Layout: CaseIterable {
     case rows
     case columns
@@ -157,18 +157,18 @@ struct StrassenTests {
     }
   }
 
-  /// Compares products with LibTorch's in float64, and with those in float32.
-  private func compare(_ set: LargeProduct.InstructionSet, _ size: Size) throws {
+  /// Compares products with LibTorch's in float64 and in float32.
+  private func compare(_ set: StrassenMatmul.InstructionSet, _ size: Size) throws {
     for left in Layout.allCases {
       for right in Layout.allCases {
         let a = try left.matrix(size.rows, size.inner, seed: 1)
         let b = try right.matrix(size.inner, size.columns, seed: 2)
         let exact = try a.to(DType.float64).matmul(b.to(DType.float64))
-        // Nothing beside the result may be written, and where it is not added to, nothing of it read.
+        // Only the result may be written, and it may be read only if it is added to.
         for adds in [false, true] {
           let surroundings = try Tensor.full([size.rows + 2, size.columns + 3], adds ? 3 : .nan)
           let place = try surroundings.narrow(0, 1, size.rows).narrow(1, 2, size.columns)
-          try LargeProduct.multiply(a, b, into: place, adds: adds, with: set)
+          try StrassenMatmul.multiply(a, b, into: place, adds: adds, with: set)
           let found = try place.to(DType.float64).subtract(adds ? 3 : 0)
           #expect(try difference(found, exact) < 2e-6, "\(left), \(right), adding: \(adds)")
           try place.fillInPlace(adds ? 3 : .nan)
@@ -180,12 +180,13 @@ struct StrassenTests {
   }
 
   @Test(
-    "A product is LibTorch's of float64, however its factors lie, and nothing beside it is written",
+    "Products agree with float64 for all layouts of the factors, and only the result is written",
     arguments: instructionSets, sizes)
-  func product(set: LargeProduct.InstructionSet, size: Size) throws { try compare(set, size) }
+  func product(set: StrassenMatmul.InstructionSet, size: Size) throws { try compare(set, size) }
 
   @Test(
-    "So it is with any number of threads", arguments: [1, 3, 4, 7, 16], [Size(600, 700, 1301), Size(300, 33, 100)])
+    "Products agree with float64 for any number of threads", arguments: [1, 3, 4, 7, 16],
+    [Size(600, 700, 1301), Size(300, 33, 100)])
   func threads(count: Int, size: Size) throws {
     let before = Runtime.threadCount
     Runtime.threadCount = count
@@ -193,8 +194,8 @@ struct StrassenTests {
     for set in instructionSets { try compare(set, size) }
   }
 
-  @Test("The errors are about twice those of a plain product", arguments: instructionSets)
-  func errors(set: LargeProduct.InstructionSet) throws {
+  @Test("Errors are about twice those of a plain matmul", arguments: instructionSets)
+  func errors(set: StrassenMatmul.InstructionSet) throws {
     let a = try Layout.rows.matrix(800, 768, seed: 1)
     let b = try Layout.columns.matrix(768, 1536, seed: 2)
     let exact = try a.to(DType.float64).matmul(b.to(DType.float64))
@@ -203,21 +204,21 @@ struct StrassenTests {
       return try errors.multiply(errors).mean().item().squareRoot()
     }
     let product = try Tensor.empty([800, 1536])
-    try LargeProduct.multiply(a, b, into: product, adds: false, with: set)
+    try StrassenMatmul.multiply(a, b, into: product, adds: false, with: set)
     #expect(try error(product) < 3 * error(a.matmul(b)))
   }
 
-  @Test("The same product twice has the same bits")
+  @Test("Repeated products have the same bits")
   func repeated() throws {
     let set = try #require(instructionSets.last)
     let a = try Layout.rows.matrix(1_001, 1_500, seed: 1)
     let b = try Layout.columns.matrix(1_500, 403, seed: 2)
     let (first, second) = (try Tensor.empty([1_001, 403]), try Tensor.empty([1_001, 403]))
-    for out in [first, second] { try LargeProduct.multiply(a, b, into: out, adds: false, with: set) }
+    for out in [first, second] { try StrassenMatmul.multiply(a, b, into: out, adds: false, with: set) }
     #expect(try sameBits(first, second))
   }
 
-  @Test("Projections are made so where they are large, and are LibTorch's where they are not")
+  @Test("Large projections use it, small ones use LibTorch")
   func chosen() throws {
     let set = try #require(instructionSets.last)
     for (rows, isLarge) in [(512, true), (511, false)] {
@@ -225,7 +226,7 @@ struct StrassenTests {
       let weight = try Layout.rows.matrix(512, 512, seed: 2)
       let expected = try Tensor.empty([rows, 512])
       if isLarge {
-        try LargeProduct.multiply(input, weight.transpose(0, 1), into: expected, adds: false, with: set)
+        try StrassenMatmul.multiply(input, weight.transpose(0, 1), into: expected, adds: false, with: set)
       } else {
         try expected.copyInPlace(input.matmul(weight.transpose(0, 1)))
       }
@@ -233,18 +234,18 @@ struct StrassenTests {
     }
   }
 
-  @Test("What does not fit is refused")
+  @Test("Arguments that do not match are refused")
   func refusals() throws {
     let set = try #require(instructionSets.first)
     func refuses(_ a: [Int], _ b: [Int], into out: () throws -> Tensor) throws {
       let (a, b, out) = (try Tensor.zeros(a), try Tensor.zeros(b), try out())
-      #expect(throws: TorchError.self) { try LargeProduct.multiply(a, b, into: out, adds: false, with: set) }
+      #expect(throws: TorchError.self) { try StrassenMatmul.multiply(a, b, into: out, adds: false, with: set) }
     }
     try refuses([4, 5], [4, 5]) { try Tensor.zeros([4, 5]) }
     try refuses([4, 5], [5, 6]) { try Tensor.zeros([4, 5]) }
     try refuses([4, 5], [5, 6]) { try Tensor.zeros([4, 6], dtype: .float64) }
     try refuses([4, 5], [5, 6]) { try Tensor.zeros([6, 4]).transpose(0, 1) }
-    try refuses([4, 5], [5, 6]) { try Tensor.zeros([6]).asStrided([4, 6], strides: [0, 1], offset: 0) }
+    try refuses([4, 5], [5, 6]) { try Tensor.zeros([1, 6]).expand([4, 6]) }
     try refuses([4, 0], [0, 6]) { try Tensor.zeros([4, 6]) }
     try refuses([0, 5], [5, 6]) { try Tensor.zeros([0, 6]) }
   }
