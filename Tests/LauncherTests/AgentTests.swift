@@ -117,7 +117,8 @@ struct AgentTests {
       "--nproc-per-node 2",
       #"""
       echo '{"message": {"message": "the tokenizer is upside down"}}' > "$TORCHELASTIC_ERROR_FILE"
-      [ $RANK = 0 ] && echo "error: the tokenizer is upside down" >&2
+      [ $RANK = 0 ] || sleep 50
+      echo "error: the tokenizer is upside down" >&2
       exit 65
       """#)
     #expect(outcome.code == 65)
