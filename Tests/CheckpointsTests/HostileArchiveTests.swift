@@ -101,7 +101,9 @@ struct HostileArchiveTests {
     #expect(error.description.contains("tensor"), "\(error)")
   }
 
-  @Test("A storage of another size than declared, or a missing one, is refused", arguments: [5, 3, -1, 1 << 60, Int.max])
+  @Test(
+    "A storage whose size is not the declared one, or that is missing, is refused",
+    arguments: [5, 3, -1, 1 << 60, Int.max])
   func storages(count: Int) throws {
     let tensor = Forged.tensor(count: count, offset: 0, shape: [1], strides: [1])
     #expect(try refusal(tensor + [0x2E], storages: [[UInt8](repeating: 0, count: 16)]).reason == .damaged)
