@@ -6,7 +6,7 @@
 
 #ifdef USE_CUDA
 
-#include "cuda/names.cuh"
+#include "cuda/device/names.cuh"
 #include "cuda/host/compiler.h"
 
 #include <c10/cuda/CUDAMacros.h>
