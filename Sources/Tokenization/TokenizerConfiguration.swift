@@ -50,9 +50,6 @@ public struct TokenizerConfiguration: Sendable {
   /// The token that ends a text, such as `<|im_end|>`.
   public var eosToken: String? { named["eos_token"]?.content }
 
-  /// The token that fills up a batch.
-  public var padToken: String? { named["pad_token"]?.content }
-
   /// The named special tokens that `transformers` passes to chat templates, in its order.
   public var specialTokens: TextDictionary<String> {
     named.mapValues(\.content)
@@ -79,10 +76,6 @@ public struct TokenizerConfiguration: Sendable {
     default: return [:]
     }
   }
-
-  /// The chat template named `default`, or the only one.
-  public var chatTemplate: String? { chatTemplates["default"] }
-
 }
 
 /// Why a folder's `tokenizer_config.json` could not be read.

@@ -110,7 +110,8 @@ struct LaunchOptionsTests {
   @Test(
     "Mistakes are named",
     arguments: [
-      ("--r train", "could be any of --rdzv-backend"), ("--frobnicate train", "no option --frobnicate"),
+      ("--r train", "could be any of --rdzv-backend"), ("--frobnicate train", "no option --frobnicate. Options"),
+      ("--nproc-per-nodes 2 train", "no option --nproc-per-nodes. Did you mean --nproc-per-node?"),
       ("-x train", "no option -x"), ("--nproc", "--nproc-per-node needs a value"),
       ("--rdzv-id --nproc 2 train", "--rdzv-id needs a value; --nproc is another option"),
       ("--no-python=1 x", "--no-python takes no value"), ("--nproc 0 train", "expected a number from 1 to 4096"),

@@ -25,7 +25,7 @@ import Tokenization
     let goldens = try ConversationGoldens(Self.golden("chat_conversations.json"))
     let expected = try Self.golden("chat_minimind3.json")
     let configuration = try TokenizerConfiguration(folder: Self.minimind)
-    let source = try #require(configuration.chatTemplate)
+    let source = try #require(configuration.chatTemplates["default"])
     #expect(
       source.fnv1a == expected["fnv1a"]?.string,
       "another version of the template: run Tools/reference/chat_templates.py")
@@ -36,7 +36,7 @@ import Tokenization
     #expect(try fromFolder.render(messages: [["role": "user", "content": "Hi"]]) == "<|im_start|>user\nHi<|im_end|>\n")
     #expect(configuration.bosToken == "<|im_start|>")
     #expect(configuration.eosToken == "<|im_end|>")
-    #expect(configuration.padToken == "<|endoftext|>")
+    #expect(configuration.specialTokens["pad_token"] == "<|endoftext|>")
   }
 
   @Test(

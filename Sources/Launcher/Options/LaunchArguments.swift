@@ -60,7 +60,9 @@ struct LaunchArguments {
     switch candidates.count {
     case 1: return (candidates[0], attached)
     case 0:
-      throw .usage("launch has no option \(parts[0]). Options of the worker follow its name. See launch --help.")
+      let near = nearest(to: name, among: LaunchOption.all.map(\.name)).map { " Did you mean --\($0)?" } ?? ""
+      throw .usage(
+        "launch has no option \(parts[0]).\(near) Options of the worker follow its name. See launch --help.")
     default:
       throw .usage(
         "\(parts[0]) could be any of \(candidates.map { "--\($0.name)" }.joined(separator: ", ")).")

@@ -9,7 +9,6 @@ import Foundation
 final class WorkerProcess {
   let place: WorkerEnvironment
   let id: pid_t
-  let startedAt = ContinuousClock.now
   private(set) var ending: Ending?
   private(set) var endedAt: Date?
   /// Readable when the process ended; nil on kernels without such descriptors.

@@ -34,7 +34,4 @@ public struct DeviceTimes: Sendable, Hashable {
   public let busy: Double
   /// Seconds from the end of the step before to the end of this one.
   public let elapsed: Double
-
-  /// The part in which it waited for the host, 0…1.
-  public var idleFraction: Double { elapsed > 0 ? max(0, 1 - busy / elapsed) : 0 }
 }

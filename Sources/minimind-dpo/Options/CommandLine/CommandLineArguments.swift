@@ -1,4 +1,5 @@
 import ArgumentParser
+import Launcher
 
 /// Turns what a user typed into what the parser of a command expects.
 ///

@@ -2,7 +2,7 @@
 ///
 /// The distance is that of Damerau and Levenshtein: insertions, deletions, substitutions and swaps of neighbours, each
 /// counted as one. A third of the word's letters may differ, or the word may be the beginning of one candidate.
-func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
+public func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
   let limit = max(1, word.count / 3)
   let ranked = candidates.map { ($0, distance(word, $0)) }.sorted { ($0.1, $0.0) < ($1.1, $1.0) }
   if let (best, difference) = ranked.first, difference <= limit { return best }
