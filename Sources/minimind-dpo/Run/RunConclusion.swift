@@ -1,0 +1,48 @@
+import Foundation
+import MiniMind
+import Observability
+import Training
+
+/// The end of a run: the trained model, the report, and the closing words.
+struct RunConclusion {
+  let request: TrainingRequest
+  let inputs: RunInputs
+  let outcome: RunOutcome
+  let folder: RunFolder
+
+  /// Writes all that a finished run leaves, and prints what it amounted to. Only the first rank does.
+  func write() throws {
+    try ModelFiles.writeFolder(
+      inputs.policy, to: folder.location, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
+    try MiniMindRun(request)?.write(inputs.policy, isLast: true)
+    try outcome.recorder.finish(outcome.totals)
+    try HTMLReport([ReportRun(folder: folder.location)]).write(to: folder.file("report.html"))
+    try summarize()
+  }
+
+  private func summarize() throws {
+    let trainer = outcome.trainer
+    var summary = RunSummary(
+      totals: outcome.totals, learningRate: request.training.learningRate, beta: request.training.loss.beta)
+    summary.lossType = request.lossType
+    summary.startsAtReference = trainer.options.startsAtReference
+    summary.takeSnapshots(
+      from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")),
+      evaluationPairs: inputs.evaluation?.statistics.usablePairs)
+    summary.outputs = [.folder(request.output.folder)]
+    if let miniMind = MiniMindRun(request) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
+    summary.files = [
+      "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
+    ]
+    if request.reference == nil, request.output.dtype != .float32 {
+      let (changed, lost) = try trainer.policy.changesLost(from: inputs.reference, savedAs: request.output.dtype)
+      summary.notes.append(
+        "Of \(HumanText.counted(changed, "weight")) that training changed, \(HumanText.grouped(lost)) "
+          + "(\(HumanText.percent(Double(lost) / Double(max(1, changed))))) are the same as before in the saved "
+          + "\(request.output.dtype.rawValue) file: the change was smaller than that type can express. "
+          + "--save-dtype float32 keeps all of it.")
+    }
+    if let scaling = ScalingRecord.sentence(processes: inputs.job.worldSize) { summary.notes.append(scaling) }
+    Output.line(summary.text)
+  }
+}

@@ -1,0 +1,153 @@
+import Files
+import Foundation
+import Launcher
+import Logging
+import Observability
+import OrderedJSON
+import Preferences
+import Torch
+import Training
+
+/// One training on inputs that are ready, from its first step, or from where a checkpoint stands, to its last.
+struct RunExecution {
+  private let request: TrainingRequest
+  private let inputs: RunInputs
+  private let folder: RunFolder?
+  private let trainer: Trainer
+  private let checkpoints: RunCheckpoints
+  /// What had been gathered since the last record of a run that is resumed.
+  private let resumed: IntervalReport
+  private let identity: [String: String]
+  private let logger = Logger(label: "train")
+
+  /// Makes the trainer, and puts it where the run stands.
+  ///
+  /// - Parameter folder: where the run is recorded; nil on all ranks but the first
+  init(_ request: TrainingRequest, _ inputs: RunInputs, in folder: RunFolder?) throws {
+    (self.request, self.inputs, self.folder) = (request, inputs, folder)
+    let job = inputs.job
+    trainer = try Trainer(
+      policy: inputs.policy, reference: inputs.reference, pairs: inputs.pairs,
+      options: Self.options(of: request, inputs), ranks: job.ranks(zeroStage: request.zeroStage),
+      activity: job.activity)
+    identity = Self.identity(request, inputs, trainer: trainer)
+    checkpoints = RunCheckpoints(request.output, job.environment)
+    resumed = try checkpoints.restore(trainer, in: folder, identity: identity, job)
+  }
+
+  /// Trains until the end, or until a stop is asked for, which leaves a checkpoint.
+  func train(until stop: StopRequest) throws -> RunOutcome {
+    let job = inputs.job
+    if folder != nil, checkpoints.existing == .overwrite {
+      _ = try RunFolder(request.output.location, existing: .overwrite)
+    }
+    for line in RunBanner(trainer: trainer, job: job, pairs: inputs.pairs.count).lines { logger.info("\(line)") }
+    if let folder { try writeDescription(to: folder) }
+    if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
+    let miniMind = folder == nil ? nil : MiniMindRun(request)
+    miniMind?.remarks(on: inputs.policy).forEach { logger.info("\($0)") }
+
+    let recorder = try RunRecorder(
+      folder: folder, resumedStep: trainer.completedSteps, evaluationPairs: inputs.evaluationPairs,
+      evaluationReference: ReferenceModel(inputs.reference, keepsResults: true),
+      evaluationBatchSize: request.output.evaluationBatchSize, stop: stop
+    ) { trainer, interval in
+      try checkpoints.save(trainer, interval: interval, identity: identity, tokenizer: inputs.tokenizer, in: folder)
+      if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }
+    }
+    recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
+    recorder.peak = try inputs.peak()
+    recorder.devices = try RunDevices(job, ordinal: job.placement.ordinal)
+    recorder.alsoRecords = { miniMind?.log($1, of: $0) }
+    let stoppedBy = try takeSteps(until: stop, recorder: recorder)
+    job.activity.set(.finishing)
+    return RunOutcome(trainer: trainer, recorder: recorder, totals: totals(recorder, stoppedBy: stoppedBy))
+  }
+
+  /// All steps, with what is measured before and after them.
+  ///
+  /// - Returns: what stopped the run before its end, or nil
+  private func takeSteps(until stop: StopRequest, recorder: RunRecorder) throws -> String? {
+    guard try recorder.prepareReference(trainer) else {
+      // What is known of the reference need not be computed again.
+      try recorder.save(trainer, interval: resumed)
+      return stop.requestedBy ?? "another rank"
+    }
+    trainer.activity.set(.evaluating)
+    if trainer.completedSteps == 0 { try recorder.evaluate(trainer) }
+    let stoppedBy = try trainer.run(resuming: resumed, until: stop, observer: recorder)
+    trainer.activity.set(.evaluating)
+    if stoppedBy == nil { try recorder.evaluate(trainer) }
+    return stoppedBy
+  }
+
+  private func totals(_ recorder: RunRecorder, stoppedBy: String?) -> RunTotals {
+    var totals = recorder.totals
+    let statistics = inputs.training.statistics
+    totals.pairsRead = statistics.pairs
+    totals.truncated = statistics.truncatedSides
+    totals.stoppedBy = stoppedBy
+    totals.restarts = inputs.job.environment.restartCount
+    for (reason, count) in statistics.dropped { totals.dropped[reason.rawValue] = count }
+    return totals
+  }
+
+  // MARK: - Before the first step
+
+  /// The options of the trainer, with all intervals in steps.
+  private static func options(of request: TrainingRequest, _ inputs: RunInputs) -> TrainingOptions {
+    var options = request.training
+    let plan = BatchPlan(
+      pairCount: inputs.pairs.count,
+      globalBatchSize: options.globalBatchSize(worldSize: inputs.job.worldSize),
+      epochs: options.epochs, seed: options.seed)
+    options.evaluationSteps = request.output.evaluations?.steps(perEpoch: plan.stepsPerEpoch)
+    options.saveSteps = request.output.saves?.steps(perEpoch: plan.stepsPerEpoch)
+    return options
+  }
+
+  /// What must not change when a run is continued.
+  private static func identity(_ request: TrainingRequest, _ inputs: RunInputs, trainer: Trainer) -> [String: String] {
+    let options = request.training
+    let type = inputs.job.placement.type
+    // Runs of earlier versions, all in float32, do not name it.
+    let precision = type == .float32 ? [:] : ["precision": type.rawValue]
+    return precision.merging([
+      "pairs": inputs.pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(options.shuffles)",
+      "global batch": "\(trainer.plan.globalBatchSize)", "steps": "\(trainer.plan.totalSteps)",
+      "learning-rate": "\(options.learningRate)", "lr-scheduler-type": options.scheduleShape.rawValue,
+      "min-lr-rate": "\(options.minimumRateRatio)", "warm-up steps": "\(trainer.schedule.warmupSteps)",
+      "beta": "\(options.loss.beta)",
+      "loss-type": request.lossType, "label-smoothing": "\(options.loss.labelSmoothing)",
+      "weight-decay": "\(options.adam.weightDecay)", "max-grad-norm": "\(options.maxGradientNorm)",
+      "adam": "\(options.adam.beta1) \(options.adam.beta2) \(options.adam.epsilon)",
+    ]) { known, _ in known }
+  }
+
+  private func writeDescription(to folder: RunFolder) throws {
+    // The environment first: by it restarted workers recognise their folder.
+    let environment = try RunEnvironment.json(of: inputs.job, started: inputs.started)
+    try writeAtomically(Data((environment.serialized(.pretty) + "\n").utf8), to: folder.file("environment.json"))
+    try RunConfiguration.write(request.settings, to: folder)
+  }
+
+  private func findMicroBatchTokens() throws(TorchError) {
+    if trainer.options.microBatchTokens == nil { logger.info("micro-batches: measuring which size is fastest") }
+    let trials = try trainer.findMicroBatchTokens(memory: inputs.job.placement.memory)
+    let found = trainer.options.microBatchTokens.map { HumanText.grouped($0) } ?? "any number of"
+    let measured = trials.map {
+      "\(HumanText.grouped($0.limit)): \(HumanText.short($0.tokensPerSecond)) tokens/s"
+    }.joined(separator: ", ")
+    logger.info("micro-batches: of up to \(found) tokens (\(measured.isEmpty ? "as before" : measured))")
+  }
+}
+
+/// A training that is over, or was stopped.
+struct RunOutcome {
+  /// The trainer, with the trained model.
+  let trainer: Trainer
+  /// Wrote the files of the run, which it has not closed yet.
+  let recorder: RunRecorder
+  /// The numbers of the run, with what stopped it.
+  let totals: RunTotals
+}
