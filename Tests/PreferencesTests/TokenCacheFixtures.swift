@@ -63,6 +63,11 @@ enum CachedPairs {
           "chosen": side(chosen), "rejected": side(rejected), "chat_template_kwargs": ["refuse": true],
         ]
       }
+      if number % 3 == 0, case .object(var members) = object {
+        members["score_chosen"] = .number(Double(number) / 8 - 1)
+        members["score_rejected"] = .integer(2)
+        object = .object(members)
+      }
       lines.append(object.serialized())
       if number % 19 == 2 { lines.append("{\"chosen\": 1}") }
     }

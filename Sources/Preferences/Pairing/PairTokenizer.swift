@@ -96,10 +96,11 @@ public struct PairTokenizer: Sendable {
         tokenized.append(done)
       case .failure(let line):
         refused.append(line)
-        tokenized.append(
-          TokenizedPair(
-            index: pair.index, line: pair.line, chosenIDs: [], rejectedIDs: [], chosenTargets: [],
-            rejectedTargets: [], sharedPrefix: 0, dropReason: .notRenderable))
+        var dropped = TokenizedPair(
+          index: pair.index, line: pair.line, chosenIDs: [], rejectedIDs: [], chosenTargets: [],
+          rejectedTargets: [], sharedPrefix: 0, dropReason: .notRenderable)
+        dropped.take(PairTraits(of: pair), scoreMargin: pair.scoreMargin)
+        tokenized.append(dropped)
       }
     }
     if !refused.isEmpty && !options.skipBadLines { throw .notRenderable(lines: refused, total: pairs.count) }
@@ -194,6 +195,7 @@ public struct PairTokenizer: Sendable {
       sharedPrefix: commonPrefixCount(chosenKept.ids, rejectedKept.ids),
       promptLength: min(chosen.promptLength, rejected.promptLength),
       chosenLength: chosen.ids.count, rejectedLength: rejected.ids.count)
+    result.take(PairTraits(of: pair), scoreMargin: pair.scoreMargin)
     if chosen.ids == rejected.ids { result.dropReason = .identical } else { result.dropReason = result.uselessness }
     return result
   }

@@ -1,7 +1,9 @@
 /// A pair as token ids, cut to the maximal length, with a mark on each token that is a target.
 public struct TokenizedPair: Hashable, Sendable {
-  /// The pair's place in its file, counted from 0.
+  /// The pair's place among those of all files that are read together, counted from 0; no two pairs of them have the same.
   public var index: Int
+  /// The file that the pair is from: its place among the files that are read together.
+  public var source: Int
   /// The line of the file on which the pair starts, counted from 1.
   public var line: Int
   /// The chosen side, from its first token.
@@ -23,14 +25,28 @@ public struct TokenizedPair: Hashable, Sendable {
   public var chosenLength: Int
   /// The length of the rejected side in tokens before truncation, prompt included.
   public var rejectedLength: Int
+  /// The number of user turns of the chosen side; 1 for plain text.
+  public var turns: Int
+  /// The language of the prompt: of its last user turn or, where that tells none, of all of them.
+  public var promptLanguage: Language
+  /// The language of the chosen answer.
+  public var answerLanguage: Language
+  /// The chosen answer's score less the rejected one's; nil where the data has no scores. Below 0, the data contradicts
+  /// itself.
+  public var scoreMargin: Double?
+  /// A hash of the prompt: two pairs have the same when they answer the same prompt, whatever files they are in.
+  public var promptKey: UInt64
 
   /// A pair made of its parts; nothing is checked.
   public init(
     index: Int, line: Int = 1, chosenIDs: [Int32], rejectedIDs: [Int32], chosenTargets: [Bool],
     rejectedTargets: [Bool], sharedPrefix: Int, dropReason: DropReason? = nil, promptLength: Int = 0,
-    chosenLength: Int? = nil, rejectedLength: Int? = nil
+    chosenLength: Int? = nil, rejectedLength: Int? = nil, source: Int = 0, turns: Int = 1,
+    promptLanguage: Language = .other, answerLanguage: Language = .other, scoreMargin: Double? = nil,
+    promptKey: UInt64 = 0
   ) {
     self.index = index
+    self.source = source
     self.line = line
     self.chosenIDs = chosenIDs
     self.rejectedIDs = rejectedIDs
@@ -41,6 +57,11 @@ public struct TokenizedPair: Hashable, Sendable {
     self.promptLength = promptLength
     self.chosenLength = chosenLength ?? chosenIDs.count
     self.rejectedLength = rejectedLength ?? rejectedIDs.count
+    self.turns = turns
+    self.promptLanguage = promptLanguage
+    self.answerLanguage = answerLanguage
+    self.scoreMargin = scoreMargin
+    self.promptKey = promptKey
   }
 
   /// Whether tokens of the chosen side were cut off.

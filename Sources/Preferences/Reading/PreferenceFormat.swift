@@ -93,6 +93,10 @@ public enum PreferenceFormat {
       pair.templateVariables = try templateVariables(members["chat_template_kwargs"])
       used.formUnion(["system", "tools", "chat_template_kwargs"])
     }
+    if let margin = ScoreColumns.margin(in: members) {
+      pair.scoreMargin = margin.value
+      used.formUnion(margin.keys)
+    }
     let filled = members.filter { !isEmpty($0.value) }.map(\.key)
     pair.unusedKeys += try unusedKeys(filled, used: used, in: record)
     return pair

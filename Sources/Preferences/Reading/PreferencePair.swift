@@ -26,19 +26,22 @@ public struct PreferencePair: Hashable, Sendable {
   public var tools: [JSON]?
   /// More variables for the chat template (TRL's `chat_template_kwargs`), such as `enable_thinking`.
   public var templateVariables: JSON.Object
-  /// Keys of the line that are no part of the pair, such as `source` or `score_chosen`.
+  /// The chosen answer's score less the rejected one's; nil where the line has no scores.
+  public var scoreMargin: Double?
+  /// Keys of the line that are no part of the pair, such as `source` or `id`.
   public var unusedKeys: [String]
 
   /// A pair made of its parts; nothing is checked.
   public init(
     index: Int = 0, line: Int = 1, content: Content, tools: [JSON]? = nil, templateVariables: JSON.Object = [:],
-    unusedKeys: [String] = []
+    scoreMargin: Double? = nil, unusedKeys: [String] = []
   ) {
     self.index = index
     self.line = line
     self.content = content
     self.tools = tools
     self.templateVariables = templateVariables
+    self.scoreMargin = scoreMargin
     self.unusedKeys = unusedKeys
   }
 

@@ -7,20 +7,20 @@ struct TokenCacheDamage: Error, CustomStringConvertible {
   init(_ description: String) { self.description = description }
 }
 
-/// How tokens lie in a file, little-endian: a header, a record of eleven 64-bit integers for each pair, the token ids
+/// How tokens lie in a file, little-endian: a header, a record of seventeen 64-bit fields for each pair, the token ids
 /// (chosen side, then the rejected side after the shared prefix) and the runs of targets (first, end) as 32-bit
 /// integers, and statistics and bad lines as JSON.
 ///
 /// The header: 8 bytes of magic, the format's version, 32 bytes of digest over all that follows it, the key (32 bytes), and
 /// the counts of pairs, ids, runs and bytes of JSON.
 enum TokenCacheFile {
-  static let formatVersion: UInt64 = 1
+  static let formatVersion: UInt64 = 2
   private static let magic = Array("MMDPOTOK".utf8)
   private static let digestOffset = 16
   private static let keyOffset = digestOffset + TokenCacheDigest.byteCount
   private static let countsOffset = keyOffset + TokenCacheDigest.byteCount
   private static let headerSize = countsOffset + 4 * 8
-  private static let fieldsOfRecord = 11
+  private static let fieldsOfRecord = 17
 
   /// What goes with the pairs.
   private struct Remarks: Codable {
@@ -41,7 +41,9 @@ enum TokenCacheFile {
       records += [
         pair.index, pair.line, pair.chosenIDs.count, pair.rejectedIDs.count, pair.sharedPrefix, reason,
         pair.promptLength, pair.chosenLength, pair.rejectedLength, chosenRuns.count / 2, rejectedRuns.count / 2,
+        pair.turns, place(of: pair.promptLanguage), place(of: pair.answerLanguage), pair.scoreMargin == nil ? 0 : 1,
       ].map(Int64.init)
+      records += [(pair.scoreMargin ?? 0).bitPattern, pair.promptKey].map(Int64.init(bitPattern:))
       ids += pair.chosenIDs
       ids += pair.rejectedIDs[pair.sharedPrefix...]
       runs += chosenRuns + rejectedRuns
@@ -61,6 +63,8 @@ enum TokenCacheFile {
     bytes.append(contentsOf: TokenCacheDigest(of: covered).bytes)
     return bytes + covered
   }
+
+  private static func place(of language: Language) -> Int { Language.allCases.firstIndex(of: language) ?? 0 }
 
   /// The ranges of targets as (first, end), one after the other.
   private static func runs(of targets: [Bool]) -> [Int32] {
@@ -151,6 +155,7 @@ enum TokenCacheFile {
 
   /// A pair's record, and where its ids and runs begin.
   private struct Place {
+    /// The last two are bits of other types, the others counts.
     let fields: [Int]
     let ids: Int
     let runs: Int
@@ -162,8 +167,9 @@ enum TokenCacheFile {
     var rejectedRuns: Int { fields[10] }
 
     func isSound(within size: Int) -> Bool {
-      fields.allSatisfy { $0 >= 0 } && [2, 3, 9, 10].allSatisfy { fields[$0] <= size }
+      fields.dropLast(2).allSatisfy { $0 >= 0 } && [2, 3, 9, 10].allSatisfy { fields[$0] <= size }
         && sharedPrefix <= min(chosenCount, rejectedCount) && fields[5] <= DropReason.allCases.count
+        && fields[12] < Language.allCases.count && fields[13] < Language.allCases.count && fields[14] <= 1
     }
 
     func hasSoundRuns(in bytes: UnsafeRawBufferPointer) -> Bool {
@@ -203,7 +209,10 @@ enum TokenCacheFile {
         chosenTargets: targets(runs, chosenRuns, length: chosenCount),
         rejectedTargets: targets(runs + 8 * chosenRuns, rejectedRuns, length: rejectedCount),
         sharedPrefix: sharedPrefix, dropReason: fields[5] == 0 ? nil : DropReason.allCases[fields[5] - 1],
-        promptLength: fields[6], chosenLength: fields[7], rejectedLength: fields[8])
+        promptLength: fields[6], chosenLength: fields[7], rejectedLength: fields[8], turns: fields[11],
+        promptLanguage: Language.allCases[fields[12]], answerLanguage: Language.allCases[fields[13]],
+        scoreMargin: fields[14] == 0 ? nil : Double(bitPattern: UInt64(bitPattern: Int64(fields[15]))),
+        promptKey: UInt64(bitPattern: Int64(fields[16])))
     }
   }
 }

@@ -1,0 +1,113 @@
+import OrderedJSON
+import Preferences
+import Testing
+
+@Suite("The traits of a pair")
+struct PairTraitsTests {
+  private func tokenized(_ object: JSON) throws -> TokenizedPair {
+    try byteTokenizer().tokenize(pair(object))
+  }
+
+  private func answered(_ messages: (String, String)..., more: JSON.Object = [:]) throws -> TokenizedPair {
+    func side(_ answer: String) -> JSON {
+      .array((messages + [("assistant", answer)]).map { ["role": .string($0.0), "content": .string($0.1)] })
+    }
+    var object: JSON.Object = ["chosen": side("Because it is so."), "rejected": side("No idea.")]
+    for (key, value) in more { object[key] = value }
+    return try tokenized(.object(object))
+  }
+
+  @Test func `Turns are the user's, and languages those of the last question and of the chosen answer`() throws {
+    let one = try answered(("system", "You are a helpful assistant."), ("user", "为什么天是蓝的？"))
+    #expect(one.turns == 1)
+    #expect(one.promptLanguage == .chinese)
+    #expect(one.answerLanguage == .latin)
+    let three = try answered(
+      ("user", "Why is the sky blue at noon and red in the evening, when the sun is the same?"),
+      ("assistant", "Scattering."), ("user", "请用中文回答。"), ("assistant", "散射。"),
+      ("user", "…"))
+    #expect(three.turns == 3)
+    #expect(three.promptLanguage == .latin)  // of all questions, since "…" tells nothing
+    let text = try tokenized(["prompt": "天为什么是蓝的？", "chosen": "因为散射。", "rejected": "No."])
+    #expect(text.turns == 1)
+    #expect(text.promptLanguage == .chinese)
+    #expect(text.answerLanguage == .chinese)
+  }
+
+  @Test func `Answers to one prompt have the same key, whatever the shape of their lines`() throws {
+    let key = try answered(("user", "Why?")).promptKey
+    #expect(try answered(("user", " Why?\n")).promptKey == key)
+    for same: JSON in [
+      ["prompt": "Why?", "chosen": "Other", "rejected": "answers"],
+      [
+        "prompt": [["content": "Why?", "role": "user"]], "chosen": [["role": "assistant", "content": "x"]],
+        "rejected": [["role": "assistant", "content": "y"]],
+      ],
+      ["instruction": "Why?", "chosen": "x", "rejected": "y"],
+    ] {
+      #expect(try tokenized(same).promptKey == key)
+    }
+  }
+
+  @Test func `Prompts that differ in anything have other keys`() throws {
+    let tools: JSON.Object = ["tools": [["name": "search"]]]
+    let keys = try [
+      answered(("user", "Why?")), answered(("user", "Why")), answered(("user", "why?")),
+      answered(("system", "Be brief."), ("user", "Why?")),
+      answered(("user", "Why?"), ("assistant", "So."), ("user", "Why?")),
+      answered(("user", "Why?"), ("assistant", "So.Why"), ("user", "?")),
+      answered(("user", "Why?"), more: tools),
+    ].map(\.promptKey)
+    #expect(Set(keys).count == keys.count)
+  }
+
+  @Test func `The key of a prompt is the same in every process and version`() throws {
+    // sha256(b"o2:s7:contents4:Why?s4:roles4:user"), the first 16 hexadecimal digits
+    #expect(try answered(("user", "Why?")).promptKey == 0x7649_68FE_3964_1247)
+  }
+
+  @Test func `Conversations without a common message are told apart by what precedes their answers`() throws {
+    func differing(_ question: String) throws -> TokenizedPair {
+      try tokenized([
+        "chosen": conversation(("user", question), ("assistant", "a")),
+        "rejected": conversation(("user", question + "?"), ("assistant", "b")),
+      ])
+    }
+    #expect(try differing("one").promptKey != differing("two").promptKey)
+  }
+
+  @Test(
+    arguments: [
+      (["score_chosen": 8.5, "score_rejected": 6], 2.5), (["chosen-rating": 4.25, "rejected-rating": 5], -0.75),
+      (["chosen_rating": 5, "rejected_rating": 3], 2), (["rating_chosen": 5, "rating_rejected": 1], 4),
+      (["chosen_score": 0.5, "rejected_score": 0.25], 0.25), (["margin": 0.75], 0.75),
+      (["chosen_reward": 3, "rejected_reward": -1], 4),
+    ] as [(JSON.Object, Double)])
+  func `The margin is what the scores of the data differ by`(_ scores: JSON.Object, _ margin: Double) throws {
+    let pair = try answered(("user", "Why?"), more: scores)
+    #expect(pair.scoreMargin == margin)
+  }
+
+  @Test func `Without both scores there is no margin, and what is there is named`() throws {
+    for scores: JSON.Object in [[:], ["score_chosen": 8], ["score_chosen": "8", "score_rejected": .null]] {
+      #expect(try answered(("user", "Why?"), more: scores).scoreMargin == nil)
+    }
+    let read = try read(
+      #"{"chosen": "Say a", "rejected": "Say b", "score_chosen": 8, "score_rejected": 7, "id": 1}"#
+        + "\n" + #"{"chosen": "Say a", "rejected": "Say b", "score_chosen": 8}"#)
+    #expect(read.pairs.map(\.unusedKeys) == [["id"], ["score_chosen"]])
+  }
+
+  @Test func `A pair that the chat template refuses has traits as well`() throws {
+    let file = try read(
+      goodLine + "\n"
+        + #"{"prompt": [{"role": "user", "content": "为什么？"}], "chosen": [{"role": "assistant", "content": "a"}], "#
+        + #""rejected": [{"role": "assistant", "content": "b"}], "chat_template_kwargs": {"refuse": true}, "margin": 2}"#
+    )
+    let pairs = try byteTokenizer(Templates.chatML, PairOptions(skipBadLines: true)).tokenize(file.pairs).pairs
+    #expect(pairs[1].dropReason == .notRenderable)
+    #expect(pairs[1].promptLanguage == .chinese)
+    #expect(pairs[1].scoreMargin == 2)
+    #expect(pairs.map(\.source) == [0, 0])
+  }
+}
