@@ -16,7 +16,8 @@ extension CausalLM {
     try withoutGrad { () throws(TorchError) in
       let device = weights.storage.device
       let generator = try Generator(seed: options.seed, device: device)
-      let cache = try KeyValueCache(for: configuration, capacity: prompt.count + options.maxNewTokens, device: device)
+      let cache = try KeyValueCache(
+        for: configuration, capacity: prompt.count + options.maxNewTokens, dtype: productType, device: device)
       var answer: [Int32] = []
       var pending = prompt
       while answer.count < options.maxNewTokens {

@@ -7,19 +7,25 @@ public final class KeyValueCache: AttentionPattern {
   /// The most tokens that it can hold.
   public let capacity: Int
 
-  private var keys: [Tensor]
-  private var values: [Tensor]
+  /// Of each layer, `[capacity, heads, size]`.
+  private(set) var keys: [Tensor]
+  /// Of each layer, `[capacity, heads, size]`.
+  private(set) var values: [Tensor]
 
-  /// - Parameter capacity: the longest conversation, in tokens
+  /// - Parameters:
+  ///   - capacity: the longest conversation, in tokens
+  ///   - dtype: the model's compute dtype
   /// - Throws: `TorchError` when memory runs out.
-  public init(for configuration: ModelConfiguration, capacity: Int, device: Device = .cpu) throws(TorchError) {
+  public init(
+    for configuration: ModelConfiguration, capacity: Int, dtype: DType = .float32, device: Device = .cpu
+  ) throws(TorchError) {
     self.capacity = capacity
     keys = []
     values = []
     for _ in 0..<configuration.layerCount {
       let shape = [capacity, configuration.keyValueHeadCount, configuration.headSize]
-      keys.append(try .empty(shape, device: device))
-      values.append(try .empty(shape, device: device))
+      keys.append(try .empty(shape, dtype: dtype, device: device))
+      values.append(try .empty(shape, dtype: dtype, device: device))
     }
   }
 
@@ -35,7 +41,9 @@ public final class KeyValueCache: AttentionPattern {
     }
     try keys[layer].narrow(0, count, new).copyInPlace(part(heads.queries, heads.keys))
     try values[layer].narrow(0, count, new).copyInPlace(part(heads.queries + heads.keys, heads.values))
-    let mask = count > 0 && new > 1 ? try Self.mask(queries: new, keys: count + new, device: packed.device) : nil
+    let mask =
+      count > 0 && new > 1
+      ? try Self.mask(queries: new, keys: count + new, dtype: packed.dtype, device: packed.device) : nil
     return try scaledDotProductAttention(
       query: Self.asHeads(part(0, heads.queries)),
       key: Self.asHeads(keys[layer].narrow(0, 0, count + new)),
@@ -49,9 +57,9 @@ public final class KeyValueCache: AttentionPattern {
 
   /// The mask added to the scores, `[queries, keys]`, where the queries are the last of the keys: 0 where a query sees a key,
   /// −∞ where it does not.
-  private static func mask(queries: Int, keys: Int, device: Device) throws(TorchError) -> Tensor {
+  private static func mask(queries: Int, keys: Int, dtype: DType, device: Device) throws(TorchError) -> Tensor {
     let seen = try Tensor.ones([queries, keys], dtype: .bool, device: device).lowerTriangle(diagonal: keys - queries)
-    return try Tensor.zeros([queries, keys], device: device).maskedFill(seen.logicalNot(), -.infinity)
+    return try Tensor.zeros([queries, keys], dtype: dtype, device: device).maskedFill(seen.logicalNot(), -.infinity)
   }
 
   private func refusal(_ reason: String) -> TorchError {

@@ -1,0 +1,71 @@
+import Torch
+
+/// An answer to one of many prompts.
+public struct GeneratedAnswer: Hashable, Sendable {
+  /// The place of the prompt in the list.
+  public let prompt: Int
+  /// Which of the answers to that prompt, from 0.
+  public let sample: Int
+  /// The tokens after the prompt, without the end token.
+  public let tokens: [Int32]
+  /// Whether an end token ended it, and not the limit.
+  public let hasEnded: Bool
+}
+
+extension CausalLM {
+  /// Answers many prompts, several of them at once.
+  ///
+  /// Each prompt runs once, whatever the number of its samples. Then every step extends all running answers by a token; an
+  /// answer that ends gives its row to the next. The weights are read once a step instead of once a token, which is
+  /// what makes it fast.
+  ///
+  /// What an answer is does not depend on what runs beside it: it draws from numbers of its own, made of seed, prompt and
+  /// sample; attention is masked behind its own end; and the rows of a product are padded to a multiple of 16, below
+  /// which LibTorch's libraries choose other kernels with other rounding. Above that a row had the same bits in products of
+  /// any height on all CPUs that were tried, though no library promises it. The tokens are those of `generate(_:)`, whose
+  /// products have one row, but for the rare case that rounding decides between two tokens which are equally
+  /// probable to six digits; from there on the two answers differ.
+  ///
+  /// - Parameters:
+  ///   - prompts: each of at least one token
+  ///   - samples: how many answers to each prompt; more than one need a temperature above 0
+  ///   - endTokens: tokens that end an answer; they are not returned
+  ///   - numbers: the number of each prompt by which its draws are made; nil for its place in the list. A process that has
+  ///     a part of the prompts gives their places among all.
+  ///   - rows: how many answers run at once, at most; on the CPU no more than 240, above which products change their algorithm
+  ///   - onStep: called after every step with the number of tokens it made; returns false to stop
+  ///   - onAnswer: called with each answer when it is complete, in no particular order
+  /// - Returns: the complete answers, by prompt and sample
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func generate(
+    prompts: [[Int32]], samples: Int = 1, options: SamplingOptions = SamplingOptions(), endTokens: Set<Int32> = [],
+    numbers: [Int]? = nil, rows: Int = 64, onStep: (Int) -> Bool = { _ in true },
+    onAnswer: (GeneratedAnswer) -> Void = { _ in }
+  ) throws(TorchError) -> [GeneratedAnswer] {
+    try withoutGrad { () throws(TorchError) in
+      let limit = device == .cpu ? min(rows, 240) : rows
+      let batch = try GenerationBatch(
+        self, rows: max(1, min(limit, prompts.count * samples)), options: options, endTokens: endTokens)
+      var answers: [GeneratedAnswer] = []
+      func take(_ complete: [GeneratedAnswer]) {
+        complete.forEach(onAnswer)
+        answers += complete
+      }
+      var waiting = prompts.indices.lazy.flatMap { prompt in (0..<samples).lazy.map { (prompt, $0) } }.makeIterator()
+      var next = options.maxNewTokens > 0 ? waiting.next() : nil
+      while true {
+        while batch.hasRoom, let (prompt, sample) = next {
+          take(
+            try batch.admit(
+              prompts[prompt], prompt: prompt, sample: sample, number: numbers?[prompt] ?? prompt))
+          next = waiting.next()
+        }
+        if batch.isEmpty { break }
+        let made = batch.count
+        take(try batch.step())
+        if !onStep(made) { break }
+      }
+      return answers.sorted { ($0.prompt, $0.sample) < ($1.prompt, $1.sample) }
+    }
+  }
+}
