@@ -124,11 +124,11 @@ struct RanksTests {
         if stops {
           var asked = 0
           // The first is the only one that is asked to stop.
-          let isComplete = try trainer.prepareReference(stops: {
+          let prepared = try trainer.prepareReference(stops: {
             asked += 1
             return ranks.rank == 0 && asked == 3
           })
-          #expect(!isComplete)
+          #expect(!prepared.isComplete)
         }
         return try Self.run(trainer)
       }

@@ -8,7 +8,7 @@ import Synchronization
 ///   - count: how many results.
 ///   - progress: called with (done, total) after each chunk, one call at a time, with `done` rising.
 ///   - body: computes the result at an index.
-func parallelMap<Result: Sendable>(
+package func parallelMap<Result: Sendable>(
   count: Int, progress: (@Sendable (Int, Int) -> Void)? = nil, _ body: @Sendable (Int) -> Result
 ) -> [Result] {
   let chunk = 16

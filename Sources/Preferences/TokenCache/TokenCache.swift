@@ -21,34 +21,21 @@ public struct TokenCache: Sendable {
   }
 
   /// Where the files are.
-  public let folder: URL
-  /// How many bytes they may have together; those not used for longest go first.
-  public let limit: Int
+  public var folder: URL { files.location }
+  private let files: CacheFolder
 
   /// A cache in a folder, which is made when it is first written to.
+  ///
+  /// - Parameter limit: how many bytes its files may have together; those not used for longest go first
   public init(folder: URL, limit: Int = 4 << 30) {
-    self.folder = folder
-    self.limit = limit
+    files = CacheFolder(folder, suffix: ".tokens", limit: limit)
   }
 
-  /// The folder that the environment names: `MINIMIND_DPO_CACHE`, else `minimind-dpo` in `XDG_CACHE_HOME`, else in
-  /// `~/.cache`; in it, `tokens`. Nil where there is no home either, or `MINIMIND_DPO_CACHE` is `off`.
+  /// `tokens` among the program's caches, see `CacheFolder.standard`.
   public static func standardFolder(
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) -> URL? {
-    func path(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-    let root: URL
-    if let named = path("MINIMIND_DPO_CACHE") {
-      guard named != "off" else { return nil }
-      root = URL(fileURLWithPath: named, isDirectory: true)
-    } else if let caches = path("XDG_CACHE_HOME"), caches.hasPrefix("/") {
-      root = URL(fileURLWithPath: caches, isDirectory: true).appendingPathComponent("minimind-dpo")
-    } else if let home = path("HOME") {
-      root = URL(fileURLWithPath: home, isDirectory: true).appendingPathComponent(".cache/minimind-dpo")
-    } else {
-      return nil
-    }
-    return root.appendingPathComponent("tokens", isDirectory: true)
+    CacheFolder.standard("tokens", environment: environment)
   }
 
   /// The tokens of a key: those that are kept, or else those that are made now, and kept.
@@ -68,7 +55,7 @@ public struct TokenCache: Sendable {
     let file = location(of: known)
     if let found = load(file, known, options, report) { return found }
     do {
-      try makeFolder(folder)
+      try makeFolder(files.location)
     } catch {
       report(.notKept(reason: "\(error)"))
       return try make()
@@ -76,7 +63,7 @@ public struct TokenCache: Sendable {
 
     var lock: FileLock?
     defer { lock?.release() }
-    let outcome = FileLock.take(file.path + TokenCacheFolder.lockSuffix) {
+    let outcome = FileLock.take(files.lockPath(of: file)) {
       report(.waiting(seconds: $0, holder: $1))
     } until: {
       access(file.path, F_OK) == 0
@@ -94,7 +81,7 @@ public struct TokenCache: Sendable {
   }
 
   private func location(of key: TokenCacheKey) -> URL {
-    folder.appendingPathComponent(key.digest.text + TokenCacheFolder.suffix)
+    files.file(key.digest.text)
   }
 
   private func load(
@@ -103,7 +90,7 @@ public struct TokenCache: Sendable {
     guard let data = try? Data(contentsOf: file, options: .alwaysMapped) else { return nil }
     do {
       let found = try TokenCacheFile.decode(data, key: key, options: options)
-      TokenCacheFolder.touch(file)
+      files.touch(file)
       report(.found(file: file.path))
       return found
     } catch {
@@ -116,11 +103,11 @@ public struct TokenCache: Sendable {
   private func keep(_ made: TokenizedFile, in file: URL, _ key: TokenCacheKey, _ report: (Event) -> Void) {
     do {
       let bytes = try TokenCacheFile.bytes(of: made, key: key)
-      guard bytes.count <= limit else {
+      guard bytes.count <= files.limit else {
         return report(.notKept(reason: "\(bytes.count) bytes are more than the cache may have"))
       }
       try writeAtomically(bytes, to: file)
-      TokenCacheFolder.tidy(folder, limit: limit, keeping: file)
+      files.tidy(keeping: file)
       report(.kept(file: file.path, bytes: bytes.count))
     } catch {
       report(.notKept(reason: "\(error)"))

@@ -55,8 +55,8 @@ public enum RunCheckpoint {
     try AtomicDirectory.write(to: folder, replacing: true) { staging in
       try ModelFiles.writeFolder(trainer.policy, to: staging, tokenizer: tokenizer)
       try Safetensors.write(moments, to: staging.appendingPathComponent(optimizerFile))
-      if trainer.options.cachesReference {
-        try Safetensors.write(trainer.reference.keptResults(), to: staging.appendingPathComponent(referenceFile))
+      if let results = trainer.reference.results {
+        try Safetensors.write(results.tensors(), to: staging.appendingPathComponent(referenceFile))
       }
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -105,7 +105,7 @@ public enum RunCheckpoint {
     try trainer.restoreMoments(
       folder.map { try SafetensorsFile(contentsOf: $0.appendingPathComponent(optimizerFile)) })
     let reference = folder?.appendingPathComponent(referenceFile)
-    try trainer.reference.restore(
+    try trainer.reference.results?.restore(
       reference.flatMap { FileManager.default.fileExists(atPath: $0.path) ? try SafetensorsFile(contentsOf: $0) : nil },
       ranks: trainer.ranks)
     try trainer.resume(

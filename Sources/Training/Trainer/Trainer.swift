@@ -52,17 +52,19 @@ public final class Trainer {
   ///
   /// - Parameters:
   ///   - policy: the model to train, in place
-  ///   - reference: a model with weights of its own, usually the same to start with
+  ///   - reference: has weights of its own, usually the same to start with; whether it keeps results decides whether it runs
+  ///     along
   ///   - pairs: what to learn from; none may be dropped
   ///   - ranks: the processes that train together, each with the same model, pairs and options
   /// - Throws: `TorchError` when there is no memory for gradients and optimizer, or another rank fails.
   public init(
-    policy: CausalLM, reference: CausalLM, pairs: [TokenizedPair], options: TrainingOptions, ranks: Ranks? = nil,
+    policy: CausalLM, reference: ReferenceModel, pairs: [TokenizedPair], options: TrainingOptions, ranks: Ranks? = nil,
     activity: Activity = Activity()
   ) throws(TorchError) {
     device = policy.device
-    (self.policy, self.pairs, self.options, self.ranks, self.activity) = (policy, pairs, options, ranks, activity)
-    self.reference = ReferenceModel(reference, keepsResults: options.cachesReference)
+    (self.policy, self.reference, self.pairs, self.ranks, self.activity) = (policy, reference, pairs, ranks, activity)
+    self.options = options
+    self.options.cachesReference = reference.keepsResults
     plan = BatchPlan(
       pairCount: pairs.count, globalBatchSize: options.globalBatchSize(worldSize: ranks.size), epochs: options.epochs,
       maxSteps: options.maxSteps, shuffles: options.shuffles, seed: options.seed)
@@ -79,6 +81,19 @@ public final class Trainer {
     reports = ReportQueue(for: device)
     passes = PlainPasses(device: device, reference: self.reference, gradients: gradients, clock: clock)
     if case .cuda(let index) = device, options.recordsPasses { record(by: try CUDAGraphRecorder(device: index)) }
+  }
+
+  /// A trainer at step 0 with a reference of its own, which keeps results where the options say so.
+  ///
+  /// - Throws: `TorchError` when there is no memory for gradients and optimizer, or another rank fails.
+  public convenience init(
+    policy: CausalLM, reference: CausalLM, pairs: [TokenizedPair], options: TrainingOptions, ranks: Ranks? = nil,
+    activity: Activity = Activity()
+  ) throws(TorchError) {
+    try self.init(
+      policy: policy,
+      reference: options.cachesReference ? ReferenceModel(reference, pairs: pairs) : ReferenceModel(reference),
+      pairs: pairs, options: options, ranks: ranks, activity: activity)
   }
 
   /// From the next step on, pads micro-batches to a few sizes and records what is computed over each size.

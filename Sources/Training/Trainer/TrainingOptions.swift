@@ -51,6 +51,8 @@ public struct TrainingOptions: Sendable {
   public var startsAtReference = true
   /// Whether the reference's log-probabilities are computed once and kept.
   public var cachesReference = false
+  /// What else decides the reference's log-probabilities of a pair, in words: results on disk are used for the same words only.
+  public var referenceVariant = ""
 
   /// Whether a GPU records the passes over micro-batches, and replays them; this changes speed only.
   public var recordsPasses = true

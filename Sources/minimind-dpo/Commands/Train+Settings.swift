@@ -29,6 +29,7 @@ extension Train {
       ("adam-epsilon", optimization.adamEpsilon), ("max-grad-norm", optimization.maxGradNorm),
       ("beta", optimization.beta), ("loss-type", optimization.lossType.rawValue),
       ("label-smoothing", optimization.labelSmoothing), ("ref-logps", optimization.refLogps.rawValue),
+      ("ref-cache", optimization.referenceCache.refCache),
       ("no-shuffle", flag(optimization.noShuffle)), ("no-prefix-sharing", flag(optimization.noPrefixSharing)),
       ("seed", optimization.seed), ("output-dir", main.outputDir), ("logging-steps", output.loggingSteps),
       ("logging-first-step", flag(output.loggingFirstStep)),

@@ -44,10 +44,11 @@ struct Train: ParsableCommand {
     training.loggingSteps = output.loggingSteps
     training.recordsFirstStep = output.loggingFirstStep
     training.startsAtReference = main.refModel == nil
+    if device.tf32 { training.referenceVariant = "TF32" }
     return TrainingRequest(
       source: main.model.source(shape), reference: main.refModel, trainingPairs: main.trainData,
       evaluationPairs: main.evalData, pairs: pairs.options(seed: optimization.seed), tokenCache: pairs.cache,
-      training: training, lossType: optimization.lossType.rawValue,
+      referenceCache: optimization.referenceCache.cache, training: training, lossType: optimization.lossType.rawValue,
       recomputesLayers: optimization.batch.gradientCheckpointing, zeroStage: optimization.zeroStage,
       distribution: distribution.value,
       output: .init(

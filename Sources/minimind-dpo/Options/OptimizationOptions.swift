@@ -28,6 +28,8 @@ struct OptimizationArguments: ParsableArguments {
   @Option(help: "The reference's log-probabilities: online, cache (computed once), or auto (cache for several epochs).")
   var refLogps = ReferenceMode.auto
 
+  @OptionGroup var referenceCache: ReferenceCacheArguments
+
   @Option(help: "How the rate goes over the run.")
   var lrSchedulerType = LearningRateSchedule.Shape.linear
 

@@ -26,6 +26,7 @@ enum RunConfiguration {
 
   /// What each process of a job may have otherwise: where it finds things, and with how many threads it works.
   static let mayDiffer: Set<String> = [
-    "model", "tokenizer", "ref-model", "train-data", "eval-data", "output-dir", "token-cache", "device", "threads",
+    "model", "tokenizer", "ref-model", "train-data", "eval-data", "output-dir", "token-cache", "ref-cache", "device",
+    "threads",
   ]
 }

@@ -14,6 +14,7 @@ struct RunExecution {
   private let inputs: RunInputs
   private let folder: RunFolder?
   private let trainer: Trainer
+  private let evaluationReference: ReferenceModel
   private let checkpoints: RunCheckpoints
   /// What had been gathered since the last record of a run that is resumed.
   private let resumed: IntervalReport
@@ -26,8 +27,10 @@ struct RunExecution {
   init(_ request: TrainingRequest, _ inputs: RunInputs, in folder: RunFolder?) throws {
     (self.request, self.inputs, self.folder) = (request, inputs, folder)
     let job = inputs.job
+    let caches = request.training.cachesReference
+    evaluationReference = inputs.evaluationReference(of: inputs.evaluationPairs, sharesResults: caches)
     trainer = try Trainer(
-      policy: inputs.policy, reference: inputs.reference, pairs: inputs.pairs,
+      policy: inputs.policy, reference: inputs.trainingReference(keepsResults: caches), pairs: inputs.pairs,
       options: Self.options(of: request, inputs), ranks: job.ranks(zeroStage: request.zeroStage),
       activity: job.activity)
     identity = Self.identity(request, inputs, trainer: trainer)
@@ -49,8 +52,8 @@ struct RunExecution {
 
     let recorder = try RunRecorder(
       folder: folder, resumedStep: trainer.completedSteps, evaluationPairs: inputs.evaluationPairs,
-      evaluationReference: ReferenceModel(inputs.reference, keepsResults: true),
-      evaluationBatchSize: request.output.evaluationBatchSize, stop: stop
+      evaluationReference: evaluationReference, evaluationBatchSize: request.output.evaluationBatchSize,
+      referenceCache: request.referenceCache, stop: stop
     ) { trainer, interval in
       try checkpoints.save(trainer, interval: interval, identity: identity, tokenizer: inputs.tokenizer, in: folder)
       if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }

@@ -26,6 +26,8 @@ final class RunInputs {
   let pairs: [TokenizedPair]
   /// The held-out pairs that are usable.
   let evaluationPairs: [TokenizedPair]
+  /// What is known of the reference's log-probabilities, where they are computed once.
+  private let results = ReferenceResults()
   private var knownPeak: Double?
 
   /// Reads everything that a request names. All ranks do, and make sure that they have read the same.
@@ -54,6 +56,20 @@ final class RunInputs {
 
     policy.recomputesLayers = request.recomputesLayers
     for model in [policy, reference] { try model.place(on: job.placement.device, multiplyingIn: job.placement.type) }
+  }
+
+  /// The reference of the pairs to learn from.
+  ///
+  /// - Parameter keepsResults: whether log-probabilities are computed once, for all that works on these inputs
+  func trainingReference(keepsResults: Bool) -> ReferenceModel {
+    keepsResults ? ReferenceModel(reference, pairs: pairs, results: results) : ReferenceModel(reference)
+  }
+
+  /// The reference of held-out pairs, which are measured more than once: their log-probabilities are kept in any case.
+  ///
+  /// - Parameter sharesResults: whether they are kept for all that works on these inputs
+  func evaluationReference(of pairs: [TokenizedPair], sharesResults: Bool) -> ReferenceModel {
+    ReferenceModel(reference, pairs: pairs, results: sharesResults ? results : ReferenceResults())
   }
 
   /// What all processes together could compute in a second, all measuring at once as they will train; measured once.

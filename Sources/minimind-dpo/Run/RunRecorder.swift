@@ -16,6 +16,8 @@ import struct Observability.Progress
 final class RunRecorder: TrainingObserver {
   /// The totals so far; of this start of the run where it was resumed.
   private(set) var totals = RunTotals(steps: 0)
+  /// What it took to know the reference's log-probabilities ahead.
+  private(set) var reference = ReferencePreparation()
   /// Told of every interval, after its record.
   var alsoRecords: (Trainer, IntervalReport) -> Void = { _, _ in }
   /// The peak of all processes together in FLOP/s: what was measured before the first step, or what an interval reached
@@ -32,6 +34,7 @@ final class RunRecorder: TrainingObserver {
   private let evaluationPairs: [TokenizedPair]
   private let evaluationReference: ReferenceModel
   private let evaluationBatchSize: Int?
+  private let referenceCache: ReferenceCache?
   private let stop: StopRequest
   private let saveCheckpoint: (Trainer, IntervalReport) throws -> Void
   private let started = ContinuousClock.now
@@ -45,15 +48,18 @@ final class RunRecorder: TrainingObserver {
   ///   - folder: nil on all processes of a job but the first
   ///   - resumedStep: the step after which the run continues; 0 for a new one
   ///   - evaluationBatchSize: pairs of a micro-batch of an evaluation; nil for as many as in training
+  ///   - referenceCache: the reference's log-probabilities on disk; nil for none
   ///   - stop: looked at while the reference or held-out pairs are measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
     folder: RunFolder?, resumedStep: Int, evaluationPairs: [TokenizedPair], evaluationReference: ReferenceModel,
-    evaluationBatchSize: Int?, stop: StopRequest, saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
+    evaluationBatchSize: Int?, referenceCache: ReferenceCache? = nil, stop: StopRequest,
+    saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
   ) throws {
     self.evaluationPairs = evaluationPairs
     self.evaluationReference = evaluationReference
     self.evaluationBatchSize = evaluationBatchSize
+    self.referenceCache = referenceCache
     self.stop = stop
     self.saveCheckpoint = saveCheckpoint
     firstStep = resumedStep
@@ -69,16 +75,27 @@ final class RunRecorder: TrainingObserver {
     )
   }
 
-  /// Computes the reference ahead, where its results are kept.
+  /// Finds out the reference's log-probabilities ahead, of the pairs to learn from and the held-out ones, where they are kept.
   ///
   /// - Returns: whether the run can go on; false where it is to stop before all of the reference is known
   func prepareReference(_ trainer: Trainer) throws -> Bool {
+    guard trainer.options.cachesReference else { return true }
     defer { progress.finish() }
-    return try trainer.prepareReference { done, total in
-      show(Progress(task: "reference", done: done, total: total, unit: "pair"))
-    } stops: {
-      stop.requestedBy != nil
+    func show(_ done: Int, _ total: Int) {
+      self.show(Progress(task: "reference", done: done, total: total, unit: "pair"))
     }
+    func stops() -> Bool { stop.requestedBy != nil }
+    let messages = ReferenceMessages(logger: logger)
+    var prepared = try trainer.prepareReference(
+      cache: referenceCache, report: messages.report, progress: show, stops: stops)
+    if prepared.isComplete {
+      prepared += try evaluationReference.prepare(
+        evaluationPairs, options: trainer.options, ranks: trainer.ranks, cache: referenceCache, report: messages.report,
+        progress: show, stops: stops)
+    }
+    reference += prepared
+    messages.tell(prepared)
+    return prepared.isComplete
   }
 
   func trainer(_ trainer: Trainer, didStep report: StepReport) {

@@ -17,6 +17,8 @@ struct TrainingRequest {
   var pairs: PairOptions
   /// Where tokens are kept for the next start; nil for nowhere.
   var tokenCache: TokenCache?
+  /// Where the reference's log-probabilities are kept for other runs; nil for nowhere.
+  var referenceCache: ReferenceCache?
   /// What the trainer computes; intervals that depend on the number of pairs are in `output`.
   var training: TrainingOptions
   /// The name of the loss.
