@@ -67,9 +67,6 @@ struct BadInputTests {
     BadRecord(
       name: "texts without a prompt", record: #"{"chosen": "yes", "rejected": "no"}"#, words: ["do not begin alike"]),
     BadRecord(
-      name: "a question", record: #"{"question": "q", "chosen": "The a", "rejected": "The b"}"#,
-      words: ["call that key \"prompt\""]),
-    BadRecord(
       name: "tools not JSON", record: #"{"tools": "x", "chosen": [\#(answer)], "rejected": [\#(answer)]}"#,
       words: ["\"tools\" is a string, but not"]),
     BadRecord(

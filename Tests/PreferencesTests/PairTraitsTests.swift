@@ -110,4 +110,25 @@ struct PairTraitsTests {
     #expect(pairs[1].scoreMargin == 2)
     #expect(pairs.map(\.source) == [0, 0])
   }
+
+  @Test
+  func `Pairs whose scores differ by less than a least margin are dropped; those without scores are kept, and counted`()
+    throws
+  {
+    func line(_ margin: String) -> String { #"{"prompt": "q", "chosen": "a", "rejected": "b"\#(margin)}"# }
+    let file = try read(
+      [", \"margin\": 0.4", ", \"margin\": 0.5", ", \"margin\": -2", "", ", \"margin\": 3"].map(line).joined(
+        separator: "\n"))
+    var options = PairOptions()
+    options.minimumMargin = 0.5
+    let tokenized = try byteTokenizer(Templates.chatML, options).tokenize(file.pairs)
+    #expect(tokenized.pairs.map(\.dropReason) == [.smallMargin, nil, .smallMargin, nil, nil])
+    let statistics = PairStatistics(pairs: file.pairs, tokenized: tokenized)
+    #expect(statistics.dropped == [.smallMargin: 2])
+    #expect((statistics.scoredPairs, statistics.unscoredPairsKept) == (4, 1))
+    #expect(statistics.remarks.contains { $0.contains("no scores to compare with --min-margin: 1") })
+    let unasked = try byteTokenizer().tokenize(file.pairs)
+    #expect(unasked.dropCounts.isEmpty)
+    #expect(PairStatistics(pairs: file.pairs, tokenized: unasked).unscoredPairsKept == 0)
+  }
 }

@@ -37,13 +37,15 @@ struct TokenCacheKeyTests {
   }
 
   @Test func `Changes with each option; with the seed only where something is drawn`() throws {
+    let columns = try ColumnNames("chosen=a")
     var keys = [try folder.key()]
     let changes: [(inout PairOptions) -> Void] = [
       { $0.maxLength = 512 }, { $0.truncationMode = .keepEnd }, { $0.emptyThink = .drop }, { $0.emptyThink = .random },
       {
         $0.emptyThink = .random
         $0.seed = 7
-      }, { $0.completionMask = .all }, { $0.skipBadLines = true },
+      }, { $0.completionMask = .all }, { $0.skipBadLines = true }, { $0.maxSamples = 10 }, { $0.minimumMargin = 0.5 },
+      { $0.columns = columns },
     ]
     for change in changes {
       var options = PairOptions()

@@ -12,6 +12,10 @@ public enum DropReason: String, CaseIterable, Hashable, Sendable, Codable, Codin
   case noDifferingTargets = "no target token where the sides differ"
   /// The chat template refused the conversation (only where bad lines are skipped).
   case notRenderable = "refused by the chat template"
+  /// The data says that neither answer is the better one.
+  case tied = "neither answer is the better one"
+  /// The scores of the answers differ by less than was asked for.
+  case smallMargin = "score margin below --min-margin"
 }
 
 extension TokenizedPair {

@@ -42,6 +42,12 @@ public struct PairOptions: Hashable, Sendable {
   public var seed: UInt64
   /// Drop pairs that the chat template refuses, instead of refusing the whole file.
   public var skipBadLines: Bool
+  /// The keys of the parts of a pair in the file, where these are not the usual ones.
+  public var columns = ColumnNames()
+  /// How many of a file's first lines are read; nil for all.
+  public var maxSamples: Int?
+  /// The least score margin of a pair to train on; nil for any. Pairs without scores are kept.
+  public var minimumMargin: Double?
 
   /// Options; the defaults are those of the command line.
   public init(

@@ -196,8 +196,16 @@ public struct PairTokenizer: Sendable {
       promptLength: min(chosen.promptLength, rejected.promptLength),
       chosenLength: chosen.ids.count, rejectedLength: rejected.ids.count)
     result.take(PairTraits(of: pair), scoreMargin: pair.scoreMargin)
-    if chosen.ids == rejected.ids { result.dropReason = .identical } else { result.dropReason = result.uselessness }
+    result.dropReason = dropReason(of: pair, result, areEqual: chosen.ids == rejected.ids)
     return result
+  }
+
+  private func dropReason(of pair: PreferencePair, _ tokenized: TokenizedPair, areEqual: Bool) -> DropReason? {
+    if pair.isTie { return .tied }
+    if areEqual { return .identical }
+    if let reason = tokenized.uselessness { return reason }
+    if let least = options.minimumMargin, let margin = pair.scoreMargin, margin < least { return .smallMargin }
+    return nil
   }
 
   /// The ids and targets within the maximal length. The mask is made before the cut, so that a turn whose header was

@@ -11,6 +11,21 @@ public struct TokenizedPairs: Sendable {
     self.options = options
   }
 
+  /// The pairs of several files, one file after the other, each with an index of its own and the place of its file.
+  public init(joining files: [TokenizedPairs], options: PairOptions) {
+    var pairs: [TokenizedPair] = []
+    for (place, file) in files.enumerated() {
+      let first = pairs.count
+      pairs += file.pairs.map { pair in
+        var pair = pair
+        pair.index += first
+        pair.source = place
+        return pair
+      }
+    }
+    self.init(pairs: pairs, options: options)
+  }
+
   /// The pairs to train on, in file order.
   /// - Throws: `PairError.allDropped` if there is none.
   public func usable() throws(PairError) -> [TokenizedPair] {

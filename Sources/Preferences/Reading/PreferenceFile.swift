@@ -17,12 +17,16 @@ public struct PreferenceFile: Sendable {
   ///   - file: the path of the file.
   ///   - skipBadLines: drop and report lines that are no pairs, instead of refusing the file.
   ///   - applyChatTemplate: read plain-text pairs as conversations of a question and an answer.
+  ///   - columns: the keys of the parts of a pair, where these are not the usual ones.
+  ///   - limit: how many of the file's first lines are read; nil for all.
   /// - Throws: `PreferenceFileError`.
   public init(
-    contentsOf file: URL, skipBadLines: Bool = false, applyChatTemplate: Bool = false
+    contentsOf file: URL, skipBadLines: Bool = false, applyChatTemplate: Bool = false,
+    columns: ColumnNames = ColumnNames(), limit: Int? = nil
   ) throws(PreferenceFileError) {
     try self.init(
-      bytes: Self.bytes(of: file), name: file.path, skipBadLines: skipBadLines, applyChatTemplate: applyChatTemplate)
+      bytes: Self.bytes(of: file), name: file.path, skipBadLines: skipBadLines, applyChatTemplate: applyChatTemplate,
+      columns: columns, limit: limit)
   }
 
   /// Reads the pairs out of bytes that are in memory already.
@@ -31,17 +35,23 @@ public struct PreferenceFile: Sendable {
   ///   - name: what errors call the file.
   ///   - skipBadLines: drop and report lines that are no pairs, instead of refusing the file.
   ///   - applyChatTemplate: read plain-text pairs as conversations of a question and an answer.
+  ///   - columns: the keys of the parts of a pair, where these are not the usual ones.
+  ///   - limit: how many of the file's first lines are read; nil for all.
   /// - Throws: `PreferenceFileError`.
   public init(
-    bytes: Data, name: String, skipBadLines: Bool = false, applyChatTemplate: Bool = false
+    bytes: Data, name: String, skipBadLines: Bool = false, applyChatTemplate: Bool = false,
+    columns: ColumnNames = ColumnNames(), limit: Int? = nil
   ) throws(PreferenceFileError) {
     if let format = bytes.withUnsafeBytes({ ForeignFormat(of: $0) }) { throw .foreign(path: name, format) }
-    let (records, brokenLine) = bytes.withUnsafeBytes { RecordSplitter.split($0) }
+    let (all, broken) = bytes.withUnsafeBytes { RecordSplitter.split($0) }
+    let records = limit.map { Array(all.prefix($0)) } ?? all
+    // What is wrong with the end of an array does not concern those who read its beginning.
+    let brokenLine = records.count < all.count ? nil : broken
     let parsed = bytes.withUnsafeBytes { buffer in
       // The buffer is read only, and outlives the call.
       nonisolated(unsafe) let buffer = buffer
       return parallelMap(count: records.count) { index in
-        Self.pair(of: records[index], in: buffer, applyChatTemplate: applyChatTemplate)
+        Self.pair(of: records[index], in: buffer, applyChatTemplate: applyChatTemplate, columns: columns)
       }
     }
 
@@ -71,11 +81,12 @@ public struct PreferenceFile: Sendable {
   }
 
   private static func pair(
-    of record: Record, in buffer: UnsafeRawBufferPointer, applyChatTemplate: Bool
+    of record: Record, in buffer: UnsafeRawBufferPointer, applyChatTemplate: Bool, columns: ColumnNames
   ) -> Result<PreferencePair, BadLine> {
     let bytes = UnsafeRawBufferPointer(rebasing: buffer[record.range])
     do {
-      var pair = try PreferenceFormat.pair(of: JSON(parsing: bytes), applyChatTemplate: applyChatTemplate)
+      var pair = try PreferenceFormat.pair(
+        of: JSON(parsing: bytes), applyChatTemplate: applyChatTemplate, columns: columns)
       pair.line = record.line
       return .success(pair)
     } catch let error as JSONError {

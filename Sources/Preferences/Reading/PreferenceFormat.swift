@@ -10,8 +10,9 @@ import OrderedJSON
 /// | implicit prompt, plain text (TRL) | `chosen`, `rejected`: strings that begin alike |
 /// | LLaMA-Factory ranking, ShareGPT | `conversations`: list of `from`/`value`; `chosen`, `rejected`: one such turn; `system`, `tools` |
 /// | LLaMA-Factory ranking, Alpaca | `instruction`, `input`, `history`, `system`; `chosen`, `rejected`: strings |
-///
 /// | axolotl | `messages`: the prompt as a list of messages; `chosen`, `rejected`: the answer, a message or a list |
+///
+/// `OtherSpellings` has more of axolotl's, and those of ms-swift, NeMo RL and HelpSteer.
 ///
 /// `tools` (a list, or the same as a JSON string), `chat_template_kwargs` (an object) and `system` (a text) may stand beside
 /// any conversational shape. A `prompt` string beside lists of messages is a repetition of one of their messages, as several
@@ -28,16 +29,36 @@ public enum PreferenceFormat {
     {"chosen": text, "rejected": text} (TRL), \
     {"messages": [messages], "chosen": …, "rejected": …} (axolotl), \
     {"conversations": [turns], "chosen": turn, "rejected": turn} or \
-    {"instruction": text, "chosen": text, "rejected": text} (LLaMA-Factory)
+    {"instruction": text, "chosen": text, "rejected": text} (LLaMA-Factory), \
+    {"messages": [messages], "rejected_response": text} (ms-swift), \
+    {"context": [messages], "completions": [{"rank": …, "completion": [messages]}, …]} (NeMo RL), \
+    {"context": [messages], "response1": text, "response2": text, "overall_preference": number} (HelpSteer). \
+    Other keys are named with --columns
     """
 
   /// The pair an object describes, with index 0 and line 1.
-  /// - Parameter applyChatTemplate: whether plain text is a question and an answer for the chat template.
+  /// - Parameters:
+  ///   - applyChatTemplate: whether plain text is a question and an answer for the chat template.
+  ///   - columns: the keys of the parts, where these are not the usual ones.
   /// - Throws: `UnusableRecord`, with what is wrong in a sentence.
-  public static func pair(of record: JSON, applyChatTemplate: Bool = false) throws(UnusableRecord) -> PreferencePair {
+  public static func pair(
+    of record: JSON, applyChatTemplate: Bool = false, columns: ColumnNames = ColumnNames()
+  ) throws(UnusableRecord) -> PreferencePair {
     guard let members = record.object else {
       throw UnusableRecord("expected an object with \"chosen\" and \"rejected\", found \(kind(of: record))")
     }
+    let renamed = try columns.renamed(members)
+    guard let translation = try OtherSpellings.translated(renamed) else {
+      return try pair(of: renamed, applyChatTemplate: applyChatTemplate)
+    }
+    var pair = try pair(of: translation.record, applyChatTemplate: applyChatTemplate)
+    pair.scoreMargin = translation.scoreMargin ?? pair.scoreMargin
+    pair.isTie = translation.isTie
+    return pair
+  }
+
+  /// The pair of a line in TRL's, LLaMA-Factory's or axolotl's words.
+  private static func pair(of members: JSON.Object, applyChatTemplate: Bool) throws(UnusableRecord) -> PreferencePair {
     for key in ["chosen", "rejected"] where members[key] == nil {
       throw UnusableRecord(
         "no \"\(key)\"; the keys are \(list(members.keys)). The formats known are: \(known)")
@@ -51,7 +72,7 @@ public enum PreferenceFormat {
       pair = try shareGPT(turns: turns, chosen: chosen, rejected: rejected, system: members["system"])
       used.formUnion(["conversations", "system"])
     } else if members["instruction"] != nil {
-      pair = try alpaca(record)
+      pair = try alpaca(.object(members))
       used.formUnion(["instruction", "input", "history", "system"])
     } else {
       used.insert("prompt")
@@ -70,9 +91,6 @@ public enum PreferenceFormat {
         pair = try text(prompt: prompt, chosen: chosen, rejected: rejected)
         if applyChatTemplate { pair = try question(prompt, chosen: chosen, rejected: rejected) }
       case (.null, .string(let chosen), .string(let rejected)):
-        for key in ["question", "query", "input"] where !isEmpty(members[key]) {
-          throw UnusableRecord("\"chosen\" and \"rejected\" are texts beside \"\(key)\": call that key \"prompt\"")
-        }
         if applyChatTemplate {
           throw UnusableRecord("--apply-chat-template needs the question in \"prompt\"; there is none")
         }
@@ -98,7 +116,7 @@ public enum PreferenceFormat {
       used.formUnion(margin.keys)
     }
     let filled = members.filter { !isEmpty($0.value) }.map(\.key)
-    pair.unusedKeys += try unusedKeys(filled, used: used, in: record)
+    pair.unusedKeys += try unusedKeys(filled, used: used, in: members)
     return pair
   }
 
@@ -114,7 +132,7 @@ public enum PreferenceFormat {
   /// The keys that were not used.
   /// - Throws: `UnusableRecord` if one of them holds a part of the prompt that is nowhere in the pair.
   private static func unusedKeys(
-    _ keys: [String], used: Set<String>, in record: JSON
+    _ keys: [String], used: Set<String>, in record: JSON.Object
   ) throws(UnusableRecord) -> [String] {
     let unused = keys.filter { !used.contains($0) }
     for key in unused where promptKeys.contains(key) {
@@ -138,7 +156,8 @@ public enum PreferenceFormat {
     }
   }
 
-  private static func isEmpty(_ value: JSON?) -> Bool {
+  /// Whether a value is absent, null, or has nothing in it.
+  static func isEmpty(_ value: JSON?) -> Bool {
     switch value {
     case nil, .null: true
     case .string(let text): trimmed(text).isEmpty
@@ -360,7 +379,8 @@ public enum PreferenceFormat {
     }
   }
 
-  private static func list(_ keys: [String]) -> String {
+  /// Keys in quotes, for messages.
+  static func list(_ keys: [String]) -> String {
     if keys.isEmpty { return "none" }
     let shown = keys.prefix(10).map { "\"\($0.prefix(40))\"" }.joined(separator: ", ")
     return keys.count > 10 ? shown + ", …" : shown

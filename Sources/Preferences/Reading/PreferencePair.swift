@@ -28,6 +28,8 @@ public struct PreferencePair: Hashable, Sendable {
   public var templateVariables: JSON.Object
   /// The chosen answer's score less the rejected one's; nil where the line has no scores.
   public var scoreMargin: Double?
+  /// Whether the line says that neither answer is the better one.
+  public var isTie = false
   /// Keys of the line that are no part of the pair, such as `source` or `id`.
   public var unusedKeys: [String]
 

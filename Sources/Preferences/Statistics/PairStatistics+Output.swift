@@ -29,6 +29,7 @@ extension PairStatistics {
       "duplicate_pairs": .integer(duplicatePairs),
       "duplicate_prompts": .integer(duplicatePrompts),
       "differing_prompts": .integer(differingPrompts),
+      "scored_pairs": .integer(scoredPairs),
       "unused_keys": .object(
         unusedKeys.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
           .reduce(into: [:]) { $0[$1.key] = .integer($1.value) }),
@@ -43,6 +44,10 @@ extension PairStatistics {
       remarks.append(
         "\(count(plainTextPairsBesideTemplate)) of \(count(pairs)) pairs are plain text and are trained on as such, without "
           + "the tokenizer's chat template; --apply-chat-template writes them with it")
+    }
+    if unscoredPairsKept > 0 {
+      remarks.append(
+        "pairs kept although they have no scores to compare with --min-margin: \(count(unscoredPairsKept))")
     }
     if !unusedKeys.isEmpty {
       let keys = unusedKeys.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
@@ -78,6 +83,7 @@ extension PairStatistics {
       ("repeated prompts", count(duplicatePrompts)),
       ("pairs whose prompts differ", count(differingPrompts)),
     ]
+    if scoredPairs > 0 { rows.append(("pairs with scores", count(scoredPairs))) }
     let width = rows.map(\.0.count).max() ?? 0
     var lines = rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }
 

@@ -44,6 +44,11 @@ public struct PairStatistics: Hashable, Sendable, Codable {
   /// Pairs whose sides differ before their last turn.
   public var differingPrompts = 0
 
+  /// Pairs with scores of both answers.
+  public var scoredPairs = 0
+  /// Pairs without scores that are trained on although a least margin was asked for.
+  public var unscoredPairsKept = 0
+
   /// Keys of the file that are no part of a pair, and in how many lines each occurs.
   public var unusedKeys: [String: Int] = [:]
   /// Plain-text pairs that stay plain text although the tokenizer has a chat template.
@@ -63,6 +68,9 @@ public struct PairStatistics: Hashable, Sendable, Codable {
     dropped = tokenized.dropCounts
     paddedTokens = tokenized.pairs.count * 2 * (maxLength - 1)
     for pair in tokenized.pairs { count(pair) }
+    if tokenized.options.minimumMargin != nil {
+      unscoredPairsKept = tokenized.pairs.count { $0.dropReason == nil && $0.scoreMargin == nil }
+    }
 
     let rendered = tokenized.pairs.filter { $0.dropReason != .notRenderable }
     promptLengths = Percentiles(rendered.map(\.promptLength))
@@ -84,6 +92,7 @@ public struct PairStatistics: Hashable, Sendable, Codable {
     tokens += pair.chosenIDs.count + pair.rejectedIDs.count
     treeTokens += pair.treeLength
     truncatedSides += (pair.chosenIsTruncated ? 1 : 0) + (pair.rejectedIsTruncated ? 1 : 0)
+    if pair.scoreMargin != nil { scoredPairs += 1 }
     if pair.chosenLength > pair.rejectedLength { chosenIsLonger += 1 }
     if pair.chosenLength == pair.rejectedLength { equallyLong += 1 }
     if pair.dropReason == nil {
