@@ -58,7 +58,12 @@ public struct SeededGenerator: RandomNumberGenerator, Hashable, Sendable {
 ///   - seed: the run's seed.
 ///   - epoch: the epoch, counted from 0.
 public func permutation(count: Int, seed: UInt64, epoch: Int) -> [Int] {
-  var generator = SeededGenerator(seed: seed, stream: UInt64(truncatingIfNeeded: epoch))
+  permutation(count: count, seed: seed, stream: UInt64(truncatingIfNeeded: epoch))
+}
+
+/// The same shuffle with the generator of any stream.
+func permutation(count: Int, seed: UInt64, stream: UInt64) -> [Int] {
+  var generator = SeededGenerator(seed: seed, stream: stream)
   var order = Array(0..<count)
   for last in stride(from: count - 1, to: 0, by: -1) {
     order.swapAt(last, generator.below(last + 1))

@@ -65,9 +65,7 @@ public final class Trainer {
     (self.policy, self.reference, self.pairs, self.ranks, self.activity) = (policy, reference, pairs, ranks, activity)
     self.options = options
     self.options.cachesReference = reference.keepsResults
-    plan = BatchPlan(
-      pairCount: pairs.count, globalBatchSize: options.globalBatchSize(worldSize: ranks.size), epochs: options.epochs,
-      maxSteps: options.maxSteps, shuffles: options.shuffles, seed: options.seed)
+    plan = options.plan(pairs: pairs.count, worldSize: ranks.size)
     schedule = options.schedule(totalSteps: plan.totalSteps)
     // Equal already, where all ranks have read the same files; this makes sure.
     try ranks?.gradients.broadcast(policy.weights.storage, from: 0)
@@ -146,11 +144,8 @@ public final class Trainer {
   /// How much work a pair is for this model.
   var work: PairWork { PairWork(policy.configuration, sharesPrefix: options.sharesPrefix) }
 
-  /// The pairs that the run will see: not all of them where it is shorter than an epoch.
-  var pairsOfRun: [TokenizedPair] {
-    guard plan.totalSteps < plan.stepsPerEpoch else { return pairs }
-    return (1...plan.totalSteps).flatMap(plan.pairs(ofStep:)).sorted().map { pairs[$0] }
-  }
+  /// The pairs that the run will see.
+  var pairsOfRun: [TokenizedPair] { plan.pairsOfRun.map { pairs[$0] } }
 
   /// Continues after a step, with weights and moments that the caller has put in place.
   func resume(after step: Int, optimizerSteps: Int, skippedSteps: Int, skippedInARow: Int) throws(TorchError) {

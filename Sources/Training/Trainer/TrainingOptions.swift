@@ -1,4 +1,5 @@
 import DPO
+import Preferences
 import Torch
 
 /// Everything that decides what a run computes. Names and meanings are those of TRL's `DPOConfig` and
@@ -37,6 +38,8 @@ public struct TrainingOptions: Sendable {
   public var shuffles = true
   /// The seed of that order.
   public var seed: UInt64 = 42
+  /// What an epoch takes of each file, where the pairs are from several; nil for every pair once.
+  public var mixture: PairMixture?
   /// Whether a pair's common prefix runs once.
   public var sharesPrefix = true
   /// Steps between two records.
@@ -62,6 +65,13 @@ public struct TrainingOptions: Sendable {
 
   /// Pairs of an optimizer step, over all ranks.
   public func globalBatchSize(worldSize: Int = 1) -> Int { worldSize * perDeviceBatchSize * accumulationSteps }
+
+  /// Which of so many pairs each step takes.
+  public func plan(pairs: Int, worldSize: Int = 1) -> BatchPlan {
+    BatchPlan(
+      mixture: mixture ?? PairMixture(sizes: [pairs]), globalBatchSize: globalBatchSize(worldSize: worldSize),
+      epochs: epochs, maxSteps: maxSteps, shuffles: shuffles, seed: seed)
+  }
 
   /// The learning rates of a run of this many steps.
   public func schedule(totalSteps: Int) -> LearningRateSchedule {

@@ -81,7 +81,11 @@ struct Bench: ParsableCommand {
     arguments += ["--gradient-accumulation-steps", "\(workload.batch.gradientAccumulationSteps)"]
     if let tokens = workload.batch.microBatchTokens { arguments += ["--micro-batch-tokens", tokens.description] }
     if workload.batch.gradientCheckpointing { arguments.append("--gradient-checkpointing") }
-    if let data = workload.trainData { arguments += ["--train-data", data] }
+    arguments += workload.trainData.map { "--train-data=\($0)" }
+    if !pairs.columns.isEmpty { arguments += ["--columns", "\(pairs.columns)"] }
+    if let limit = pairs.maxSamples { arguments += ["--max-samples", "\(limit)"] }
+    if let margin = pairs.minMargin { arguments.append("--min-margin=\(margin)") }
+    if pairs.applyChatTemplate { arguments.append("--apply-chat-template") }
     if let tokenizer = workload.tokenizer { arguments += ["--tokenizer", tokenizer] }
     return arguments
   }
@@ -142,8 +146,12 @@ struct Bench: ParsableCommand {
 struct BenchWorkload: ParsableArguments {
   @Option(help: "A shape of MiniMind's, with random weights: minimind-3, minimind2, minimind2-small.")
   var shape = NamedShape.miniMind3
-  @Option(help: ArgumentHelp("Preference pairs; needs --tokenizer.", valueName: "file"))
-  var trainData: String?
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Preference pairs; needs --tokenizer. Several files, their weights and numbers of pairs as with train.",
+      valueName: "file"), transform: DataFileName.source)
+  var trainData: [PairSource] = []
   @Option(help: ArgumentHelp("The folder of the tokenizer for --train-data.", valueName: "folder"))
   var tokenizer: String?
   @Option(help: ArgumentHelp("Shared tokens of a made-up pair.", valueName: "tokens"))
@@ -162,7 +170,7 @@ struct BenchWorkload: ParsableArguments {
     guard steps >= 1, warmUpSteps >= 1, prefixTokens >= 1, tailTokens >= 1 else {
       throw ValidationError("--steps, --warm-up-steps, --prefix-tokens and --tail-tokens must be at least 1.")
     }
-    guard (trainData == nil) == (tokenizer == nil) else {
+    guard trainData.isEmpty == (tokenizer == nil) else {
       throw ValidationError("--train-data and --tokenizer belong together.")
     }
   }
@@ -170,21 +178,26 @@ struct BenchWorkload: ParsableArguments {
   /// The pairs of all steps: those that are measured, and before them the last step's, again and again, to warm up.
   func pairs(vocabulary: Int, processes: Int, options: PairArguments) throws -> [TokenizedPair] {
     let step = processes * batch.pairsOfStep
-    let measured = try trainData == nil ? madeUp(step * steps, vocabulary: vocabulary) : read(step * steps, options)
+    let measured = try trainData.isEmpty ? madeUp(step * steps, vocabulary: vocabulary) : read(step * steps, options)
     return Array(repeating: measured.suffix(step), count: warmUpSteps).flatMap(\.self) + measured
   }
 
   private func read(_ count: Int, _ options: PairArguments) throws -> [TokenizedPair] {
-    guard let trainData, let tokenizer else { return [] }
+    guard let tokenizer else { return [] }
     let folder = URL(fileURLWithPath: tokenizer, isDirectory: true)
-    let usable = try PreparedPairs(
-      contentsOf: trainData, tokenizer: Tokenizer(folder: folder), folder: folder, options: options.options(seed: 42),
-      cache: options.cache
-    ).usable()
+    let files = try trainData.map { source in
+      let prepared = try PreparedPairs(
+        contentsOf: source.path, tokenizer: Tokenizer(folder: folder), folder: folder,
+        options: options.options(seed: 42), cache: options.cache)
+      return (source: source, prepared: prepared)
+    }
+    let data = try TrainingData(files, seed: 42)
+    // In file order, or as weights interleave them: always the same pairs.
+    let usable = data.mixture.order(ofEpoch: 0, shuffles: false, seed: 42).map { data.pairs[$0] }
     guard usable.count >= count else {
       throw Failure(
         .badData,
-        "\(trainData): \(HumanText.counted(usable.count, "pair")) to learn from, but \(count) are to be measured. Lower --steps."
+        "\(trainData.map(\.path).joined(separator: ", ")): \(HumanText.counted(usable.count, "pair")) to learn from, but \(count) are to be measured. Lower --steps."
       )
     }
     return Array(usable.prefix(count))

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Observability
+import OrderedJSON
 import Preferences
 import Tokenization
 
@@ -10,18 +11,28 @@ struct InspectData: ParsableCommand {
     commandName: "data",
     abstract: "Shows the statistics of a preference file: lengths, masks, what is dropped or cut, single pairs.")
 
-  @Argument(help: ArgumentHelp("Preference pairs: JSONL, a JSON array, or either with .gz.", valueName: "file"))
-  var positionalFile: String?
+  @Argument(
+    help: ArgumentHelp("Preference pairs: JSONL, a JSON array, or either with .gz; also several.", valueName: "file"))
+  var positionalFiles: [String] = []
   @Option(
-    name: [.customLong("train-data"), .customLong("data-path")],
-    help: ArgumentHelp("The same as an option.", valueName: "file"))
-  var file: String?
+    name: [.customLong("train-data"), .customLong("data-path")], parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "The same as an option, with what train takes of each file: FILE=WEIGHT or FILE#COUNT.", valueName: "file"),
+    transform: DataFileName.source)
+  var trainData: [PairSource] = []
   @Option(
     name: [.long, .customLong("model")],
     help: ArgumentHelp(
       "The folder with tokenizer.json and its chat template (a model's own folder has them).", valueName: "folder"))
   var tokenizer: String
   @OptionGroup(title: "Pairs") var pairs: PairArguments
+  @Option(
+    help: "What decides the length of an epoch of weighted files: interleave_under or interleave_over; see train.")
+  var mixStrategy = PairMixture.Strategy.under
+  @Option(
+    help: ArgumentHelp("Say what train would hold out: a share, or a number of pairs.", valueName: "share|count"),
+    transform: DataFileName.heldOutSize)
+  var evalSplit: HeldOutSize?
   @Option(help: ArgumentHelp("Seed of --empty-think random.", valueName: "number"))
   var seed: UInt64 = 42
   @Option(help: ArgumentHelp("Print this many pairs, with their target tokens in colour.", valueName: "count"))
@@ -36,35 +47,60 @@ struct InspectData: ParsableCommand {
   @OptionGroup var config: ConfigArguments
 
   func validate() throws {
-    guard (positionalFile == nil) != (file == nil) else { throw ValidationError("Name one preference file.") }
+    guard positionalFiles.isEmpty != trainData.isEmpty else {
+      throw ValidationError("Name preference files: as they are, or with --train-data.")
+    }
     guard show ?? 1 >= 1, from >= 0 else { throw ValidationError("--show must be at least 1, --from at least 0.") }
   }
 
   func run() throws {
-    let path = positionalFile ?? file ?? ""
     let folder = URL(fileURLWithPath: tokenizer, isDirectory: true)
     let tokenizer = try Tokenizer(folder: folder)
-    let prepared = try PreparedPairs(
-      contentsOf: path, tokenizer: tokenizer, folder: folder, options: pairs.options(seed: seed),
-      cache: pairs.cache)
-    if let dump { try write(prepared.tokenized, to: dump) }
+    let options = pairs.options(seed: seed)
+    let sources = trainData.isEmpty ? positionalFiles.map { PairSource(path: $0) } : trainData
+    let files = try sources.map { source in
+      let prepared = try PreparedPairs(
+        contentsOf: source.path, tokenizer: tokenizer, folder: folder, options: options, cache: pairs.cache)
+      return (source: source, prepared: prepared)
+    }
+    let all = TokenizedPairs(joining: files.map(\.prepared.tokenized), options: options)
+    if let dump { try write(all, to: dump) }
     if let show {
       let usesColour = isatty(STDOUT_FILENO) == 1 && (ProcessInfo.processInfo.environment["NO_COLOR"] ?? "").isEmpty
       let display = PairDisplay(tokenizer: tokenizer, usesColour: usesColour)
-      guard from < prepared.tokenized.pairs.count else {
-        throw Failure(
-          .usage, "--from \(from): \(path) has \(HumanText.counted(prepared.tokenized.pairs.count, "pair")).")
+      guard from < all.pairs.count else {
+        let names = sources.map(\.path).joined(separator: ", ")
+        throw Failure(.usage, "--from \(from): \(names) has \(HumanText.counted(all.pairs.count, "pair")).")
       }
-      for pair in prepared.tokenized.pairs.dropFirst(from).prefix(show) { Output.line(display.text(of: pair)) }
+      for pair in all.pairs.dropFirst(from).prefix(show) { Output.line(display.text(of: pair)) }
     }
     if json {
-      Output.line(prepared.statistics.json.serialized(.pretty))
+      Output.line(statistics(of: files).serialized(.pretty))
     } else if show == nil, dump != "-" {
-      Output.line(prepared.statistics.table)
-      if !prepared.badLines.isEmpty {
-        Output.line("Skipped \(HumanText.counted(prepared.badLines.count, "unusable line")).")
+      for (source, prepared) in files {
+        if files.count > 1 { Output.line(source.path) }
+        Output.line(prepared.statistics.table)
+        if !prepared.badLines.isEmpty {
+          Output.line("Skipped \(HumanText.counted(prepared.badLines.count, "unusable line")).")
+        }
+      }
+      let isPlain = files.count == 1 && sources[0].amount == .all && evalSplit == nil && pairs.minMargin == nil
+      if !isPlain {
+        let data = try TrainingData(files, heldOut: evalSplit, strategy: mixStrategy, seed: seed)
+        if let summary = data.summary { Output.line(summary) }
       }
     }
+  }
+
+  /// One object of a file's numbers; of several files a list of them, each with its name.
+  private func statistics(of files: [(source: PairSource, prepared: PreparedPairs)]) -> JSON {
+    if files.count == 1 { return files[0].prepared.statistics.json }
+    return .array(
+      files.map { source, prepared in
+        var members: JSON.Object = ["file": .string(source.path)]
+        for (name, value) in prepared.statistics.json.object ?? [:] { members[name] = value }
+        return .object(members)
+      })
   }
 
   private func write(_ pairs: TokenizedPairs, to path: String) throws {

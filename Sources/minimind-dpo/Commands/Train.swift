@@ -38,7 +38,7 @@ struct Train: ParsableCommand {
   }
 
   /// What the options ask for.
-  private func request(onGPU: Bool) -> TrainingRequest {
+  private func request(onGPU: Bool) throws -> TrainingRequest {
     var training = optimization.options()
     training.recordsPasses = !device.noCudaGraphs
     training.loggingSteps = output.loggingSteps
@@ -46,8 +46,9 @@ struct Train: ParsableCommand {
     training.startsAtReference = main.refModel == nil
     if device.tf32 { training.referenceVariant = "TF32" }
     return TrainingRequest(
-      source: main.model.source(shape), reference: main.refModel, trainingPairs: main.trainData,
-      evaluationPairs: main.evalData, pairs: pairs.options(seed: optimization.seed), tokenCache: pairs.cache,
+      source: main.model.source(shape), reference: main.refModel, trainingPairs: main.data.trainData,
+      mixStrategy: main.data.mixStrategy, evaluationPairs: try main.data.evaluationFiles, heldOut: main.data.evalSplit,
+      pairs: pairs.options(seed: optimization.seed), tokenCache: pairs.cache,
       referenceCache: optimization.referenceCache.cache, training: training, lossType: optimization.lossType.rawValue,
       recomputesLayers: optimization.batch.gradientCheckpointing, zeroStage: optimization.zeroStage,
       distribution: distribution.value,
@@ -71,20 +72,13 @@ extension MiniMindArguments {
 struct MainArguments: ParsableArguments {
   @OptionGroup var model: ModelArguments
 
-  @Option(
-    name: [.long, .customLong("data-path")],
-    help: ArgumentHelp("Preference pairs: JSONL or a JSON array, also with .gz.", valueName: "file"))
-  var trainData: String
+  @OptionGroup var data: DataFileArguments
 
   @Option(help: ArgumentHelp("Folder for everything the run writes.", valueName: "folder"))
   var outputDir: String
 
   @OptionGroup var config: ConfigArguments
   @OptionGroup var processes: ProcessArguments
-
-  @Option(
-    help: ArgumentHelp("Held-out pairs, measured before and after training (see --eval-strategy).", valueName: "file"))
-  var evalData: String?
 
   @Option(
     help: ArgumentHelp("The reference model. (default: the model as it is before training)", valueName: "path"))

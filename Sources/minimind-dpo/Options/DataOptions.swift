@@ -29,18 +29,45 @@ struct PairArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      """
+      Keys of other names: prompt=…, chosen=…, rejected=…, system=…, tools=…, messages=…, score_chosen=…, score_rejected=…, \
+      margin=…, with commas between them.
+      """, valueName: "part=key,…"), transform: DataFileName.columns)
+  var columns = ColumnNames()
+
+  @Option(
+    help: ArgumentHelp(
+      "Read only so many of the first lines of each file, for a trial. (default: all)", valueName: "lines"))
+  var maxSamples: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Drop pairs whose scores differ by less: chosen minus rejected, in the data's own unit. Pairs without scores stay; train \
+      leaves --eval-data as it is.
+      """, valueName: "number"))
+  var minMargin: Double?
+
+  @Option(
+    help: ArgumentHelp(
       "Where tokens are kept for the next start; off keeps none. Without: $MINIMIND_DPO_CACHE or ~/.cache/minimind-dpo.",
       valueName: "folder|off"))
   var tokenCache: String?
 
   func validate() throws {
     guard maxLength >= 2 else { throw ValidationError("--max-length must be at least 2 tokens.") }
+    guard maxSamples ?? 1 >= 1 else { throw ValidationError("--max-samples must be at least 1.") }
+    guard minMargin?.isFinite ?? true else { throw ValidationError("--min-margin must be a finite number.") }
   }
 
   func options(seed: UInt64) -> PairOptions {
-    PairOptions(
+    var options = PairOptions(
       maxLength: maxLength, truncationMode: truncationMode, emptyThink: emptyThink, completionMask: completionMask,
       applyChatTemplate: applyChatTemplate, seed: seed, skipBadLines: skipBadLines)
+    options.columns = columns
+    options.maxSamples = maxSamples
+    options.minimumMargin = minMargin
+    return options
   }
 }
 

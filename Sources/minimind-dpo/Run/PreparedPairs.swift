@@ -45,7 +45,8 @@ struct PreparedPairs {
     _ data: URL, with tokenizer: Tokenizer, folder: URL, options: PairOptions, now: Date
   ) throws -> TokenizedFile {
     let file = try PreferenceFile(
-      contentsOf: data, skipBadLines: options.skipBadLines, applyChatTemplate: options.applyChatTemplate)
+      contentsOf: data, skipBadLines: options.skipBadLines, applyChatTemplate: options.applyChatTemplate,
+      columns: options.columns, limit: options.maxSamples)
     let configuration = try? TokenizerConfiguration(folder: folder)
     let template: ChatTemplate?
     do {

@@ -9,7 +9,6 @@ import Training
 struct RunBanner {
   let trainer: Trainer
   let job: Job
-  let pairs: Int
 
   /// The lines, in order.
   var lines: [String] { [model] + processes + [batch, rate] }
@@ -57,7 +56,7 @@ struct RunBanner {
     return
       "global batch: \(processes) × \(HumanText.counted(options.perDeviceBatchSize, "pair")) × "
       + "\(options.accumulationSteps) accumulated = \(HumanText.counted(plan.globalBatchSize, "pair")) a step; "
-      + "\(HumanText.counted(plan.totalSteps, "step")), \(plan.stepsPerEpoch) an epoch of \(HumanText.counted(pairs, "pair"))"
+      + "\(HumanText.counted(plan.totalSteps, "step")), \(plan.stepsPerEpoch) an epoch of \(HumanText.counted(plan.pairCount, "pair"))"
   }
 
   private var rate: String {

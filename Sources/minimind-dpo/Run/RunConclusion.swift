@@ -28,7 +28,7 @@ struct RunConclusion {
     summary.startsAtReference = trainer.options.startsAtReference
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")),
-      evaluationPairs: inputs.evaluation?.statistics.usablePairs)
+      evaluationPairs: inputs.evaluationSets.isEmpty ? nil : inputs.evaluationPairs.count)
     summary.outputs = [.folder(request.output.folder)]
     if let miniMind = MiniMindRun(request) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
     summary.files = [

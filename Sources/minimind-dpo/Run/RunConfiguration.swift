@@ -5,7 +5,7 @@ import Yams
 
 /// `config.yaml`: every option with the value it had, in a form that `--config` takes again.
 enum RunConfiguration {
-  /// An option by its name, with its value; nil for what was not given.
+  /// An option by its name, with its value: a list of texts for one that was given several times, nil for what was not given.
   typealias Setting = (name: String, value: (any CustomStringConvertible)?)
 
   /// Writes `config.yaml` into the folder of a run.
@@ -16,6 +16,9 @@ enum RunConfiguration {
   }
 
   private static func node(_ value: any CustomStringConvertible) -> Node {
+    if let texts = value as? [String] {
+      return texts.count == 1 ? node(texts[0]) : Node(texts.map(node), Tag(.seq), .block)
+    }
     if let text = value as? String {
       // A path may look like a number or a truth value; quoted it stays a text.
       let isText = Node(text).tag.description.hasSuffix("str")

@@ -44,14 +44,14 @@ struct RunExecution {
     if folder != nil, checkpoints.existing == .overwrite {
       _ = try RunFolder(request.output.location, existing: .overwrite)
     }
-    for line in RunBanner(trainer: trainer, job: job, pairs: inputs.pairs.count).lines { logger.info("\(line)") }
+    for line in RunBanner(trainer: trainer, job: job).lines { logger.info("\(line)") }
     if let folder { try writeDescription(to: folder) }
     if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
     let miniMind = folder == nil ? nil : MiniMindRun(request)
     miniMind?.remarks(on: inputs.policy).forEach { logger.info("\($0)") }
 
     let recorder = try RunRecorder(
-      folder: folder, resumedStep: trainer.completedSteps, evaluationPairs: inputs.evaluationPairs,
+      folder: folder, resumedStep: trainer.completedSteps, evaluationSets: inputs.evaluationSets,
       evaluationReference: evaluationReference, evaluationBatchSize: request.output.evaluationBatchSize,
       referenceCache: request.referenceCache, stop: stop
     ) { trainer, interval in
@@ -86,12 +86,11 @@ struct RunExecution {
 
   private func totals(_ recorder: RunRecorder, stoppedBy: String?) -> RunTotals {
     var totals = recorder.totals
-    let statistics = inputs.training.statistics
-    totals.pairsRead = statistics.pairs
-    totals.truncated = statistics.truncatedSides
+    totals.pairsRead = inputs.training.pairsRead
+    totals.truncated = inputs.training.truncatedSides
     totals.stoppedBy = stoppedBy
     totals.restarts = inputs.job.environment.restartCount
-    for (reason, count) in statistics.dropped { totals.dropped[reason.rawValue] = count }
+    for (reason, count) in inputs.training.dropped { totals.dropped[reason.rawValue] = count }
     return totals
   }
 
@@ -100,10 +99,8 @@ struct RunExecution {
   /// The options of the trainer, with all intervals in steps.
   private static func options(of request: TrainingRequest, _ inputs: RunInputs) -> TrainingOptions {
     var options = request.training
-    let plan = BatchPlan(
-      pairCount: inputs.pairs.count,
-      globalBatchSize: options.globalBatchSize(worldSize: inputs.job.worldSize),
-      epochs: options.epochs, seed: options.seed)
+    options.mixture = inputs.training.mixture
+    let plan = options.plan(pairs: inputs.pairs.count, worldSize: inputs.job.worldSize)
     options.evaluationSteps = request.output.evaluations?.steps(perEpoch: plan.stepsPerEpoch)
     options.saveSteps = request.output.saves?.steps(perEpoch: plan.stepsPerEpoch)
     return options
@@ -113,9 +110,10 @@ struct RunExecution {
   private static func identity(_ request: TrainingRequest, _ inputs: RunInputs, trainer: Trainer) -> [String: String] {
     let options = request.training
     let type = inputs.job.placement.type
-    // Runs of earlier versions, all in float32, do not name it.
-    let precision = type == .float32 ? [:] : ["precision": type.rawValue]
-    return precision.merging([
+    // Runs of earlier versions, all in float32 and of one file, name neither.
+    var later = type == .float32 ? [:] : ["precision": type.rawValue]
+    if !trainer.plan.mixture.isPlain { later["mixture"] = "\(trainer.plan.mixture)" }
+    return later.merging([
       "pairs": inputs.pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(options.shuffles)",
       "global batch": "\(trainer.plan.globalBatchSize)", "steps": "\(trainer.plan.totalSteps)",
       "learning-rate": "\(options.learningRate)", "lr-scheduler-type": options.scheduleShape.rawValue,

@@ -18,14 +18,14 @@ final class RunInputs {
   let policy: CausalLM
   /// The frozen model that it is compared with.
   let reference: CausalLM
-  /// The pairs to learn from, with what was found in their file.
-  let training: PreparedPairs
-  /// The held-out pairs, where there are any.
-  let evaluation: PreparedPairs?
+  /// The pairs to learn from, with what was found in their files.
+  let training: TrainingData
+  /// The held-out pairs, in the sets that they are measured in; none where nothing is held out.
+  let evaluationSets: [EvaluationSet]
   /// The pairs to learn from that are usable.
-  let pairs: [TokenizedPair]
-  /// The held-out pairs that are usable.
-  let evaluationPairs: [TokenizedPair]
+  var pairs: [TokenizedPair] { training.pairs }
+  /// The held-out pairs of all sets.
+  var evaluationPairs: [TokenizedPair] { evaluationSets.flatMap(\.pairs) }
   /// What is known of the reference's log-probabilities, where they are computed once.
   private let results = ReferenceResults()
   private var knownPeak: Double?
@@ -43,14 +43,15 @@ final class RunInputs {
 
     job.activity.set(.preparingData)
     let reader = PairReader(request: request, tokenizer: tokenizer, model: policy, started: started, job: job)
-    training = try reader.read(request.trainingPairs, as: "training data")
-    evaluation = try request.evaluationPairs.map { try reader.read($0, as: "evaluation data") }
-    for prepared in [training, evaluation].compactMap(\.self) { try reader.check(prepared) }
-    pairs = try training.usable()
-    evaluationPairs = try evaluation?.usable() ?? []
+    training = try reader.trainingData()
+    let files = try reader.evaluationSets()
+    evaluationSets = training.heldOut.isEmpty ? files : [EvaluationSet(name: nil, pairs: training.heldOut)]
+    let pairs = training.pairs
+    let evaluationPairs = evaluationSets.flatMap(\.pairs)
     try job.communicator?.requireAgreement(
       on: [
         "training pairs": pairs.contentHash, "evaluation pairs": evaluationPairs.contentHash,
+        "mixture": "\(training.mixture)",
         "model": policy.contentHash(), "reference model": reference.contentHash(),
       ], about: "inputs")
 
@@ -94,18 +95,52 @@ private struct PairReader {
   let job: Job
   private var logger: Logger { Logger(label: "train") }
 
-  func read(_ path: String, as name: String) throws -> PreparedPairs {
+  func trainingData() throws -> TrainingData {
+    let sources = request.trainingPairs
+    let files = try sources.enumerated().map { place, source in
+      let number = sources.count == 1 ? "" : " \(place + 1) of \(sources.count)"
+      return (source, try read(source.path, as: "training data" + number, options: request.pairs))
+    }
+    let data = try TrainingData(
+      files, heldOut: request.heldOut, strategy: request.mixStrategy, seed: request.pairs.seed)
+    if let summary = data.summary { logger.info("\(summary)") }
+    return data
+  }
+
+  /// The sets of held-out pairs, whose indices differ from one set to the next.
+  func evaluationSets() throws -> [EvaluationSet] {
+    var options = request.pairs
+    // What is measured is the same whatever is learned from.
+    options.minimumMargin = nil
+    let files = try request.evaluationPairs.map { file in
+      let name = file.name.map { " \"\($0)\"" } ?? ""
+      let prepared = try read(file.path, as: "evaluation data" + name, options: options)
+      do {
+        _ = try prepared.usable()
+      } catch  where request.evaluationPairs.count > 1 {
+        throw Failure(.badData, "\(file.path): \(error)")
+      }
+      return prepared.tokenized
+    }
+    let pairs = TokenizedPairs(joining: files, options: options).pairs.filter { $0.dropReason == nil }
+    return request.evaluationPairs.enumerated().map { place, file in
+      EvaluationSet(name: file.name, pairs: pairs.filter { $0.source == place })
+    }
+  }
+
+  private func read(_ path: String, as name: String, options: PairOptions) throws -> PreparedPairs {
     let pairs = try PreparedPairs(
       contentsOf: path,
       tokenizer: VocabularyCheck.tokenizer(in: tokenizer, for: model) {
         if job.isFirst { logger.warning("\($0)") }
       }, folder: tokenizer,
-      options: request.pairs, cache: request.tokenCache, now: started)
+      options: options, cache: request.tokenCache, now: started)
     logger.info("\(pairs.describe(as: name, path: path))")
+    try check(pairs)
     return pairs
   }
 
-  func check(_ pairs: PreparedPairs) throws {
+  private func check(_ pairs: PreparedPairs) throws {
     let configuration = model.configuration
     if let largest = pairs.tokenized.largestID, Int(largest) >= configuration.vocabularySize {
       throw TrainingError.vocabularyTooSmall(largestID: Int(largest), vocabulary: configuration.vocabularySize)

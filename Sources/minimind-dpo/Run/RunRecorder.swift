@@ -31,7 +31,7 @@ final class RunRecorder: TrainingObserver {
   private let files: (metrics: MetricsFile, events: TensorBoardWriter)?
   private let progress = ProgressLine()
   private let logger = Logger(label: "train")
-  private let evaluationPairs: [TokenizedPair]
+  private let evaluationSets: [EvaluationSet]
   private let evaluationReference: ReferenceModel
   private let evaluationBatchSize: Int?
   private let referenceCache: ReferenceCache?
@@ -52,11 +52,11 @@ final class RunRecorder: TrainingObserver {
   ///   - stop: looked at while the reference or held-out pairs are measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
-    folder: RunFolder?, resumedStep: Int, evaluationPairs: [TokenizedPair], evaluationReference: ReferenceModel,
+    folder: RunFolder?, resumedStep: Int, evaluationSets: [EvaluationSet], evaluationReference: ReferenceModel,
     evaluationBatchSize: Int?, referenceCache: ReferenceCache? = nil, stop: StopRequest,
     saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
   ) throws {
-    self.evaluationPairs = evaluationPairs
+    self.evaluationSets = evaluationSets
     self.evaluationReference = evaluationReference
     self.evaluationBatchSize = evaluationBatchSize
     self.referenceCache = referenceCache
@@ -90,7 +90,8 @@ final class RunRecorder: TrainingObserver {
       cache: referenceCache, report: messages.report, progress: show, stops: stops)
     if prepared.isComplete {
       prepared += try evaluationReference.prepare(
-        evaluationPairs, options: trainer.options, ranks: trainer.ranks, cache: referenceCache, report: messages.report,
+        evaluationSets.flatMap(\.pairs), options: trainer.options, ranks: trainer.ranks, cache: referenceCache,
+        report: messages.report,
         progress: show, stops: stops)
     }
     reference += prepared
@@ -182,38 +183,51 @@ final class RunRecorder: TrainingObserver {
   /// Measures the held-out pairs; nothing happens where there are none, nor where the run is to stop before all are
   /// measured.
   func evaluate(_ trainer: Trainer) throws {
-    guard !evaluationPairs.isEmpty else { return }
-    let total = evaluationPairs.count
+    guard !evaluationSets.isEmpty else { return }
+    let total = evaluationSets.reduce(0) { $0 + $1.pairs.count }
     var options = trainer.options
     options.perDeviceBatchSize = evaluationBatchSize ?? options.perDeviceBatchSize
-    let sums = try Trainer.evaluate(
-      trainer.policy, reference: evaluationReference, pairs: evaluationPairs, options: options,
-      ranks: trainer.ranks
-    ) {
-      show(Progress(task: "eval", done: $0 * (trainer.ranks?.size ?? 1), total: total, unit: "pair"))
-    } stops: {
-      stop.requestedBy != nil
+    var (sums, ofSets) = (PreferenceMetrics(), [PreferenceMetrics]())
+    for set in evaluationSets {
+      let before = Int(sums.pairs)
+      let found = try Trainer.evaluate(
+        trainer.policy, reference: evaluationReference, pairs: set.pairs, options: options, ranks: trainer.ranks
+      ) {
+        show(Progress(task: "eval", done: before + $0 * (trainer.ranks?.size ?? 1), total: total, unit: "pair"))
+      } stops: {
+        stop.requestedBy != nil
+      }
+      sums += found
+      ofSets.append(found)
     }
     guard Int(sums.pairs) == total else {
       return logger.info("no evaluation after step \(trainer.completedSteps): the run is to stop")
     }
     var record = MetricsRecord(step: trainer.completedSteps)
     record[MetricName.epoch] = trainer.plan.epoch(afterStep: trainer.completedSteps)
-    for (name, value) in sums.means { record[MetricName.evaluationPrefix + name] = value }
-    // Rewards are all 0 before the first step; this tells even then what the model itself prefers.
-    record[MetricName.evaluationPrefix + "logps/accuracies"] = sums.logProbabilityAccuracies / max(1, sums.pairs)
+    record.add(sums, prefix: MetricName.evaluationPrefix)
+    for (set, found) in zip(evaluationSets, ofSets) {
+      // Named as in `transformers`: eval_NAME_loss.
+      if let name = set.name { record.add(found, prefix: MetricName.evaluationPrefix + name + "_") }
+    }
     try append(record)
+    logger.info("evaluation after step \(trainer.completedSteps): \(words(for: sums))")
+    for (set, found) in zip(evaluationSets, ofSets) {
+      if let name = set.name { logger.info("  \(name): \(words(for: found))") }
+    }
+  }
+
+  private func words(for sums: PreferenceMetrics) -> String {
     let means = Dictionary(uniqueKeysWithValues: sums.means.map { ($0.name, $0.value) })
     // Equal models reward nothing, and a tie is no failure.
     let accuracy =
       RewardMargin.isNone(means["rewards/margins"] ?? .nan)
       ? "at chance" : HumanText.percent(means["rewards/accuracies"] ?? .nan)
-    logger.info(
-      """
-      evaluation after step \(trainer.completedSteps): loss \(HumanText.fixed(means["loss"] ?? .nan, 4)), \
+    return """
+      loss \(HumanText.fixed(means["loss"] ?? .nan, 4)), \
       margin \(HumanText.fixed(means["rewards/margins"] ?? .nan, 3)), \
-      accuracy \(accuracy), over \(total) pairs
-      """)
+      accuracy \(accuracy), over \(Int(sums.pairs)) pairs
+      """
   }
 
   func save(_ trainer: Trainer, interval: IntervalReport) throws { try saveCheckpoint(trainer, interval) }
@@ -265,5 +279,14 @@ final class RunRecorder: TrainingObserver {
     state.device = devices?.shortText
     state.memoryBytes = devices?.memoryBytes ?? ProcessMemory.current()?.residentBytes
     return state
+  }
+}
+
+extension MetricsRecord {
+  /// Adds the means of held-out pairs under names that begin alike.
+  fileprivate mutating func add(_ sums: PreferenceMetrics, prefix: String) {
+    for (name, value) in sums.means { self[prefix + name] = value }
+    // Rewards are all 0 before the first step; this tells even then what the model itself prefers.
+    self[prefix + "logps/accuracies"] = sums.logProbabilityAccuracies / max(1, sums.pairs)
   }
 }

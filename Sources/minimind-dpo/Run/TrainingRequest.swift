@@ -9,10 +9,14 @@ struct TrainingRequest {
   var source: ModelSource
   /// The path of the reference model; nil for the policy as it is before training.
   var reference: String?
-  /// The path of the pairs to learn from.
-  var trainingPairs: String
-  /// The path of the held-out pairs, if there are any.
-  var evaluationPairs: String?
+  /// The files of pairs to learn from, and how much of each.
+  var trainingPairs: [PairSource]
+  /// What decides the length of an epoch of weighted files.
+  var mixStrategy = PairMixture.Strategy.under
+  /// The files of held-out pairs, if there are any; of several, each has a name.
+  var evaluationPairs: [EvaluationFile] = []
+  /// How much of the pairs to learn from is held out instead.
+  var heldOut: HeldOutSize?
   /// How pairs become tokens.
   var pairs: PairOptions
   /// Where tokens are kept for the next start; nil for nowhere.

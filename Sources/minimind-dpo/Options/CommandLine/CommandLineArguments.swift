@@ -49,9 +49,18 @@ struct CommandLineArguments {
     for option in given.options where option.name == "config" {
       fromFiles += try ConfigFile.options(of: option.value ?? "").flatMap { try judged($0) }
     }
-    given.options = fromFiles + given.options.filter { $0.name != "config" }
+    given.options = overriding(fromFiles + given.options.filter { $0.name != "config" })
     guard catalog.command == "train" else { return given.arguments }
     return try MiniMindCommandLine.completed(given, parse: parse)
+  }
+
+  /// The options without the values of lists that are given again in a later place: those of a file by those of the
+  /// command line or of the next file.
+  private func overriding(_ options: [GivenOptions.Option]) -> [GivenOptions.Option] {
+    options.filter { option in
+      guard catalog[option.name]?.takesSeveral == true else { return true }
+      return option.origin.source == options.last { $0.name == option.name }?.origin.source
+    }
   }
 
   // MARK: - The command line
@@ -83,6 +92,12 @@ struct CommandLineArguments {
         rest.removeFirst()
       }
       given.options += try judged(option)
+      // `--train-data a.jsonl b.jsonl`: further values of the same option.
+      while habits.takesSeveral(option.name), let next = rest.first, isValue(next, of: option.name) {
+        option.value = next
+        rest.removeFirst()
+        given.options += try judged(option)
+      }
     }
     return given
   }

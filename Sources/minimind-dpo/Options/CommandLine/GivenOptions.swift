@@ -5,6 +5,9 @@ struct GivenOptions {
     case commandLine
     case file(String, line: Int)
 
+    /// The file; nil for the command line.
+    var source: String? { if case .file(let path, _) = self { path } else { nil } }
+
     /// What follows an option's name in a message: ` in run.yaml, line 3`; nothing for the command line.
     var place: String {
       switch self {
@@ -39,6 +42,9 @@ struct GivenOptions {
 
   /// The value of an option; nil where it was not given.
   func value(_ name: String) -> String? { options.last { $0.name == name }?.value }
+
+  /// All values of an option that takes several.
+  func values(_ name: String) -> [String] { options.filter { $0.name == name }.compactMap(\.value) }
 
   /// The value of an option where it was given by this very spelling of its name.
   func value(spelled name: String) -> String? { options.last { $0.spelling == name }?.value }

@@ -22,7 +22,8 @@ struct MiniMindCommandLine {
       given.has("from-weight", "save-dir", "save-weight") || !given.has("model", "output-dir")
     guard isMiniMinds else { return given.arguments }
     // Whatever is wrong with the options is said before a file is looked for.
-    try parse(["--model=?", "--train-data=?", "--output-dir=?"] + given.arguments)
+    try parse(
+      ["--model=?", "--output-dir=?"] + (given.has("train-data") ? [] : ["--train-data=?"]) + given.arguments)
     return try MiniMindCommandLine(given: given, checkout: checkout).completed()
   }
 
@@ -56,9 +57,10 @@ struct MiniMindCommandLine {
 
     var after = ["--save-dir", folder, "--save-weight", name]
     if !given.has("model") { after += ["--from-weight", source] }
-    after += ["--train-data", checkout.path(given.value("train-data") ?? "../dataset/dpo.jsonl")]
+    let data = given.has("train-data") ? given.values("train-data") : ["../dataset/dpo.jsonl"]
+    after += data.map { "--train-data=" + checkout.path($0) }
     var rest = given
-    rest.options.removeAll { ["log-interval", "save-interval"].contains($0.spelling) }
+    rest.options.removeAll { ["log-interval", "save-interval"].contains($0.spelling) || $0.name == "train-data" }
     return front + rest.arguments + after
   }
 

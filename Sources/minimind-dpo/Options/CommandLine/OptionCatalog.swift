@@ -8,6 +8,8 @@ struct OptionCatalog {
     /// The name that stands for all its spellings, without dashes.
     let name: String
     let takesValue: Bool
+    /// Whether several values may follow the name.
+    let takesSeveral: Bool
   }
 
   /// The command, as it is typed.
@@ -25,7 +27,9 @@ struct OptionCatalog {
       let kind = argument["kind"]?.string
       if kind == "positional" { takesPositionals = true }
       guard let name = argument["preferredName"]?["name"]?.string else { continue }
-      let entry = Entry(name: name, takesValue: kind == "option")
+      let entry = Entry(
+        name: name, takesValue: kind == "option",
+        takesSeveral: kind == "option" && argument["parsingStrategy"]?.string == "upToNextOption")
       for spelling in argument["names"]?.array ?? [] {
         if let spelled = spelling["name"]?.string, spelling["kind"]?.string == "long" { entries[spelled] = entry }
       }

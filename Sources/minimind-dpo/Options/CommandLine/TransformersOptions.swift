@@ -57,6 +57,13 @@ struct TransformersOptions {
     }
   }
 
+  /// Whether several values may follow the name of an option, in any of its spellings.
+  func takesSeveral(_ name: String) -> Bool {
+    if let entry = catalog[name] { return entry.takesSeveral }
+    if case .spelling(let target)? = meanings[name] { return takesSeveral(target) }
+    return false
+  }
+
   /// The option in this program's words; nil where it says what is so anyway.
   ///
   /// - Throws: `Failure` with the sentence that answers an option without a meaning here
@@ -115,6 +122,7 @@ extension TransformersOptions {
     "ref-model-name-or-path": .spelling(of: "ref-model"),
     "tokenizer-name-or-path": .spelling(of: "tokenizer"),
     "lr": .spelling(of: "learning-rate"),
+    "val-size": .spelling(of: "eval-split"),
     "per-gpu-train-batch-size": .spelling(of: "per-device-train-batch-size"),
     "evaluation-strategy": .spelling(of: "eval-strategy"),
     "ddp-backend": .spelling(of: "backend"),
