@@ -161,6 +161,26 @@ public final class Communicator {
     return try String(decoding: value(of: roster.members[0], subject, in: place), as: UTF8.self)
   }
 
+  /// The texts of all ranks in their order, on rank 0; nothing on the others, which need not wait for it.
+  ///
+  /// There is no limit to the wait while the others are alive.
+  ///
+  /// - Parameter subject: names what it is about; each name may be used once
+  /// - Throws: `TorchError` when the store is gone
+  public func toFirst(_ text: String, about subject: String) throws -> [String] {
+    let place = try store.prefixed("to-first/\(subject)")
+    // The store refuses values of more than 8 MiB.
+    let pieces = Array(text.utf8).chunks(of: 1 << 20)
+    for (number, piece) in pieces.enumerated() { try place.set("\(rank)/\(number)", to: piece) }
+    try place.set("\(rank)", to: Array("\(pieces.count)".utf8))
+    guard rank == 0 else { return [] }
+    return try roster.members.map { member in
+      let count = try Int(String(decoding: value(of: member, "\(member.rank)", in: place), as: UTF8.self)) ?? 0
+      let bytes = try (0..<count).flatMap { try value(of: member, "\(member.rank)/\($0)", in: place) }
+      return String(decoding: bytes, as: UTF8.self)
+    }
+  }
+
   private func value(of member: Member, _ key: String, in place: Store) throws -> [UInt8] {
     if let bytes = try place.find(key) { return bytes }
     return try waits.during { [heartbeat] in
@@ -199,5 +219,12 @@ public final class Communicator {
       try group.barrier()
     }
     heartbeat.stop()
+  }
+}
+
+extension [UInt8] {
+  /// Consecutive parts of a length, of which the last may be shorter.
+  fileprivate func chunks(of length: Int) -> [[UInt8]] {
+    stride(from: 0, to: count, by: length).map { Array(self[$0..<Swift.min(count, $0 + length)]) }
   }
 }

@@ -8,8 +8,10 @@ public struct GeneratedAnswer: Hashable, Sendable {
   public let sample: Int
   /// The tokens after the prompt, without the end token.
   public let tokens: [Int32]
+  /// The end token that ended it; nil where the limit did.
+  public let endToken: Int32?
   /// Whether an end token ended it, and not the limit.
-  public let hasEnded: Bool
+  public var hasEnded: Bool { endToken != nil }
 }
 
 extension CausalLM {

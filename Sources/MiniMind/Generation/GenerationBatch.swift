@@ -88,14 +88,14 @@ final class GenerationBatch {
 
   /// Adds a token to an answer; the answer, if that completes it.
   private func take(_ token: Int32, into sequence: inout RunningSequence) -> GeneratedAnswer? {
-    let hasEnded = endTokens.contains(token)
-    if !hasEnded {
+    let ends = endTokens.contains(token)
+    if !ends {
       sequence.tokens.append(token)
       if choice.looksBack { sequence.seen.insert(token) }
       if sequence.tokens.count < options.maxNewTokens { return nil }
     }
     return GeneratedAnswer(
-      prompt: sequence.prompt, sample: sequence.sample, tokens: sequence.tokens, hasEnded: hasEnded)
+      prompt: sequence.prompt, sample: sequence.sample, tokens: sequence.tokens, endToken: ends ? token : nil)
   }
 
   /// Keys and values of a prompt, and the logits after it, `[1, vocabulary]`. A prompt runs alone: its numbers are its own.

@@ -8,8 +8,9 @@ struct Generate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Answers a prompt, or every prompt of a file.",
     discussion: """
-      A prompt file has a JSON object a line: {"messages": [{"role", "content"} …]} or {"prompt": "…"}; the answers come as
-      JSON lines on standard output, with "response" added.
+      A prompt file has a JSON object a line: {"messages": [{"role", "content"} …]} or {"prompt": "…"}; or it holds preference
+      pairs, whose prompts are taken. The answers come as JSON lines on standard output, with "response" added. Many are made at
+      once; each draws from its own seed, made of --seed and the place of its prompt.
       """)
 
   @OptionGroup(title: "Model") var model: ModelArguments
@@ -23,6 +24,7 @@ struct Generate: ParsableCommand {
   var plain = false
   @OptionGroup var config: ConfigArguments
   @OptionGroup(title: "Generation") var generation: GenerationArguments
+  @OptionGroup var batch: AnswerBatchArguments
   @OptionGroup(title: "Machine") var device: DeviceArguments
   @OptionGroup(title: "MiniMind's weight files") var shape: ShapeArguments
 
@@ -44,10 +46,24 @@ struct Generate: ParsableCommand {
       }
       Output.line()
     }
-    for request in requests?.requests ?? [] {
-      var line = request.line
-      line["response"] = .string(try speaker.answer(request.messages, options: generation))
-      Output.line(JSON.object(line).serialized(.python))
+    if let requests { try answer(requests.requests, speaker) }
+  }
+
+  /// Prints the answers in the order of the prompts, each as soon as those before it are there.
+  private func answer(_ requests: [PromptFile.Request], _ speaker: Speaker) throws {
+    let prompts = try requests.map {
+      try speaker.prompt(of: $0.messages, tools: $0.tools, variables: $0.variables, think: generation.think)
+    }
+    var waiting: [Int: String] = [:]
+    var next = 0
+    try speaker.answers(to: prompts, sampling: generation.sampling, rows: batch.batchSize) { answer in
+      waiting[answer.prompt] = speaker.text(of: answer.tokens)
+      while let response = waiting.removeValue(forKey: next) {
+        var line = requests[next].line
+        line["response"] = .string(response)
+        Output.line(JSON.object(line).serialized(.python))
+        next += 1
+      }
     }
   }
 }

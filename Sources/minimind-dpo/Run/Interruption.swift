@@ -4,12 +4,18 @@ import Observability
 import Synchronization
 import Training
 
-/// Turns SIGTERM and SIGINT into stop requests: the first ends the run after a checkpoint, the second at once.
+/// Turns SIGTERM and SIGINT into stop requests: the first ends the run in good order, the second at once.
 final class Interruption: Sendable {
   private let sources: Mutex<[DispatchSourceSignal]>
 
-  /// - Parameter speaks: of several processes that hear the same signal, one says so
-  init(_ stop: StopRequest, speaks: Bool = true) {
+  /// - Parameters:
+  ///   - speaks: of several processes that hear the same signal, one says so
+  ///   - first: what happens after the first signal
+  ///   - kept: what is kept where a second one comes
+  init(
+    _ stop: StopRequest, speaks: Bool = true, first: String = "finishing the current step, then saving a checkpoint",
+    kept: String = "Complete checkpoints are kept."
+  ) {
     let queue = DispatchQueue(label: "signals")
     sources = Mutex(
       [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
@@ -19,14 +25,13 @@ final class Interruption: Sendable {
         source.setEventHandler {
           if stop.requestedBy != nil {
             if speaks {
-              Console.standardError.print("\(name) again: stopping at once. Complete checkpoints are kept.")
+              Console.standardError.print("\(name) again: stopping at once. \(kept)")
             }
             Foundation._exit(128 + number)
           }
           stop.request(by: name)
           guard speaks else { return }
-          Console.standardError.print(
-            "\(name): finishing the current step, then saving a checkpoint. A second signal stops at once.")
+          Console.standardError.print("\(name): \(first). A second signal stops at once.")
         }
         source.activate()
         return source
