@@ -199,7 +199,8 @@ struct PairsTests {
     let given = pairs("--batch-size", "16", prompts: "many.jsonl")
     let stopped = try await Program.run(given, in: workspace) { run in
       try await run.wait {
-        workspace.exists("dpo.jsonl.answers-0") && (try workspace.text("dpo.jsonl.answers-0")).count > 2000
+        guard workspace.exists("dpo.jsonl.answers-0") else { return false }
+        return try workspace.text("dpo.jsonl.answers-0").count > 2000
       }
       try run.send(.terminate)
     }
@@ -234,12 +235,15 @@ struct PairsTests {
     configuration["chat_template"] = .string(
       template + "{%- if add_generation_prompt and enable_thinking %}{{- '<think>\\n' }}{%- endif %}")
     try workspace.write(JSON.object(configuration).serialized(), to: "model/tokenizer_config.json")
+    try workspace.write(
+      "import json, sys\nfor line in sys.stdin: print(-json.loads(line)['tokens'])", to: "shortest.py")
     func answers(_ more: String...) async throws -> [JSON] {
       // Random weights: the token </think> comes once in 1,536.
       try await Program.succeed(
         [
           "pairs", "--model", "model", "--prompts", "prompts.jsonl", "--output", "dpo.jsonl", "--overwrite",
-          "--num-samples", "8", "--temperature", "1", "--max-new-tokens", "700", "--score-command", "python3 score.py",
+          "--num-samples", "8", "--temperature", "1", "--max-new-tokens", "700", "--score-command",
+          "python3 shortest.py",
           "--keep-all", "all.jsonl",
         ] + more, in: workspace)
       return try workspace.lines("all.jsonl")
@@ -283,8 +287,10 @@ struct PairsTests {
     try #require(outcome.code == 0, "\(outcome.messages)")
     #expect(try workspace.lines("out/pairs-1.jsonl").count > 600)
     func figure(_ name: String) throws -> Double {
-      let line = try #require(outcome.output.split(separator: "\n").first { $0.hasPrefix(name + " ") })
-      return try #require(Double(try #require(line.split(separator: " ").last)))
+      let lines = outcome.output.split(separator: "\n")
+      let line = try #require(lines.first { $0.hasPrefix(name + " ") })
+      let number = line.split(separator: " ").last.flatMap { Double($0) }
+      return try #require(number)
     }
     // Half of them before; a model that learned nothing stays there.
     #expect(try figure("eval_rewards/accuracies") > 0.8)
