@@ -57,7 +57,9 @@ public struct DeviceBatch {
     indices = try DeviceColumns(
       [\.tokens, \.positions, \.rows, \.predictions, \.targets, \.terms, \.sides], of: batch, device: device
     ) { $0 }
-    weights = try DeviceColumns([\.targetCounts, \.pairWeights, \.counts], of: batch, device: device) { Float($0) }
+    weights = try DeviceColumns(
+      [\.targetCounts, \.pairWeights, \.excess, \.counts], of: batch, device: device
+    ) { Float($0) }
   }
 
   /// Another micro-batch in the same tensors, in the order of the device's current stream; the host does not wait.
@@ -80,8 +82,11 @@ public struct DeviceBatch {
   public var targetCounts: Tensor { weights.targetCounts }
   /// 1 for each pair, 0 for padding, `[pairCapacity]`, `float32`: what the loss of a pair counts.
   public var pairWeights: Tensor { weights.pairWeights }
-  /// The numbers of pairs and of input tokens, without padding, `[2]`, `float32`.
+  /// The numbers of pairs, of input tokens, and of the tokens of both sides, without padding, `[3]`, `float32`.
   public var counts: Tensor { weights.counts }
+  /// For each term 1 where its token comes after as many target tokens of its side as the pair's shorter side has, else 0,
+  /// `float32`.
+  var excessTerms: Tensor { weights.excess }
 
   private static func padded(_ batch: TreeBatch, _ capacity: BatchCapacity) throws(TorchError) -> TreeBatch {
     do throws(BatchCapacityError) {
@@ -126,7 +131,7 @@ struct DeviceColumns<Element: TensorElement> {
 }
 
 extension TreeBatch {
-  fileprivate var counts: [Int] { [pairCount, tokenCount] }
+  fileprivate var counts: [Int] { [pairCount, tokenCount, sideTokenCount] }
 }
 
 extension Tree {

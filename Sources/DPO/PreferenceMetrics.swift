@@ -20,6 +20,22 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   public var logProbabilityAccuracies = 0.0
   /// Input tokens run
   public var tokens = 0.0
+  /// Tokens of both sides, shared prefixes counted twice
+  public var sideTokens = 0.0
+  /// Target tokens of the chosen sides
+  public var chosenTargets = 0.0
+  /// Target tokens of the rejected sides
+  public var rejectedTargets = 0.0
+  /// Σ −log π over the target tokens of the chosen sides
+  public var chosenNegativeLogLikelihood = 0.0
+  /// Σ entropy of the prediction over the target tokens of both sides
+  public var entropy = 0.0
+  /// Target tokens of the chosen sides that the policy finds the most probable
+  public var likeliestTokens = 0.0
+  /// Σ mean logit over the target tokens of the chosen sides
+  public var chosenLogits = 0.0
+  /// The same of the rejected sides
+  public var rejectedLogits = 0.0
 
   /// No pairs yet.
   public init() {}
@@ -32,7 +48,13 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
     let rewards: (chosen: Tensor, rejected: Tensor)
     /// `[pairs]` each
     let logProbabilities: (chosen: Tensor, rejected: Tensor)
-    /// Pairs and input tokens, `[2]`
+    /// Without weights of tokens, `[pairs]`
+    let chosenTokenSums: Tensor
+    /// Target tokens, `[pairs]` each
+    let lengths: (chosen: Tensor, rejected: Tensor)
+    /// A statistic's sums, `[2 · pairs]`
+    let statistic: (TokenPredictions.Statistic) throws(TorchError) -> Tensor
+    /// Pairs, input tokens, and tokens of both sides, `[3]`
     let counts: Tensor
   }
 
@@ -49,6 +71,14 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
       (\.rejectedLogProbabilities, { terms throws(TorchError) in try terms.logProbabilities.rejected.sum() }),
       (\.logProbabilityAccuracies, { terms throws(TorchError) in try wins(terms.logProbabilities) }),
       (\.tokens, { terms throws(TorchError) in try terms.counts.select(0, 1) }),
+      (\.sideTokens, { terms throws(TorchError) in try terms.counts.select(0, 2) }),
+      (\.chosenTargets, { terms throws(TorchError) in try terms.lengths.chosen.sum() }),
+      (\.rejectedTargets, { terms throws(TorchError) in try terms.lengths.rejected.sum() }),
+      (\.chosenNegativeLogLikelihood, { terms throws(TorchError) in try -terms.chosenTokenSums.sum() }),
+      (\.entropy, { terms throws(TorchError) in try terms.statistic(.entropy).sum() }),
+      (\.likeliestTokens, { terms throws(TorchError) in try terms.statistic(.isLikeliest).sides().chosen.sum() }),
+      (\.chosenLogits, { terms throws(TorchError) in try terms.statistic(.meanLogit).sides().chosen.sum() }),
+      (\.rejectedLogits, { terms throws(TorchError) in try terms.statistic(.meanLogit).sides().rejected.sum() }),
     ]
   }
 
@@ -60,22 +90,26 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   /// The sums of a micro-batch on its device, `[sumCount]`, `float64`. Nothing waits for the device.
   ///
   /// - Parameters:
-  ///   - policy: log π of each side, `[2 · pairs]`, chosen sides first; 0, as its reference, for padding
-  ///   - counts: pairs and input tokens, `[2]`
+  ///   - scores: what the losses were made of; 0 for padding
+  ///   - counts: pairs, input tokens, and tokens of both sides, `[3]`
   /// - Throws: `TorchError` when LibTorch fails.
-  public static func sums(_ result: PairLosses, policy: Tensor, counts: Tensor) throws(TorchError) -> Tensor {
+  public static func sums(_ result: PairLosses, of scores: PairScores, counts: Tensor) throws(TorchError) -> Tensor {
+    let policy = scores.policy
     let terms = Terms(
       losses: try result.losses.detached().to(.float64),
       rewards: try result.rewards.detached().to(.float64).sides(),
-      logProbabilities: try policy.detached().to(.float64).sides(), counts: try counts.to(.float64))
+      logProbabilities: try policy.logProbabilities.detached().to(.float64).sides(),
+      chosenTokenSums: try policy.tokenSums.detached().to(.float64).sides().chosen,
+      lengths: try scores.lengths.to(.float64).sides(),
+      statistic: { statistic throws(TorchError) in try policy.sums(of: statistic) }, counts: try counts.to(.float64))
     return try .stack(definitions.map { definition throws(TorchError) in try definition.value(terms) })
   }
 
   /// The sums of a micro-batch.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
-  public init(_ result: PairLosses, policy: Tensor, counts: Tensor) throws(TorchError) {
-    self.init(sums: try Self.sums(result, policy: policy, counts: counts).array(Double.self))
+  public init(_ result: PairLosses, of scores: PairScores, counts: Tensor) throws(TorchError) {
+    self.init(sums: try Self.sums(result, of: scores, counts: counts).array(Double.self))
   }
 
   /// The number of `sums`.
@@ -95,9 +129,10 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
     for (field, _) in definitions { sum[keyPath: field] += other[keyPath: field] }
   }
 
-  /// The means over the pairs under TRL's names, in the order in which they are written.
+  /// The means under TRL's names, in the order in which they are written: over pairs or, in the last five, over target tokens.
   public var means: [(name: String, value: Double)] {
     let count = max(pairs, 1)
+    let (chosen, rejected) = (max(chosenTargets, 1), max(rejectedTargets, 1))
     return [
       ("loss", loss / count),
       ("rewards/chosen", chosenRewards / count),
@@ -106,6 +141,11 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
       ("rewards/margins", (chosenRewards - rejectedRewards) / count),
       ("logps/chosen", chosenLogProbabilities / count),
       ("logps/rejected", rejectedLogProbabilities / count),
+      ("logits/chosen", chosenLogits / chosen),
+      ("logits/rejected", rejectedLogits / rejected),
+      ("nll_loss", chosenNegativeLogLikelihood / chosen),
+      ("entropy", entropy / max(chosenTargets + rejectedTargets, 1)),
+      ("mean_token_accuracy", likeliestTokens / chosen),
     ]
   }
 }

@@ -6,20 +6,52 @@ extension CausalLM {
   ///
   /// The head and most of the last layer run only where a target is predicted.
   ///
+  /// - Parameter excessTokenWeight: what each token after the length of the pair's shorter side counts; nil for 1
   /// - Returns: `[2 · pairCapacity]`, `float64`, chosen sides first; 0 for padding
   /// - Throws: `TorchError` when LibTorch fails.
-  public func sequenceLogProbabilities(_ batch: DeviceBatch) throws(TorchError) -> Tensor {
+  public func sequenceLogProbabilities(
+    _ batch: DeviceBatch, excessTokenWeight: Double? = nil
+  ) throws(TorchError) -> Tensor {
+    let tokens = try logProbabilities(predictingStates(batch), of: batch.indices.targets)
+    return try batch.sumOverSides(tokens, excessTokenWeight: excessTokenWeight)
+  }
+
+  /// The same, with what the head's pass over the logits tells besides.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func sideScores(_ batch: DeviceBatch, excessTokenWeight: Double? = nil) throws(TorchError) -> SideScores {
+    let predictions = try predictions(predictingStates(batch), of: batch.indices.targets)
+    let sums = try batch.sumOverSides(predictions.logProbabilities)
+    return try SideScores(
+      logProbabilities: excessTokenWeight == nil
+        ? sums : batch.sumOverSides(predictions.logProbabilities, excessTokenWeight: excessTokenWeight),
+      tokenSums: sums, statistics: batch.sumOverSides(predictions.statistics))
+  }
+
+  /// The hidden states that predict targets, `[predictions, hidden]`.
+  private func predictingStates(_ batch: DeviceBatch) throws(TorchError) -> Tensor {
     let index = batch.indices
     let hidden = try hiddenStates(
       index.tokens, positions: index.positions, pattern: batch.pattern, rows: index.rows)
-    let predicting = try hidden.indexSelect(0, index.predictions)
+    return try hidden.indexSelect(0, index.predictions)
+  }
+}
+
+extension DeviceBatch {
+  /// Sums numbers of predictions over the target tokens of each side.
+  ///
+  /// - Parameter x: `[predictions]`, or several rows of them, `[rows, predictions]`
+  /// - Returns: `[2 · pairCapacity]`, or a row each, `float64`, chosen sides first; 0 for padding
+  fileprivate func sumOverSides(_ x: Tensor, excessTokenWeight: Double? = nil) throws(TorchError) -> Tensor {
+    let last = x.shape.count - 1
     // Summed in double precision: a sum of −3,000 in float32 is known to 2e-4 only, and differences of sums are what
     // the loss is made of.
-    let tokenLogProbabilities = try logProbabilities(predicting, of: index.targets).to(.float64)
-    let sides = 2 * batch.pairCapacity
-    return try Tensor.zeros([sides + batch.spareSides], dtype: .float64, device: hidden.device)
-      .indexAdd(0, index.sides, tokenLogProbabilities.indexSelect(0, index.terms))
-      .narrow(0, 0, sides)
+    var terms = try x.to(.float64).indexSelect(last, indices.terms)
+    if let excessTokenWeight { terms = try terms * (1 - (1 - excessTokenWeight) * excessTerms) }
+    let sides = 2 * pairCapacity
+    return try Tensor.zeros(x.shape.dropLast() + [sides + spareSides], dtype: .float64, device: x.device)
+      .indexAdd(last, indices.sides, terms)
+      .narrow(last, 0, sides)
   }
 }
 

@@ -76,7 +76,10 @@ struct PaddedBatchTests {
       let baseline = try withoutGrad { try reference.sequenceLogProbabilities(batch) }
       gradients.append(
         try policy.gradient {
-          let result = try PreferenceLoss()(policy: policy.sequenceLogProbabilities(batch), reference: baseline)
+          let result = try PreferenceLoss()(
+            PairScores(
+              policy: policy.sideScores(batch), reference: baseline, lengths: batch.targetCounts,
+              weights: batch.pairWeights))
           let loss = try result.losses.multiply(batch.pairWeights).sum()
           losses.append(try loss.item())
           return loss

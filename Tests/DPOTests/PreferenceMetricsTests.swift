@@ -9,8 +9,14 @@ struct PreferenceMetricsTests {
   private func sums() throws -> PreferenceMetrics {
     let policy = try Tensor([-1, -4, -2, -3, -2, -2] as [Float])
     let reference = try Tensor([-2, -8, -2, -3, -4, -2] as [Float])
-    let losses = try PreferenceLoss(beta: 0.5)(policy: policy, reference: reference)
-    return try PreferenceMetrics(losses, policy: policy, counts: Tensor([3, 17] as [Float]))
+    // A row each: entropies, log Σ p², likeliest tokens, mean logits.
+    let statistics = try Tensor(
+      [2, 1, 0, 4, 3, 2, 0, 0, 0, 0, 0, 0, 1, 2, 0, 1, 1, 1, -6, -3, -3, 8, 0, 4] as [Double], shape: [4, 6])
+    let scores = PairScores(
+      policy: try SideScores(logProbabilities: policy, statistics: statistics), reference: reference,
+      lengths: try Tensor([2, 3, 1, 2, 3, 1] as [Float]))
+    return try PreferenceMetrics(
+      PreferenceLoss(beta: 0.5)(scores), of: scores, counts: Tensor([3, 17, 25] as [Float]))
   }
 
   @Test("They are sums over the pairs")
@@ -27,9 +33,15 @@ struct PreferenceMetricsTests {
     #expect(sums.logProbabilityAccuracies == 1)
     let expected = [0.5, 1, 0].map { log(1 + exp(-$0)) }.reduce(0, +)
     #expect(abs(sums.loss - expected) < 1e-6)
+    #expect(sums.sideTokens == 25)
+    #expect((sums.chosenTargets, sums.rejectedTargets) == (6, 6))
+    #expect(sums.chosenNegativeLogLikelihood == 7)
+    #expect(sums.entropy == 12)
+    #expect(sums.likeliestTokens == 3)
+    #expect((sums.chosenLogits, sums.rejectedLogits) == (-12, 12))
   }
 
-  @Test("Sums add up, and means divide by the pairs, under TRL's names")
+  @Test("Sums add up, and means divide by the pairs or by the tokens, under TRL's names")
   func means() throws {
     var total = try sums()
     total += try sums()
@@ -40,11 +52,13 @@ struct PreferenceMetricsTests {
     #expect(
       total.means.map(\.name) == [
         "loss", "rewards/chosen", "rewards/rejected", "rewards/accuracies", "rewards/margins", "logps/chosen",
-        "logps/rejected",
+        "logps/rejected", "logits/chosen", "logits/rejected", "nll_loss", "entropy", "mean_token_accuracy",
       ])
     let (one, two) = (try sums().means.map(\.value), total.means.map(\.value))
     #expect(zip(one, two).allSatisfy { abs($0 - $1) < 1e-12 })
     #expect(two[4] == 0.5)
+    // Over target tokens.
+    #expect(two[7...].elementsEqual([-2, 2, 7.0 / 6, 1, 0.5]))
     #expect(PreferenceMetrics().means.allSatisfy { $0.value == 0 })
   }
 

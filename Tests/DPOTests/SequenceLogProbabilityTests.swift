@@ -50,7 +50,8 @@ struct SequenceLogProbabilityTests {
       let baseline = try withoutGrad { try reference.sequenceLogProbabilities(batch) }
       gradients.append(
         try policy.gradient {
-          let result = try PreferenceLoss()(policy: policy.sequenceLogProbabilities(batch), reference: baseline)
+          let result = try PreferenceLoss()(
+            PairScores(policy: policy.sideScores(batch), reference: baseline, lengths: batch.targetCounts))
           let loss = try result.losses.mean()
           losses.append(try loss.item())
           return loss

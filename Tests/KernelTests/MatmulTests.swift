@@ -91,6 +91,28 @@ struct MatmulTests {
     }
   }
 
+  @Test(
+    "Numbers about each distribution are those of plain operators, and log-probabilities stay as they are",
+    arguments: [(3, 5), (4, 6_400), (2, 6_403), (1, 32)].flatMap { size in
+      [DType.float32, .float64].map { (size.0, size.1, $0) }
+    })
+  func statistics(rows: Int, words: Int, dtype: DType) throws {
+    let hidden = try variable([rows, Self.size], seed: 3, dtype: dtype).detached().multiply(0.1)
+    let weight = try variable([words, Self.size], seed: 4, dtype: dtype).detached()
+    let scores = try linear(hidden, weight: weight)
+    // The first target is the likeliest token, the others are not.
+    let first = try scores.select(0, 0).argmax().intItem()
+    let targets = try Tensor((0..<rows).map { ($0 * 37 + first) % words })
+    let found = try tokenPredictions(hidden, weight: Weight(weight), targets: targets, keepsLogits: true)
+    let expected = try plainStatistics(scores.to(.float64), targets)
+    let error = try found.statistics.to(.float64).subtract(expected).abs().max().item()
+    #expect(error < (dtype == .float64 ? 1e-11 : 2e-5))
+    #expect(try expected.select(0, 2).select(0, 0).item() == 1)
+    #expect(!found.statistics.requiresGrad)
+    let alone = try Torch.logProbabilities(hidden, weight: Weight(weight), targets: targets, keepsLogits: true)
+    #expect(try found.logProbabilities.subtract(alone).abs().max().item() == 0)
+  }
+
   @Test("The gradient of an improbable token is as exact as those of others")
   func unlikelyWords() throws {
     let (words, likely) = (2_000, 1_000)

@@ -60,3 +60,14 @@ func difference(_ first: Tensor, _ second: Tensor) throws -> Double {
 func sameBits(_ first: Tensor, _ second: Tensor) throws -> Bool {
   try first.withUnsafeBytes { Array($0) } == second.withUnsafeBytes { Array($0) }
 }
+
+/// Entropy, log Σ p², whether the target is the likeliest token, and the mean logit, `[4, rows]`, by plain operators.
+func plainStatistics(_ logits: Tensor, _ targets: Tensor) throws -> Tensor {
+  try withoutGrad {
+    let logP = try logits.logSoftmax(1)
+    let likeliest = try logits.argmax(1).equal(targets).to(logits.dtype)
+    return try .stack([
+      logP.exp().multiply(logP).sum(1).negated(), logP.multiply(2).logSumExp(1), likeliest, logits.mean(1),
+    ])
+  }
+}

@@ -16,18 +16,17 @@ Writes Tests/DPOTests/Goldens/losses.json:
 
 The numbers are float64 by autograd over the formulas below; TRL computes in float32.
 
-Where TRL differs on purpose or by constants:
-- its `sigmoid` ignores label smoothing, so conservative DPO is checked against the formula alone;
-- its forward_kl, js and alpha scores carry additive constants (1, log 2, −1/(α−1)). They cancel in Δ; in the losses that
-  divide by lengths (ipo, sigmoid_norm) they would not, so no case here combines the two. Its nca_pair, bco_pair,
-  sppo_hard, aot and apo losses use r whatever the divergence is, and refuse a divergence other than reverse KL;
+Where TRL differs:
+- its `sigmoid` and `sigmoid_norm` ignore label smoothing, so these are checked against the formula alone; it has no `dpop`;
 - its bco_pair has no running mean: δ = 0, as here;
-- its `sft` and the NLL of CPO and ORPO are means over all chosen tokens of the micro-batch, which depends on how a batch
-  is split. `sft` here is that mean over the whole batch; cpo and orpo here use each pair's own mean, and only their
-  preference terms are compared.
+- its `sft`, the NLL of CPO and ORPO and the sorts of `aot` are taken over a micro-batch, which depends on how a batch is
+  split. Here they are taken over the whole batch, which is what TRL computes where the micro-batch is the batch;
+- it cannot weigh `hinge` (an in-place operation that autograd refuses);
+- its ORPO averages the NLL over prompt and answer; here, as in the paper, over the answer.
 """
 
 import json
+import math
 import sys
 from collections import defaultdict
 from types import SimpleNamespace
@@ -101,18 +100,23 @@ def score(r: torch.Tensor, case: dict) -> torch.Tensor:
     """s = f(r)."""
     divergence = case.get("f_divergence", "reverse_kl")
     if divergence == "forward_kl":
-        return -torch.exp(-r)
-    if divergence == "js":
-        return F.logsigmoid(r)
-    if divergence == "alpha":
+        return 1 - torch.exp(-r)
+    if divergence == "js_divergence":
+        return math.log(2) + F.logsigmoid(r)
+    if divergence == "alpha_divergence":
         power = case["alpha"] - 1
-        return torch.exp((power * r).clamp(max=80)) / power
+        return (torch.exp((power * r).clamp(max=80)) - 1) / power
     return r
 
 
 def formula(batch: Batch, case: dict) -> torch.Tensor:
     """The loss of each pair."""
-    kind, beta, smoothing = case["loss_type"], case["beta"], case.get("label_smoothing", 0.0)
+    names = case["loss_type"].split()
+    return sum(w * one_formula(batch, case, name) for name, w in zip(names, case.get("weights", [1.0] * len(names))))
+
+
+def one_formula(batch: Batch, case: dict, kind: str) -> torch.Tensor:
+    beta, smoothing = case["beta"], case.get("label_smoothing", 0.0)
     log_sigmoid, sigma = F.logsigmoid, torch.sigmoid
     policy_w, policy_l = batch.sums(batch.tokens, case.get("ld_alpha"))
     ref_w, ref_l = batch.sums(batch.ref_tokens, case.get("ld_alpha"))
@@ -124,6 +128,8 @@ def formula(batch: Batch, case: dict) -> torch.Tensor:
     def smoothed(z):
         return -(1 - smoothing) * log_sigmoid(z) - smoothing * log_sigmoid(-z)
 
+    negative_log_likelihood = (-(batch.tokens * batch.mask).chunk(2)[0].sum() / length_w.sum()).expand(len(policy_w))
+
     def log_one_minus_exp(x):
         return torch.log(-torch.expm1(x))
 
@@ -134,7 +140,7 @@ def formula(batch: Batch, case: dict) -> torch.Tensor:
     elif kind == "ipo":
         losses = (s_w / length_w - s_l / length_l - 1 / (2 * beta)) ** 2
     elif kind == "sigmoid_norm":
-        losses = -log_sigmoid(beta * (s_w / length_w - s_l / length_l))
+        losses = smoothed(beta * (s_w / length_w - s_l / length_l))
     elif kind == "exo_pair":
         epsilon = torch.tensor(smoothing, dtype=z.dtype)
         losses = sigma(z) * (log_sigmoid(z) - torch.log1p(-epsilon)) + sigma(-z) * (log_sigmoid(-z) - epsilon.log())
@@ -158,15 +164,17 @@ def formula(batch: Batch, case: dict) -> torch.Tensor:
         m = sigma(z / case["discopop_tau"])
         losses = (1 - m) * -log_sigmoid(z) + m * torch.exp(-z)
     elif kind == "sft":
-        losses = (-policy_w.sum() / length_w.sum()).expand(len(policy_w))
+        losses = negative_log_likelihood
+    elif kind == "dpop":
+        losses = -log_sigmoid(beta * (r_w - r_l - case["dpop_lambda"] * (-r_w).clamp(min=0)))
     elif kind == "cpo":
-        losses = smoothed(beta * (policy_w - policy_l)) - case["cpo_alpha"] * policy_w / length_w
+        losses = smoothed(beta * (policy_w - policy_l)) + case["cpo_alpha"] * negative_log_likelihood
     elif kind == "simpo":
-        losses = -log_sigmoid(beta * (policy_w / length_w - policy_l / length_l) - case["simpo_gamma"])
+        losses = smoothed(beta * (policy_w / length_w - policy_l / length_l) - case["simpo_gamma"])
     elif kind == "orpo":
         mean_w, mean_l = policy_w / length_w, policy_l / length_l
         log_odds = (mean_w - mean_l) - (log_one_minus_exp(mean_w) - log_one_minus_exp(mean_l))
-        losses = -mean_w - beta * log_sigmoid(log_odds)
+        losses = negative_log_likelihood - beta * log_sigmoid(log_odds)
     else:
         raise ValueError(kind)
     if case.get("wpo"):
@@ -181,8 +189,11 @@ def formula(batch: Batch, case: dict) -> torch.Tensor:
 
 def trl_loss(batch: Batch, case: dict) -> torch.Tensor | None:
     """The batch's mean loss by TRL's code, with a stand-in for the model that returns the given log-probabilities."""
-    kind, smoothing = case["loss_type"], case.get("label_smoothing", 0.0)
-    if kind == "sigmoid" and smoothing:
+    kinds, smoothing = case["loss_type"].split(), case.get("label_smoothing", 0.0)
+    kind = kinds[0]
+    if "hinge" in kinds and case.get("wpo"):
+        return None  # TRL multiplies the output of relu in place, which autograd refuses
+    if "dpop" in kinds or (smoothing and {"sigmoid", "sigmoid_norm"} & set(kinds)):
         return None
     accelerator = SimpleNamespace(device=torch.device("cpu"), gather=lambda x: x, gather_for_metrics=lambda x: x)
     if kind in ("cpo", "simpo", "orpo"):
@@ -192,23 +203,23 @@ def trl_loss(batch: Batch, case: dict) -> torch.Tensor | None:
         policy_w, policy_l = batch.sums(batch.tokens)
         length_w, length_l = batch.lengths.chunk(2)
         mean_w, mean_l = policy_w / length_w, policy_l / length_l
+        nll = -policy_w.sum() / length_w.sum()
         if kind == "cpo":
-            return (CPOTrainer.cpo_loss(stub, policy_w, policy_l)[0] - case["cpo_alpha"] * mean_w).mean()
+            return CPOTrainer.cpo_loss(stub, policy_w, policy_l)[0].mean() + case["cpo_alpha"] * nll
         if kind == "simpo":
             return CPOTrainer.cpo_loss(stub, mean_w, mean_l)[0].mean()
-        return (-mean_w - ORPOTrainer.odds_ratio_loss(stub, mean_w, mean_l)[0]).mean()
+        return nll - ORPOTrainer.odds_ratio_loss(stub, mean_w, mean_l)[0].mean()
 
     ref_w, ref_l = batch.sums(batch.ref_tokens, case.get("ld_alpha"))
     nothing = torch.zeros_like(batch.tokens)
     outputs = SimpleNamespace(
         log_probs=batch.tokens * batch.mask, log_sum_sq_probs=batch.log_sum_sq, entropy=nothing, mean_logits=nothing,
         is_top1=nothing.bool())
-    divergence = case.get("f_divergence", "reverse_kl")
     stub = SimpleNamespace(
         model=torch.nn.Identity(), accelerator=accelerator, aux_loss_enabled=False, precompute_ref_logps=True,
         ld_alpha=case.get("ld_alpha"), beta=case["beta"], label_smoothing=smoothing, use_weighting=case.get("wpo", False),
-        f_divergence_type={"js": "js_divergence", "alpha": "alpha_divergence"}.get(divergence, divergence),
-        f_alpha_divergence_coef=case.get("alpha"), loss_types=[kind], loss_weights=[1.0],
+        f_divergence_type=case.get("f_divergence", "reverse_kl"), f_alpha_divergence_coef=case.get("alpha"),
+        loss_types=kinds, loss_weights=case.get("weights", [1.0] * len(kinds)),
         args=SimpleNamespace(discopop_tau=case.get("discopop_tau")), _metrics=defaultdict(lambda: defaultdict(list)),
         _total_train_tokens=0, _tp_size=1)
     completion_mask = F.pad(batch.mask.long(), (1, 0))
@@ -238,18 +249,36 @@ def cases() -> list[dict]:
         add(kind, label_smoothing=0.1)
     add("discopop", discopop_tau=0.05)
     add("sft", betas=(0.1,))
-    for divergence in ({"f_divergence": "forward_kl"}, {"f_divergence": "js"}, {"f_divergence": "alpha", "alpha": 0.5},
-                       {"f_divergence": "alpha", "alpha": 2.0}):
+    alpha = {"f_divergence": "alpha_divergence"}
+    divergences = ({"f_divergence": "forward_kl"}, {"f_divergence": "js_divergence"}, alpha | {"alpha": 0.5},
+                   alpha | {"alpha": 2.0})
+    once = (0.1,)
+    for divergence in divergences:
         add("sigmoid", **divergence)
-    add("sigmoid", betas=(0.1,), f_divergence="alpha", alpha=10.0)  # (α − 1)·12 is above the cap of 80
-    add("hinge", betas=(0.1,), f_divergence="js")
+        for kind in ("ipo", "sigmoid_norm", "hinge", "robust"):
+            add(kind, betas=once, **divergence)
+    add("sigmoid", betas=once, **alpha, alpha=10.0)  # (α − 1)·12 is above the cap of 80
+    add("exo_pair", betas=once, f_divergence="js_divergence", label_smoothing=0.1)
+    add("discopop", betas=once, f_divergence="js_divergence", discopop_tau=0.05)
+    add("sigmoid_norm", betas=once, label_smoothing=0.1)
     add("sigmoid", ld_alpha=0.5)
-    add("ipo", betas=(0.1,), ld_alpha=0.0)
+    for kind in ("hinge", "ipo", "nca_pair", "apo_zero", "sppo_hard", "aot", "aot_unpaired", "sft"):
+        add(kind, betas=once, ld_alpha=0.25)
+    add("ipo", betas=once, ld_alpha=0.0)
     add("sigmoid", wpo=True)
-    add("ipo", betas=(0.1,), wpo=True)
+    for kind in ("ipo", "hinge", "nca_pair", "apo_down", "sigmoid_norm"):
+        add(kind, betas=once, wpo=True)
     add("cpo", cpo_alpha=1.0)
+    add("cpo", betas=once, cpo_alpha=0.0, label_smoothing=0.1)
     add("simpo", simpo_gamma=0.5)
+    add("simpo", betas=(2.0,), simpo_gamma=1.4, label_smoothing=0.1)
     add("orpo")
+    add("dpop", dpop_lambda=50.0)
+    add("dpop", betas=once, dpop_lambda=5.0)
+    add("sigmoid sft", betas=once, weights=[1.0, 0.2])
+    add("sigmoid bco_pair sft", betas=once, weights=[0.8, 0.2, 1.0])
+    add("aot ipo aot_unpaired", betas=once, weights=[0.5, 0.3, 2.0])
+    add("hinge sft", betas=once, weights=[1.0, 0.5], ld_alpha=0.5, f_divergence="forward_kl")
     return found
 
 

@@ -123,9 +123,14 @@ CTORCH_CHECKED ctorch_status ckernels_refill(ctorch_tensor tensor, const void *b
 
 // log softmax(hidden weightᵀ)[target], [tokens], float32 or float64. Without `keeps_logits` the backward pass computes
 // the logits again, chunk by chunk.
+//
+// `statistics`, unless it is NULL, receives four rows of numbers about each distribution p, [4, tokens], in the same type and
+// without gradients: the entropy −Σ p log p; log Σ p²; 1 where the target is the most probable token, else 0; the mean of
+// the logits.
 CTORCH_CHECKED ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ctorch_tensor weight,
                                                         ctorch_tensor copy /* or NULL */, ctorch_tensor targets,
-                                                        bool keeps_logits, ctorch_tensor *out, char **error);
+                                                        bool keeps_logits, ctorch_tensor *statistics /* or NULL */,
+                                                        ctorch_tensor *out, char **error);
 
 // Rows of a table, [tokens, size], by an index [tokens], int64.
 CTORCH_CHECKED ctorch_status ckernels_embedding(ctorch_tensor weight, ctorch_tensor index, ctorch_tensor *out,

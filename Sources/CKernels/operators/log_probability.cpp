@@ -25,20 +25,44 @@ bool fits_device(const Tensor &logits) {
   return logits.is_cuda() && logits.scalar_type() == at::kFloat && cuda::available(logits.device());
 }
 
-// From logits to log-probabilities of the targets and log Σ exp.
-void log_probabilities(const Tensor &logits, const Tensor &targets, Tensor &out, Tensor &log_sum) {
-  if (fits_device(logits)) return cuda::log_probability(logits, targets, out, log_sum);
+// The numbers about each distribution by LibTorch's operators.
+void distribution_statistics(const Tensor &logits, const Tensor &targets, const Tensor &log_sum, Tensor &statistics) {
+  const Tensor log_p = logits.sub(log_sum.unsqueeze(1)), p = log_p.exp();
+  // 0 · log 0 = 0
+  statistics[0].copy_(p.mul(log_p.nan_to_num(0, 0, 0)).sum(1).neg());
+  statistics[1].copy_(p.square().sum(1).log());
+  statistics[2].copy_(logits.gather(1, targets.unsqueeze(1)).squeeze(1).eq(logits.amax(1)));
+  statistics[3].copy_(logits.mean(1));
+}
+
+// From logits to log-probabilities of the targets and log Σ exp, and to numbers about the distributions where
+// `statistics` is defined.
+void log_probabilities(const Tensor &logits, const Tensor &targets, Tensor &out, Tensor &log_sum, Tensor &statistics) {
+  if (fits_device(logits)) {
+    Tensor packed = statistics.defined() ? at::empty(statistics.sizes(), out.options()) : Tensor();
+    cuda::log_probability(logits, targets, out, log_sum, packed);
+    if (packed.defined()) statistics.copy_(packed);
+    return;
+  }
   if (!is_native({logits})) {
     log_sum.copy_(at::logsumexp(logits, 1));
     out.copy_(logits.gather(1, targets.unsqueeze(1)).squeeze(1).sub(log_sum));
+    if (statistics.defined()) distribution_statistics(logits, targets, log_sum, statistics);
     return;
   }
   const int64_t words = logits.size(1);
   AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "log_probability", [&] {
+    const auto &kernels = row_kernels<scalar_t>();
     parallel_runs(logits.size(0), [&](int64_t, int64_t begin, int64_t end) {
-      row_kernels<scalar_t>().log_probability(end - begin, words, logits.const_data_ptr<scalar_t>() + begin * words,
-                                              targets.const_data_ptr<int64_t>() + begin,
-                                              out.data_ptr<scalar_t>() + begin, log_sum.data_ptr<scalar_t>() + begin);
+      const scalar_t *rows = logits.const_data_ptr<scalar_t>() + begin * words;
+      const int64_t *wanted = targets.const_data_ptr<int64_t>() + begin;
+      scalar_t *to = out.data_ptr<scalar_t>() + begin, *sums = log_sum.data_ptr<scalar_t>() + begin;
+      if (statistics.defined()) {
+        kernels.log_probability_statistics(end - begin, words, rows, wanted, to, sums,
+                                           statistics.data_ptr<scalar_t>() + begin, statistics.stride(0));
+      } else {
+        kernels.log_probability(end - begin, words, rows, wanted, to, sums);
+      }
     });
   });
 }
@@ -65,16 +89,19 @@ void log_probabilities_backward(const Tensor &logits, const Tensor &targets, con
 
 struct LogProbability : torch::autograd::Function<LogProbability> {
   // `factor` is the operand of the matmuls: the weight or its 16-bit copy. Logits are float32 in both cases.
-  static Tensor forward(AutogradContext *context, const Tensor &hidden, const Tensor &weight, const Tensor &factor,
-                        const Tensor &targets, bool keeps_logits) {
+  // With `statistics`, the second result is [4, rows]; without, it has no elements.
+  static variable_list forward(AutogradContext *context, const Tensor &hidden, const Tensor &weight,
+                               const Tensor &factor, const Tensor &targets, bool keeps_logits, bool with_statistics) {
     const Tensor h = hidden.contiguous(), words_of = targets.contiguous();
     const int64_t rows = h.size(0), words = weight.size(0);
     const auto wide = weight.options();
     Tensor out = at::empty({rows}, wide), log_sum = at::empty({rows}, wide);
     Tensor kept = keeps_logits ? at::empty({rows, words}, wide) : Tensor();
+    const Tensor statistics = at::empty({with_statistics ? 4 : 0, rows}, wide);
     each_chunk(rows, words, [&](int64_t first, int64_t last) {
       const Tensor states = h.narrow(0, first, last - first);
       Tensor logits, part = out.narrow(0, first, last - first), sums = log_sum.narrow(0, first, last - first);
+      Tensor about = with_statistics ? statistics.narrow(1, first, last - first) : Tensor();
       if (keeps_logits && h.scalar_type() == weight.scalar_type()) {
         logits = kept.narrow(0, first, last - first);
         linear_product_into(logits, states, factor);
@@ -82,10 +109,11 @@ struct LogProbability : torch::autograd::Function<LogProbability> {
         logits = wide_linear_product(states, factor);
         if (keeps_logits) kept.narrow(0, first, last - first).copy_(logits);
       }
-      log_probabilities(logits, words_of.narrow(0, first, last - first), part, sums);
+      log_probabilities(logits, words_of.narrow(0, first, last - first), part, sums, about);
     });
     context->save_for_backward({h, weight, factor, words_of, log_sum, kept});
-    return out;
+    context->mark_non_differentiable({statistics});
+    return {out, statistics};
   }
 
   static variable_list backward(AutogradContext *context, variable_list gradients) {
@@ -119,14 +147,15 @@ struct LogProbability : torch::autograd::Function<LogProbability> {
       // Gradients of improbable tokens are a million times smaller than those of others.
       if (learns) add_transposed_product_plainly(sum, at_logits, states);
     });
-    return {hidden_gradient, weight_gradient, {}, {}, {}};
+    return {hidden_gradient, weight_gradient, {}, {}, {}, {}};
   }
 };
 
 } // namespace
 
 ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ctorch_tensor weight, ctorch_tensor copy,
-                                         ctorch_tensor targets, bool keeps_logits, ctorch_tensor *out, char **error) {
+                                         ctorch_tensor targets, bool keeps_logits, ctorch_tensor *statistics,
+                                         ctorch_tensor *out, char **error) {
   return ctorch::produce(out, error, [&]() -> Tensor {
     const Tensor &h = hidden->value, &w = weight->value, &t = targets->value, &factor = copy ? copy->value : w;
     TORCH_CHECK(h.dim() == 2 && w.dim() == 2 && h.size(1) == w.size(1), "hidden states ", h.sizes(),
@@ -135,15 +164,24 @@ ctorch_status ckernels_log_probabilities(ctorch_tensor hidden, ctorch_tensor wei
                 h.size(0), "], not ", t.scalar_type(), " ", t.sizes());
     if (!copy && w.scalar_type() != at::kFloat && w.scalar_type() != at::kDouble) {
       // The weight itself is 16-bit.
-      const Tensor scores = at::linear(h, w).to(at::kFloat);
-      return scores.gather(1, t.unsqueeze(1)).squeeze(1).sub(at::logsumexp(scores, 1));
+      const Tensor scores = at::linear(h, w).to(at::kFloat), log_sum = at::logsumexp(scores, 1);
+      if (statistics) {
+        Tensor about = at::empty({4, scores.size(0)}, scores.options());
+        distribution_statistics(scores.detach(), t, log_sum.detach(), about);
+        *statistics = ctorch::handle(std::move(about));
+      }
+      return scores.gather(1, t.unsqueeze(1)).squeeze(1).sub(log_sum);
     }
-    if (!t.device().is_cpu()) return LogProbability::apply(h.to(factor.scalar_type()), w, factor, t, keeps_logits);
-    const int64_t *words = t.const_data_ptr<int64_t>();
-    for (int64_t i = 0; i < t.size(0); ++i) {
-      const int64_t word = words[i * t.stride(0)];
-      TORCH_CHECK(word >= 0 && word < w.size(0), "target ", word, " is outside a vocabulary of ", w.size(0));
+    if (t.device().is_cpu()) {
+      const int64_t *words = t.const_data_ptr<int64_t>();
+      for (int64_t i = 0; i < t.size(0); ++i) {
+        const int64_t word = words[i * t.stride(0)];
+        TORCH_CHECK(word >= 0 && word < w.size(0), "target ", word, " is outside a vocabulary of ", w.size(0));
+      }
     }
-    return LogProbability::apply(h.to(factor.scalar_type()), w, factor, t, keeps_logits);
+    variable_list results =
+        LogProbability::apply(h.to(factor.scalar_type()), w, factor, t, keeps_logits, statistics != nullptr);
+    if (statistics) *statistics = ctorch::handle(results[1].detach());
+    return results[0];
   });
 }

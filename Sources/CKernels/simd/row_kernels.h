@@ -43,6 +43,10 @@ template <typename T> struct RowKernels {
 
   // out = logit[target] − log Σ exp(logit); also returns log Σ exp(logit).
   void (*log_probability)(int64_t rows, int64_t words, const T *logits, const int64_t *targets, T *out, T *log_sum);
+  // The same, and of each distribution p its entropy, log Σ p², whether the target is its most probable token (1 or 0), and
+  // the mean logit: four numbers that are `stride` apart.
+  void (*log_probability_statistics)(int64_t rows, int64_t words, const T *logits, const int64_t *targets, T *out,
+                                     T *log_sum, T *statistics, int64_t stride);
   // The gradients of the logits, gradient · ((token = target) − probability); may overwrite the logits.
   void (*log_probability_backward)(int64_t rows, int64_t words, const T *logits, const int64_t *targets,
                                    const T *log_sum, const T *gradients, T *logit_gradients);

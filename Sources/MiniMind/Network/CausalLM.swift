@@ -124,6 +124,13 @@ public final class CausalLM: Module {
     try Torch.logProbabilities(hidden, weight: headWeight, targets: targets, keepsLogits: !recomputesLayers)
   }
 
+  /// The same with numbers about each distribution, from the same pass over the logits.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func predictions(_ hidden: Tensor, of targets: Tensor) throws(TorchError) -> TokenPredictions {
+    try tokenPredictions(hidden, weight: headWeight, targets: targets, keepsLogits: !recomputesLayers)
+  }
+
   /// The logits of the token that follows those in the cache and the new ones.
   ///
   /// - Parameter tokens: the new ones, `[tokens]`, `int64`

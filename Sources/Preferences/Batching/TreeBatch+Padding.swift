@@ -49,6 +49,7 @@ extension TreeBatch {
     targets.append(contentsOf: [Int](repeating: 0, count: capacity.predictions - targets.count))
     let realTerms = terms.count
     terms.append(contentsOf: (realTerms..<capacity.terms).map { $0 % capacity.predictions })
+    excess.append(contentsOf: [Int](repeating: 0, count: capacity.terms - realTerms))
     sides.append(contentsOf: (realTerms..<capacity.terms).map { 2 * pairCapacity + $0 % spareSides })
   }
 }

@@ -27,6 +27,8 @@ public struct TreeBatch: Sendable, Hashable {
   public internal(set) var pairCapacity: Int
   /// The number of input tokens, without padding.
   public private(set) var tokenCount = 0
+  /// The tokens of both sides of all pairs, shared prefixes counted twice.
+  public private(set) var sideTokenCount = 0
   /// The input tokens, `[tokens]`.
   public internal(set) var tokens: [Int] = []
   /// The place of each input token in its own side, `[tokens]`.
@@ -44,6 +46,8 @@ public struct TreeBatch: Sendable, Hashable {
   public internal(set) var terms: [Int] = []
   /// For each term the side it counts towards, `[terms]`.
   public internal(set) var sides: [Int] = []
+  /// For each term 1 where its token comes after as many targets of its side as the pair's shorter side has, else 0, `[terms]`.
+  public internal(set) var excess: [Int] = []
   /// Sides after the real ones, towards which padding counts.
   public internal(set) var spareSides = 0
   /// The number of target tokens of each side, `[2 · pairCapacity]`.
@@ -72,10 +76,22 @@ public struct TreeBatch: Sendable, Hashable {
       }
     }
     tokenCount = tokens.count
+    sideTokenCount = pairs.reduce(0) { $0 + $1.chosenIDs.count + $1.rejectedIDs.count }
+    excess = excessTerms()
     // Until here `predictions` names tokens.
     rows = Set(predictions).sorted()
     let places = Dictionary(uniqueKeysWithValues: rows.enumerated().map { ($1, $0) })
     predictions = predictions.compactMap { places[$0] }
+  }
+
+  /// `excess`, once all terms are there. Those of a side are in the order of its tokens.
+  private func excessTerms() -> [Int] {
+    var seen = [Int](repeating: 0, count: 2 * pairCapacity)
+    return sides.map { side in
+      seen[side] += 1
+      let shorter = min(targetCounts[side % pairCapacity], targetCounts[side % pairCapacity + pairCapacity])
+      return seen[side] > shorter ? 1 : 0
+    }
   }
 
   private mutating func appendTree(_ pair: TokenizedPair, chosenSide: Int, rejectedSide: Int) {

@@ -168,8 +168,48 @@ public func logProbabilities(
   try withExtendedLifetime((hidden, weight, targets)) { () throws(TorchError) in
     try produce("logProbabilities") {
       ckernels_log_probabilities(
-        hidden.handle, weight.master.handle, weight.copy?.handle, targets.handle, keepsLogits, &$0, &$1)
+        hidden.handle, weight.master.handle, weight.copy?.handle, targets.handle, keepsLogits, nil, &$0, &$1)
     }
+  }
+}
+
+/// log softmax(hidden Wᵀ)[target], and what the same pass over the logits tells of each distribution.
+///
+/// - Parameters: as of `logProbabilities(_:weight:targets:keepsLogits:)`
+/// - Throws: `TorchError` when shapes do not match or a target is outside the vocabulary.
+public func tokenPredictions(
+  _ hidden: Tensor, weight: Weight, targets: Tensor, keepsLogits: Bool
+) throws(TorchError) -> TokenPredictions {
+  try withExtendedLifetime((hidden, weight, targets)) { () throws(TorchError) in
+    var statistics: ctorch_tensor?
+    let logProbabilities = try produce("tokenPredictions") {
+      ckernels_log_probabilities(
+        hidden.handle, weight.master.handle, weight.copy?.handle, targets.handle, keepsLogits, &statistics, &$0, &$1)
+    }
+    guard let statistics else {
+      throw TorchError(kind: .failed, operatorName: "tokenPredictions", reason: "nothing was returned")
+    }
+    return TokenPredictions(logProbabilities: logProbabilities, statistics: Tensor(owning: statistics))
+  }
+}
+
+/// What a language model's head says of the tokens that were to be predicted.
+public struct TokenPredictions {
+  /// log p(target), `[tokens]`
+  public let logProbabilities: Tensor
+  /// The rows of `Statistic`, `[4, tokens]`, without gradients
+  public let statistics: Tensor
+
+  /// A number about the distribution p over the vocabulary.
+  public enum Statistic: Int, CaseIterable, Sendable {
+    /// −Σ p log p, in nats
+    case entropy
+    /// log Σ p²
+    case logSumOfSquares
+    /// 1 where the target is the most probable token, else 0
+    case isLikeliest
+    /// The mean of the logits
+    case meanLogit
   }
 }
 

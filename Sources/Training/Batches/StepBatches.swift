@@ -5,8 +5,13 @@ import Synchronization
 struct StepBatches: Sendable {
   /// Those of this rank; none where there are fewer pairs than ranks.
   let packed: [TreeBatch]
+  /// The pairs of the global batch, by their places among the trainer's pairs.
+  let pairs: [Int]
+  /// Target tokens of the chosen sides of the global batch.
+  let chosenTargets: Int
+
   /// Pairs of the global batch.
-  let pairCount: Int
+  var pairCount: Int { pairs.count }
 }
 
 /// Packs a rank's share of the pairs of any step.
@@ -19,9 +24,12 @@ struct StepBatchPacker: Sendable {
   let worldSize: Int
 
   func batches(ofStep step: Int) -> StepBatches {
-    let chosen = plan.pairs(ofStep: step).map { pairs[$0] }
-    let own = fairShares(of: chosen.map { work($0) }, among: worldSize)[rank].map { chosen[$0] }
-    return StepBatches(packed: options.pack(microBatches(of: own)), pairCount: chosen.count)
+    let places = plan.pairs(ofStep: step)
+    let taken = places.map { pairs[$0] }
+    let own = fairShares(of: taken.map { work($0) }, among: worldSize)[rank].map { taken[$0] }
+    return StepBatches(
+      packed: options.pack(microBatches(of: own)), pairs: taken.map(\.index),
+      chosenTargets: taken.reduce(0) { $0 + $1.chosenTargets.count { $0 } })
   }
 
   /// Without a token budget a process alone takes its pairs in their order, `perDeviceBatchSize` at once. A rank's share was

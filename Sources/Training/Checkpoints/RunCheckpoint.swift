@@ -32,6 +32,7 @@ public enum RunCheckpoint {
 
   private static let optimizerFile = "optimizer.safetensors"
   private static let referenceFile = "reference.safetensors"
+  private static let referenceWeightsFile = "reference_model.safetensors"
   private static let stateFile = "trainer_state.json"
 
   /// Writes a checkpoint that is there complete or not at all. All ranks call this; the first writes.
@@ -55,8 +56,11 @@ public enum RunCheckpoint {
     try AtomicDirectory.write(to: folder, replacing: true) { staging in
       try ModelFiles.writeFolder(trainer.policy, to: staging, tokenizer: tokenizer)
       try Safetensors.write(moments, to: staging.appendingPathComponent(optimizerFile))
-      if let results = trainer.reference.results {
+      if let results = trainer.reference?.results {
         try Safetensors.write(results.tensors(), to: staging.appendingPathComponent(referenceFile))
+      }
+      if trainer.options.referenceSync != nil, let reference = trainer.reference {
+        try Safetensors.write(reference.weights(), to: staging.appendingPathComponent(referenceWeightsFile))
       }
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -104,10 +108,7 @@ public enum RunCheckpoint {
     try trainer.ranks?.gradients.broadcast(trainer.policy.weights.storage, from: 0)
     try trainer.restoreMoments(
       folder.map { try SafetensorsFile(contentsOf: $0.appendingPathComponent(optimizerFile)) })
-    let reference = folder?.appendingPathComponent(referenceFile)
-    try trainer.reference.results?.restore(
-      reference.flatMap { FileManager.default.fileExists(atPath: $0.path) ? try SafetensorsFile(contentsOf: $0) : nil },
-      ranks: trainer.ranks)
+    try restoreReference(of: trainer, from: folder)
     try trainer.resume(
       after: state.step, optimizerSteps: state.optimizerSteps, skippedSteps: state.skippedSteps,
       skippedInARow: state.skippedInARow)
@@ -116,6 +117,18 @@ public enum RunCheckpoint {
       try trainer.limitMicroBatches(toTokens: tokens)
     }
     return state.interval
+  }
+
+  private static func restoreReference(of trainer: Trainer, from folder: URL?) throws {
+    guard let reference = trainer.reference else { return }
+    func file(_ name: String) throws -> SafetensorsFile? {
+      guard let path = folder?.appendingPathComponent(name) else { return nil }
+      return FileManager.default.fileExists(atPath: path.path) ? try SafetensorsFile(contentsOf: path) : nil
+    }
+    try reference.results?.restore(file(referenceFile), ranks: trainer.ranks)
+    if trainer.options.referenceSync != nil {
+      try reference.restoreWeights(file(referenceWeightsFile), ranks: trainer.ranks)
+    }
   }
 
   /// The bytes of a checkpoint's state, which belongs to the trainer's run.
@@ -153,7 +166,8 @@ public enum RunCheckpoint {
 extension Trainer {
   /// What the caller knows to matter, and the reference, which is not in the checkpoint.
   fileprivate func identity(_ known: [String: String]) throws(TorchError) -> [String: String] {
-    try known.merging(["reference model": String(reference.contentHash().prefix(16))]) { known, _ in known }
+    guard let reference else { return known }
+    return try known.merging(["reference model": String(reference.contentHash().prefix(16))]) { known, _ in known }
   }
 
   /// The optimizer's moments as `first.<parameter>` and `second.<parameter>`; nil on all ranks but the first.

@@ -42,11 +42,11 @@ extension Trainer {
   /// - Parameter body: gets the micro-batch, and whether it is the last one
   /// - Returns: the micro-batch that there was no memory for, and after which no other ran; nil where all of them ran
   func forEach(
-    _ batches: [TreeBatch], _ body: (_ batch: TreeBatch, _ isLast: Bool) throws -> Void
+    _ batches: [TreeBatch], _ body: (_ batch: TreeBatch, _ place: Int) throws -> Void
   ) throws -> MemoryShortage? {
     for (place, batch) in batches.enumerated() {
       do {
-        try body(batch, place == batches.count - 1)
+        try body(batch, place)
       } catch let error as TorchError where error.kind == .outOfMemory {
         return MemoryShortage(batch, error)
       }

@@ -113,7 +113,7 @@ extension Trainer {
   private func tryOut(_ packed: TreeBatch) throws(TorchError) {
     let batch = try DeviceBatch(packed, device: device)
     let kept: Tensor? = options.cachesReference ? try .zeros(batch.targetCounts.shape, device: device) : nil
-    try learn(from: batch, reference: kept)
+    try learn(from: PassInputs(batch: batch, reference: kept))
   }
 
   /// About the most tokens that a rank has of a step: more cannot run at once.

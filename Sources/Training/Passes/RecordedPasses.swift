@@ -9,7 +9,8 @@ import Torch
 final class RecordedPasses: MicroBatchPasses {
   private let sizes: BatchBuckets
   private let device: Device
-  private let reference: ReferenceModel
+  private let reference: ReferenceModel?
+  private let loss: PreferenceLoss
   private let gradients: StepGradients
   private let clock: StepClock
   private let recordsUpdate: Bool
@@ -24,25 +25,33 @@ final class RecordedPasses: MicroBatchPasses {
   ///   - recordsUpdate: whether nothing of the update is a collective operation
   ///   - recorder: makes CUDA graphs, except in tests
   init(
-    _ sizes: BatchBuckets, device: Device, reference: ReferenceModel, gradients: StepGradients, clock: StepClock,
-    recordsUpdate: Bool, recorder: any PassRecorder
+    _ sizes: BatchBuckets, device: Device, reference: ReferenceModel?, loss: PreferenceLoss, gradients: StepGradients,
+    clock: StepClock, recordsUpdate: Bool, recorder: any PassRecorder
   ) {
-    (self.sizes, self.device, self.reference, self.gradients) = (sizes, device, reference, gradients)
+    (self.sizes, self.device, self.reference, self.loss) = (sizes, device, reference, loss)
+    self.gradients = gradients
     (self.clock, self.recordsUpdate, self.recorder) = (clock, recordsUpdate, recorder)
   }
 
-  func run(_ packed: TreeBatch, isLast: Bool, _ pass: @escaping MicroBatchPass) throws {
+  func run(_ packed: TreeBatch, knowing known: KnownScores, isLast: Bool, _ pass: @escaping MicroBatchPass) throws {
     try clock.onDevice {
       let slot = try slot(for: packed)
-      try slot.reference?.refill(reference.keptLogProbabilities(slot.batch, of: packed.pairIndices))
+      let room = slot.batch.pairCapacity
+      if let numbers = known.reference {
+        let (chosen, rejected) = (numbers.prefix(packed.pairCount), numbers.suffix(packed.pairCount))
+        try slot.reference?.refill(padded(chosen, to: room) + padded(rejected, to: room))
+      } else if let reference, reference.keepsResults {
+        try slot.reference?.refill(reference.keptLogProbabilities(slot.batch, of: packed.pairIndices))
+      }
+      if let rows = known.couplings { try slot.couplings?.refill(rows.flatMap { padded($0[...], to: room) }) }
       let kernels = try run(
         slot.work,
         asIs: {
           if isLast { try gradients.expectLastBackward() }
-          try pass(slot.batch, slot.reference)
+          try pass(slot.inputs)
         },
         // The slot holds the recording, not the other way round.
-        recorded: { [unowned slot, gradients] in try gradients.recordBackward { try pass(slot.batch, slot.reference) } }
+        recorded: { [unowned slot, gradients] in try gradients.recordBackward { try pass(slot.inputs) } }
       )
       guard let kernels else { return }
       replayed.count(kernels: kernels)
@@ -99,13 +108,20 @@ final class RecordedPasses: MicroBatchPasses {
       try known.batch.update(packed)
       return known
     }
+    let couplings = loss.couplingCount
+    let isReferenceKnown = reference.map { $0.keepsResults || couplings > 0 } ?? false
     let made = Slot(
       try DeviceBatch(packed, capacity: capacity, device: device),
-      reference: reference.keepsResults
-        ? try .zeros([2 * capacity.pairs], dtype: .float64, device: device) : nil)
+      reference: isReferenceKnown ? try .zeros([2 * capacity.pairs], dtype: .float64, device: device) : nil,
+      couplings: couplings > 0 ? try .zeros([couplings, capacity.pairs], dtype: .float64, device: device) : nil)
     slots[capacity] = made
     return made
   }
+}
+
+/// Numbers of pairs, with zeros for padding.
+private func padded(_ numbers: ArraySlice<Double>, to room: Int) -> [Double] {
+  numbers + [Double](repeating: 0, count: room - numbers.count)
 }
 
 /// The tensors that micro-batches of one size pass through.
@@ -113,11 +129,15 @@ private final class Slot {
   var batch: DeviceBatch
   /// log π_ref, where it is kept.
   let reference: Tensor?
+  /// What ties its pairs to others, where something does.
+  let couplings: Tensor?
   let work = RecordedWork()
 
-  init(_ batch: DeviceBatch, reference: Tensor?) {
-    (self.batch, self.reference) = (batch, reference)
+  init(_ batch: DeviceBatch, reference: Tensor?, couplings: Tensor?) {
+    (self.batch, self.reference, self.couplings) = (batch, reference, couplings)
   }
+
+  var inputs: PassInputs { PassInputs(batch: batch, reference: reference, couplings: couplings) }
 }
 
 /// Work that runs once as it is, so that what happens only once happens then, and can be recorded after that.

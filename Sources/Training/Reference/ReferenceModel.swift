@@ -1,5 +1,7 @@
+import Checkpoints
 import DPO
 import MiniMind
+import OrderedCollections
 import Preferences
 import Torch
 
@@ -11,13 +13,16 @@ public final class ReferenceModel {
   let results: ReferenceResults?
   /// What results are kept under, by the indices of the pairs.
   private let digests: [Int: PairDigest]
+  private let excessTokenWeight: Double?
   private var knownHash: String?
 
   /// A reference that computes along.
   ///
-  /// - Parameter model: never changed by the training
-  public init(_ model: CausalLM) {
-    (self.model, results, digests) = (model, nil, [:])
+  /// - Parameters:
+  ///   - model: not changed by the training, unless it follows the policy
+  ///   - excessTokenWeight: what tokens after the length of the shorter side count, as in the policy's; nil for 1
+  public init(_ model: CausalLM, excessTokenWeight: Double? = nil) {
+    (self.model, results, digests, self.excessTokenWeight) = (model, nil, [:], excessTokenWeight)
   }
 
   /// A reference that computes the log-probabilities of each pair only once.
@@ -26,8 +31,12 @@ public final class ReferenceModel {
   ///   - model: never changed by the training
   ///   - pairs: those that it will be asked for; their indices tell them apart
   ///   - results: what is known of the model already, of these pairs and others
-  public init(_ model: CausalLM, pairs: [TokenizedPair], results: ReferenceResults = ReferenceResults()) {
-    (self.model, self.results) = (model, results)
+  ///   - excessTokenWeight: as above
+  public init(
+    _ model: CausalLM, pairs: [TokenizedPair], results: ReferenceResults = ReferenceResults(),
+    excessTokenWeight: Double? = nil
+  ) {
+    (self.model, self.results, self.excessTokenWeight) = (model, results, excessTokenWeight)
     let found = parallelMap(count: pairs.count) { PairDigest(of: pairs[$0]) }
     digests = Dictionary(zip(pairs.map(\.index), found)) { first, _ in first }
   }
@@ -46,7 +55,9 @@ public final class ReferenceModel {
 
   /// log π_ref by forward passes, whatever is kept. Nothing waits for the device.
   func compute(_ batch: DeviceBatch) throws(TorchError) -> Tensor {
-    try withoutGrad { () throws(TorchError) in try model.sequenceLogProbabilities(batch) }
+    try withoutGrad { () throws(TorchError) in
+      try model.sequenceLogProbabilities(batch, excessTokenWeight: excessTokenWeight)
+    }
   }
 
   /// The same in host memory. What is not known of these pairs is computed now, and kept.
@@ -72,11 +83,44 @@ public final class ReferenceModel {
   /// What the results of a pair are kept under; nil for a pair that was not announced.
   func digest(of index: Int) -> PairDigest? { digests[index] }
 
-  /// The hash of the model's weights, computed once.
+  /// The hash of the model's weights as they were at the start, computed once.
   func contentHash() throws(TorchError) -> String {
     if let knownHash { return knownHash }
     let hash = try model.contentHash()
     knownHash = hash
     return hash
+  }
+}
+
+/// A reference that follows the policy. It computes along: what is kept would be out of date.
+extension ReferenceModel {
+  /// Moves the weights towards those of a policy: α · policy + (1 − α) · reference.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  func follow(_ policy: CausalLM, mixing alpha: Double) throws(TorchError) {
+    _ = try contentHash()
+    try withoutGrad { () throws(TorchError) in
+      try model.weights.storage.multiplyInPlace(1 - alpha)
+      try model.weights.storage.addInPlace(alpha * policy.weights.storage.detached())
+    }
+    try model.updateCopies()
+  }
+
+  /// The weights as they are now, by the names of the parameters.
+  func weights() -> OrderedDictionary<String, Tensor> {
+    OrderedDictionary(uniqueKeysWithValues: model.namedParameters.map { ($0.name, $0.parameter.value) })
+  }
+
+  /// Takes the weights that an earlier process had, read by the first rank; called by all.
+  ///
+  /// - Parameter file: nil on all ranks but the first
+  func restoreWeights(_ file: SafetensorsFile?, ranks: Ranks?) throws {
+    if let file {
+      try withoutGrad {
+        for (name, parameter) in model.namedParameters { try parameter.value.copyInPlace(file.tensor(name)) }
+      }
+    }
+    try ranks?.gradients.broadcast(model.weights.storage, from: 0)
+    try model.updateCopies()
   }
 }

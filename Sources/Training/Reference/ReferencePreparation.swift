@@ -123,6 +123,7 @@ extension ReferenceModel {
     let key = cache.key(
       model: "weights \(try contentHash())\nconfiguration \(model.configuration)",
       variant: "\(model.productType) on \(device)\nshares prefixes \(options.sharesPrefix)\n\(options.referenceVariant)"
+        + (excessTokenWeight.map { "\nexcess tokens count \($0)" } ?? "")
     )
     return ReferenceResults.Store(cache: cache, key: key, report: report)
   }
@@ -138,7 +139,7 @@ extension Trainer {
     cache: ReferenceCache? = nil, report: @escaping (ReferenceCache.Event) -> Void = { _ in },
     progress: (Int, Int) -> Void = { _, _ in }, stops: () -> Bool = { false }
   ) throws(TorchError) -> ReferencePreparation {
-    guard reference.keepsResults else { return ReferencePreparation() }
+    guard let reference, reference.keepsResults else { return ReferencePreparation() }
     activity.set(.reference)
     return try reference.prepare(
       pairsOfRun, options: options, ranks: ranks, cache: cache, report: report, progress: progress, stops: stops)

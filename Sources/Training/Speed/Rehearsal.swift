@@ -20,6 +20,9 @@ extension Trainer {
   }
 
   private func run(_ batch: TreeBatch, through recorded: RecordedPasses) throws {
-    try recorded.run(batch, isLast: false) { [unowned self] in try learn(from: $0, reference: $1) }
+    let couplings = options.loss.couplesPairs ? [[Double]](repeating: [], count: options.loss.couplingCount) : nil
+    try recorded.run(batch, knowing: KnownScores(couplings: couplings), isLast: false) {
+      [unowned self] in try learn(from: $0)
+    }
   }
 }

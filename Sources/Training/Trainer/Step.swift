@@ -26,6 +26,7 @@ extension Trainer {
     let learningRate = schedule.rate(ofStep: step)
     try clock.onDevice { try updateWeights(learningRate: learningRate) }
     completedSteps = step
+    try followPolicy(afterStep: step)
     stopAgreed = agreed.stopRequested
 
     let (own, outcome) = (try DeviceNumbers(sums), try DeviceNumbers(update.outcome))
@@ -43,12 +44,18 @@ extension Trainer {
     clock.enter(.data)
     let batches = batches.next(step: step, of: plan.totalSteps, packedBy: packer)
     try gradients.begin(pairs: batches.pairCount)
+    try meanChosenLength.fillInPlace(Double(batches.chosenTargets) / Double(batches.pairCount))
     try sums.fillInPlace(0)
 
-    let shortage = try forEach(batches.packed) { batch, isLast in
-      clock.enter(.data)
-      try passes.run(batch, isLast: isLast) { [unowned self] batch, kept in try learn(from: batch, reference: kept) }
-    }
+    let (known, tooLarge) = try knownScores(of: batches)
+    let shortage =
+      try tooLarge
+      ?? forEach(batches.packed) { batch, place in
+        clock.enter(.data)
+        try passes.run(batch, knowing: known[place], isLast: place == batches.packed.count - 1) {
+          [unowned self] in try learn(from: $0)
+        }
+      }
 
     clock.enter(.communication)
     let exchange = try clock.onDevice { try gradients.sumOverRanks() }
@@ -58,21 +65,22 @@ extension Trainer {
   }
 
   /// Forward and backward pass over one micro-batch.
-  ///
-  /// - Parameter kept: log π_ref of each side, `[2 · pairs]`, where it is known already; the reference runs along where nil
-  func learn(from batch: DeviceBatch, reference kept: Tensor?) throws(TorchError) {
+  func learn(from inputs: PassInputs) throws(TorchError) {
+    let batch = inputs.batch
     clock.enter(.reference)
-    let reference = if let kept { kept } else { try self.reference.compute(batch) }
+    let reference = if let known = inputs.reference { known } else { try reference?.compute(batch) }
 
     clock.enter(.forward)
-    let policy = try policy.sequenceLogProbabilities(batch)
-    let result = try options.loss(policy: policy, reference: reference, weights: batch.pairWeights)
+    let scores = PairScores(
+      policy: try policy.sideScores(batch, excessTokenWeight: options.loss.excessTokenWeight), reference: reference,
+      lengths: batch.targetCounts, meanChosenLength: meanChosenLength, weights: batch.pairWeights)
+    let result = try options.loss(scores, couplings: inputs.couplings)
 
     clock.enter(.backward)
     try (result.losses.sum() * gradients.lossFactor).backward()
 
     try withoutGrad { () throws(TorchError) in
-      try sums.addInPlace(PreferenceMetrics.sums(result, policy: policy, counts: batch.counts))
+      try sums.addInPlace(PreferenceMetrics.sums(result, of: scores, counts: batch.counts))
     }
   }
 
@@ -82,10 +90,14 @@ extension Trainer {
     try passes.runUpdate { [update, options] in try update.apply(maximumNorm: options.maxGradientNorm) }
   }
 
-  /// While policy and reference are the same model, the mean loss is log 2 whatever the data. Anything else is a defect.
+  /// While policy and reference are the same model, most losses have a known value whatever the data: log 2 for DPO.
+  /// Anything else is a defect.
   private func checkStart() throws {
+    guard let expected = try options.loss.valueAtReference() else { return }
     let metrics = PreferenceMetrics(sums: try ranks.sum(sums.array(Double.self)))
     let loss = metrics.loss / metrics.pairs
-    guard abs(loss - log(2)) < 1e-3 else { throw TrainingError.wrongStart(loss: loss) }
+    guard abs(loss - expected) < 1e-3 * max(1, abs(expected)) else {
+      throw TrainingError.wrongStart(loss: loss, expected: expected)
+    }
   }
 }

@@ -9,8 +9,8 @@ import Torch
 public final class Trainer {
   /// The model in training.
   public let policy: CausalLM
-  /// The frozen model that the policy is compared with.
-  public let reference: ReferenceModel
+  /// The frozen model that the policy is compared with; nil where no objective does.
+  public let reference: ReferenceModel?
   /// Everything that decides what the run computes.
   public internal(set) var options: TrainingOptions
   /// Which pairs each step takes.
@@ -40,6 +40,9 @@ public final class Trainer {
   let update: WeightUpdate
   /// Where the sums of a step's micro-batches add up: `PreferenceMetrics`, `float64`, on the device.
   let sums: Tensor
+  /// The mean number of target tokens of a chosen side in the step's global batch, a `float64` scalar on the device. A recorded
+  /// pass reads it too, so it stays where it is.
+  let meanChosenLength: Tensor
   let clock: StepClock
   /// How micro-batches come to the device.
   package var passes: any MicroBatchPasses
@@ -53,18 +56,18 @@ public final class Trainer {
   /// - Parameters:
   ///   - policy: the model to train, in place
   ///   - reference: has weights of its own, usually the same to start with; whether it keeps results decides whether it runs
-  ///     along
+  ///     along. nil where no objective needs it
   ///   - pairs: what to learn from; none may be dropped
   ///   - ranks: the processes that train together, each with the same model, pairs and options
   /// - Throws: `TorchError` when there is no memory for gradients and optimizer, or another rank fails.
   public init(
-    policy: CausalLM, reference: ReferenceModel, pairs: [TokenizedPair], options: TrainingOptions, ranks: Ranks? = nil,
+    policy: CausalLM, reference: ReferenceModel?, pairs: [TokenizedPair], options: TrainingOptions, ranks: Ranks? = nil,
     activity: Activity = Activity()
   ) throws(TorchError) {
     device = policy.device
     (self.policy, self.reference, self.pairs, self.ranks, self.activity) = (policy, reference, pairs, ranks, activity)
     self.options = options
-    self.options.cachesReference = reference.keepsResults
+    self.options.cachesReference = reference?.keepsResults ?? false
     plan = options.plan(pairs: pairs.count, worldSize: ranks.size)
     schedule = options.schedule(totalSteps: plan.totalSteps)
     // Equal already, where all ranks have read the same files; this makes sure.
@@ -75,6 +78,7 @@ public final class Trainer {
     update = try WeightUpdate(
       of: policy.weights, copies: policy.copies, gradients: gradients, ranks: ranks, options: options.adam)
     sums = try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device)
+    meanChosenLength = try .ones([], dtype: .float64, device: device)
     clock = StepClock(device: device, activity: activity)
     reports = ReportQueue(for: device)
     passes = PlainPasses(device: device, reference: self.reference, gradients: gradients, clock: clock)
@@ -90,7 +94,9 @@ public final class Trainer {
   ) throws(TorchError) {
     try self.init(
       policy: policy,
-      reference: options.cachesReference ? ReferenceModel(reference, pairs: pairs) : ReferenceModel(reference),
+      reference: options.cachesReference
+        ? ReferenceModel(reference, pairs: pairs, excessTokenWeight: options.loss.excessTokenWeight)
+        : ReferenceModel(reference, excessTokenWeight: options.loss.excessTokenWeight),
       pairs: pairs, options: options, ranks: ranks, activity: activity)
   }
 
@@ -99,7 +105,8 @@ public final class Trainer {
     let longest = pairs.lazy.map { max($0.chosenIDs.count, $0.rejectedIDs.count) }.max() ?? 0
     passes = RecordedPasses(
       BatchBuckets(longestSide: longest, mostPairs: plan.globalBatchSize), device: device, reference: reference,
-      gradients: gradients, clock: clock, recordsUpdate: ranks?.shardsOptimizer != true, recorder: recorder)
+      loss: options.loss, gradients: gradients, clock: clock, recordsUpdate: ranks?.shardsOptimizer != true,
+      recorder: recorder)
   }
 
   /// Why passes are not recorded although they were to be; nil where all is well.

@@ -2,8 +2,8 @@ import Foundation
 
 /// Why a run cannot go on.
 public enum TrainingError: Error, CustomStringConvertible {
-  /// The first loss is not log 2 although policy and reference are the same model.
-  case wrongStart(loss: Double)
+  /// The first loss is not what it must be while policy and reference are the same model.
+  case wrongStart(loss: Double, expected: Double)
   /// Loss or gradient was not a finite number for several steps in a row.
   case notFinite(step: Int, pairs: [Int])
   /// There is no memory for a single pair; of another rank where this one had it.
@@ -27,9 +27,9 @@ public enum TrainingError: Error, CustomStringConvertible {
   /// What happened, what was expected, and what to do.
   public var description: String {
     switch self {
-    case .wrongStart(let loss):
+    case .wrongStart(let loss, let expected):
       """
-      step 1: the loss is \(loss), but while policy and reference are the same model it must be log 2 = 0.6931. \
+      step 1: the loss is \(loss), but while policy and reference are the same model it must be \(expected). \
       This is a defect of the program or of the weights (NaN?), not of the data; please report it.
       """
     case .notFinite(let step, let pairs):

@@ -50,12 +50,14 @@ public struct TrainingOptions: Sendable {
   public var evaluationSteps: Int?
   /// Steps between two checkpoints; nil for none.
   public var saveSteps: Int?
-  /// Whether policy and reference are the same model at step 1, so that its loss must be log 2.
+  /// Whether policy and reference are the same model at step 1, so that its loss is known where the formula tells it.
   public var startsAtReference = true
   /// Whether the reference's log-probabilities are computed once and kept.
   public var cachesReference = false
   /// What else decides the reference's log-probabilities of a pair, in words: results on disk are used for the same words only.
   public var referenceVariant = ""
+  /// How the reference follows the policy; nil where it stays as it is.
+  public var referenceSync: ReferenceSync?
 
   /// Whether a GPU records the passes over micro-batches, and replays them; this changes speed only.
   public var recordsPasses = true

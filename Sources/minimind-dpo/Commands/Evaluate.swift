@@ -32,10 +32,7 @@ struct Evaluate: ParsableCommand {
   @Option(
     name: [.long, .customLong("batch-size")], help: ArgumentHelp("Pairs that run at once.", valueName: "pairs"))
   var perDeviceEvalBatchSize = 8
-  @Option(help: ArgumentHelp("β of the rewards and of the loss.", valueName: "β"))
-  var beta = 0.1
-  @Option(help: ArgumentHelp("Label smoothing of the loss, 0 to 0.5.", valueName: "ε"))
-  var labelSmoothing = 0.0
+  @OptionGroup(title: "Loss") var objective: ObjectiveArguments
   @Flag(help: "Print one JSON object instead of a table.")
   var json = false
   @OptionGroup var config: ConfigArguments
@@ -45,9 +42,7 @@ struct Evaluate: ParsableCommand {
   @OptionGroup(title: "Several processes") var distribution: DistributionArguments
 
   func validate() throws {
-    guard beta > 0, (0..<0.5).contains(labelSmoothing), perDeviceEvalBatchSize >= 1 else {
-      throw ValidationError("--beta must be above 0, --label-smoothing in 0 ..< 0.5, the batch at least 1 pair.")
-    }
+    guard perDeviceEvalBatchSize >= 1 else { throw ValidationError("The batch must be at least 1 pair.") }
   }
 
   func run() throws {
@@ -81,20 +76,21 @@ struct Evaluate: ParsableCommand {
         largestID: Int(largest), vocabulary: policy.configuration.vocabularySize)
     }
     var options = TrainingOptions()
-    options.loss = PreferenceLoss(beta: beta, labelSmoothing: labelSmoothing)
+    options.loss = objective.loss
     options.perDeviceBatchSize = perDeviceEvalBatchSize
     let usable = try prepared.usable()
     try job.communicator?.requireAgreement(
       on: [
         "evaluation pairs": usable.contentHash, "model": policy.contentHash(),
-        "reference model": reference.contentHash(), "beta": "\(beta)", "label-smoothing": "\(labelSmoothing)",
+        "reference model": reference.contentHash(), "loss": objective.loss.description,
       ], about: "inputs")
     for model in [policy, reference] { try model.place(on: job.placement.device, multiplyingIn: job.placement.type) }
     job.activity.set(.evaluating)
     let line = ProgressLine()
     defer { line.finish() }
     return try Trainer.evaluate(
-      policy, reference: ReferenceModel(reference), pairs: usable, options: options, ranks: job.ranks()
+      policy, reference: ReferenceModel(reference, excessTokenWeight: options.loss.excessTokenWeight), pairs: usable, options: options,
+      ranks: job.ranks()
     ) { done in
       if job.isFirst {
         line.update(Progress(task: "eval", done: done * job.worldSize, total: usable.count, unit: "pair"))

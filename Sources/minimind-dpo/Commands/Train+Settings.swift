@@ -32,9 +32,6 @@ extension Train {
       ("min-lr-rate", optimization.minLrRate), ("weight-decay", optimization.weightDecay),
       ("adam-beta1", optimization.adamBeta1), ("adam-beta2", optimization.adamBeta2),
       ("adam-epsilon", optimization.adamEpsilon), ("max-grad-norm", optimization.maxGradNorm),
-      ("beta", optimization.beta), ("loss-type", optimization.lossType.rawValue),
-      ("label-smoothing", optimization.labelSmoothing), ("ref-logps", optimization.refLogps.rawValue),
-      ("ref-cache", optimization.referenceCache.refCache),
       ("no-shuffle", flag(optimization.noShuffle)), ("no-prefix-sharing", flag(optimization.noPrefixSharing)),
       ("seed", optimization.seed), ("output-dir", main.outputDir), ("logging-steps", output.loggingSteps),
       ("logging-first-step", flag(output.loggingFirstStep)),
@@ -50,6 +47,6 @@ extension Train {
       ("from-weight", miniMind.fromWeight), ("save-dir", miniMind.saveDir), ("save-weight", miniMind.saveWeight),
       ("dtype", miniMind.dtype?.rawValue), ("num-workers", miniMind.numWorkers), ("use-wandb", flag(miniMind.useWandb)),
       ("wandb-project", miniMind.wandbProject), ("use-compile", miniMind.useCompile == 1 ? 1 : nil),
-    ]
+    ] + objective.settings + reference.settings
   }
 }

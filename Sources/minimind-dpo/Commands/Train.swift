@@ -23,6 +23,8 @@ struct Train: ParsableCommand {
       """)
 
   @OptionGroup(title: "Main options") var main: MainArguments
+  @OptionGroup(title: "Loss") var objective: ObjectiveArguments
+  @OptionGroup(title: "Reference") var reference: ReferenceArguments
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
   @OptionGroup(title: "Pairs") var pairs: PairArguments
   @OptionGroup(title: "Output") var output: OutputArguments
@@ -30,6 +32,16 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Several processes") var distribution: DistributionArguments
   @OptionGroup(title: "MiniMind's weight files") var shape: ShapeArguments
   @OptionGroup(title: "Options of MiniMind's train_dpo.py") var miniMind: MiniMindArguments
+
+  func validate() throws {
+    let isReferenceUsed = objective.loss.needsReference
+    if reference.syncRefModel, !isReferenceUsed {
+      throw ValidationError("--sync-ref-model: no loss of --loss-type compares with a reference.")
+    }
+    if main.refModel != nil, !isReferenceUsed {
+      throw ValidationError("--ref-model: no loss of --loss-type compares with a reference; leave it out.")
+    }
+  }
 
   func run() throws {
     let placement = try device.place(
@@ -40,6 +52,10 @@ struct Train: ParsableCommand {
   /// What the options ask for.
   private func request(onGPU: Bool) throws -> TrainingRequest {
     var training = optimization.options()
+    training.loss = objective.loss
+    training.cachesReference =
+      training.loss.needsReference && reference.keepsResults(epochs: optimization.numTrainEpochs)
+    training.referenceSync = reference.sync
     training.recordsPasses = !device.noCudaGraphs
     training.loggingSteps = output.loggingSteps
     training.recordsFirstStep = output.loggingFirstStep
@@ -49,7 +65,7 @@ struct Train: ParsableCommand {
       source: main.model.source(shape), reference: main.refModel, trainingPairs: main.data.trainData,
       mixStrategy: main.data.mixStrategy, evaluationPairs: try main.data.evaluationFiles, heldOut: main.data.evalSplit,
       pairs: pairs.options(seed: optimization.seed), tokenCache: pairs.cache,
-      referenceCache: optimization.referenceCache.cache, training: training, lossType: optimization.lossType.rawValue,
+      referenceCache: reference.kept.cache, training: training,
       recomputesLayers: optimization.batch.gradientCheckpointing, zeroStage: optimization.zeroStage,
       distribution: distribution.value,
       output: .init(

@@ -70,14 +70,4 @@ enum MicroBatchTokens: Hashable, ExpressibleByArgument, CustomStringConvertible 
   var description: String { limit.map(String.init) ?? "auto" }
 }
 
-/// The losses that `--loss-type` names.
-enum LossType: String, ExpressibleByArgument, CaseIterable {
-  case sigmoid
-}
-
-/// When the reference model runs.
-enum ReferenceMode: String, ExpressibleByArgument, CaseIterable {
-  case auto, cache, online
-}
-
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}

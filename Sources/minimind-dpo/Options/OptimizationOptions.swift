@@ -1,5 +1,4 @@
 import ArgumentParser
-import DPO
 import Torch
 import Training
 
@@ -15,20 +14,6 @@ struct OptimizationArguments: ParsableArguments {
   var maxSteps: Int?
 
   @OptionGroup var batch: BatchArguments
-
-  @Option(help: ArgumentHelp("Strength of the pull towards the reference model.", valueName: "β"))
-  var beta = 0.1
-
-  @Option(help: "The loss: sigmoid (DPO; with --label-smoothing conservative DPO).")
-  var lossType = LossType.sigmoid
-
-  @Option(help: ArgumentHelp("Probability that a preference is the wrong way round, 0 to 0.5.", valueName: "ε"))
-  var labelSmoothing = 0.0
-
-  @Option(help: "The reference's log-probabilities: online, cache (computed once), or auto (cache for several epochs).")
-  var refLogps = ReferenceMode.auto
-
-  @OptionGroup var referenceCache: ReferenceCacheArguments
 
   @Option(help: "How the rate goes over the run.")
   var lrSchedulerType = LearningRateSchedule.Shape.linear
@@ -90,16 +75,13 @@ struct OptimizationArguments: ParsableArguments {
     try require((0..<1).contains(adamBeta2), "--adam-beta2 must lie between 0 and 1, 1 excluded.")
     try require(adamEpsilon > 0 && adamEpsilon.isFinite, "--adam-epsilon must be above 0.")
     try require(maxGradNorm >= 0 && maxGradNorm.isFinite, "--max-grad-norm must not be negative.")
-    try require(beta > 0 && beta.isFinite, "--beta must be above 0.")
     try require(
       (0...1).contains(zeroStage), "--zero-stage must be 0 or 1; a model this small gains nothing from 2 and 3.")
-    try require((0..<0.5).contains(labelSmoothing), "--label-smoothing must lie between 0 and 0.5, 0.5 excluded.")
   }
 
   /// The values for the trainer.
   func options() -> TrainingOptions {
     var options = TrainingOptions()
-    options.loss = PreferenceLoss(beta: beta, labelSmoothing: labelSmoothing)
     batch.set(&options)
     options.epochs = numTrainEpochs
     options.maxSteps = maxSteps
@@ -114,7 +96,6 @@ struct OptimizationArguments: ParsableArguments {
     options.shuffles = !noShuffle
     options.seed = seed
     options.sharesPrefix = !noPrefixSharing
-    options.cachesReference = refLogps == .cache || (refLogps == .auto && numTrainEpochs > 1)
     return options
   }
 }

@@ -63,7 +63,7 @@ struct RunBanner {
     let schedule = trainer.schedule
     return
       "learning rate: \(schedule.shape.rawValue), up to \(HumanText.short(schedule.peak)) after "
-      + "\(HumanText.counted(schedule.warmupSteps, "step")) of warm-up, over \(HumanText.counted(schedule.totalSteps, "step")); beta \(HumanText.short(trainer.options.loss.beta))"
+      + "\(HumanText.counted(schedule.warmupSteps, "step")) of warm-up, over \(HumanText.counted(schedule.totalSteps, "step")); loss \(trainer.options.loss.description)"
   }
 
   private func threads(_ count: Int) -> String { count == 1 ? "1 thread" : "\(count) threads" }

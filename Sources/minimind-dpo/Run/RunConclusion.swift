@@ -24,7 +24,7 @@ struct RunConclusion {
     let trainer = outcome.trainer
     var summary = RunSummary(
       totals: outcome.totals, learningRate: request.training.learningRate, beta: request.training.loss.beta)
-    summary.lossType = request.lossType
+    summary.lossType = request.training.loss.name
     summary.startsAtReference = trainer.options.startsAtReference
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")),
@@ -34,8 +34,11 @@ struct RunConclusion {
     summary.files = [
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
     ]
-    if request.reference == nil, request.output.dtype != .float32 {
-      let (changed, lost) = try trainer.policy.changesLost(from: inputs.reference, savedAs: request.output.dtype)
+    if request.reference == nil, request.training.referenceSync == nil, request.output.dtype != .float32 {
+      // Without a reference in memory, the model is read once more.
+      let before = try inputs.reference ?? request.source.load()
+      try before.place(on: inputs.job.placement.device)
+      let (changed, lost) = try trainer.policy.changesLost(from: before, savedAs: request.output.dtype)
       summary.notes.append(
         "Of \(HumanText.counted(changed, "weight")) that training changed, \(HumanText.grouped(lost)) "
           + "(\(HumanText.percent(Double(lost) / Double(max(1, changed))))) are the same as before in the saved "

@@ -14,7 +14,7 @@ struct RunExecution {
   private let inputs: RunInputs
   private let folder: RunFolder?
   private let trainer: Trainer
-  private let evaluationReference: ReferenceModel
+  private let evaluationReference: ReferenceModel?
   private let checkpoints: RunCheckpoints
   /// What had been gathered since the last record of a run that is resumed.
   private let resumed: IntervalReport
@@ -28,9 +28,13 @@ struct RunExecution {
     (self.request, self.inputs, self.folder) = (request, inputs, folder)
     let job = inputs.job
     let caches = request.training.cachesReference
-    evaluationReference = inputs.evaluationReference(of: inputs.evaluationPairs, sharesResults: caches)
+    let reference = inputs.trainingReference(keepsResults: caches)
+    // One that follows the policy is never the same for long.
+    evaluationReference =
+      request.training.referenceSync == nil
+      ? inputs.evaluationReference(of: inputs.evaluationPairs, sharesResults: caches) : reference
     trainer = try Trainer(
-      policy: inputs.policy, reference: inputs.trainingReference(keepsResults: caches), pairs: inputs.pairs,
+      policy: inputs.policy, reference: reference, pairs: inputs.pairs,
       options: Self.options(of: request, inputs), ranks: job.ranks(zeroStage: request.zeroStage),
       activity: job.activity)
     identity = Self.identity(request, inputs, trainer: trainer)
@@ -118,8 +122,7 @@ struct RunExecution {
       "global batch": "\(trainer.plan.globalBatchSize)", "steps": "\(trainer.plan.totalSteps)",
       "learning-rate": "\(options.learningRate)", "lr-scheduler-type": options.scheduleShape.rawValue,
       "min-lr-rate": "\(options.minimumRateRatio)", "warm-up steps": "\(trainer.schedule.warmupSteps)",
-      "beta": "\(options.loss.beta)",
-      "loss-type": request.lossType, "label-smoothing": "\(options.loss.labelSmoothing)",
+      "loss": options.loss.description, "reference follows": options.referenceSync?.description ?? "never",
       "weight-decay": "\(options.adam.weightDecay)", "max-grad-norm": "\(options.maxGradientNorm)",
       "adam": "\(options.adam.beta1) \(options.adam.beta2) \(options.adam.epsilon)",
     ]) { known, _ in known }

@@ -16,8 +16,9 @@ final class RunInputs {
   let tokenizer: URL
   /// The model to train.
   let policy: CausalLM
-  /// The frozen model that it is compared with.
-  let reference: CausalLM
+  /// The frozen model that it is compared with; nil where no loss compares with one.
+  let reference: CausalLM?
+  private let excessTokenWeight: Double?
   /// The pairs to learn from, with what was found in their files.
   let training: TrainingData
   /// The held-out pairs, in the sets that they are measured in; none where nothing is held out.
@@ -36,9 +37,9 @@ final class RunInputs {
     let tokenizer = try request.source.tokenizerFolder
     // Before the data: a model that cannot be read should not cost the time of tokenizing.
     let policy = try request.source.load()
-    // The model named, or a copy of the policy as it is now.
-    let reference = try request.reference.map { try request.source.load($0) } ?? policy.copy()
-    try VocabularyCheck.requireSame(policy: policy, reference: reference)
+    let reference = try Self.reference(of: request, policy: policy)
+    if let reference { try VocabularyCheck.requireSame(policy: policy, reference: reference) }
+    excessTokenWeight = request.training.loss.excessTokenWeight
     (self.tokenizer, self.policy, self.reference) = (tokenizer, policy, reference)
 
     job.activity.set(.preparingData)
@@ -52,25 +53,40 @@ final class RunInputs {
       on: [
         "training pairs": pairs.contentHash, "evaluation pairs": evaluationPairs.contentHash,
         "mixture": "\(training.mixture)",
-        "model": policy.contentHash(), "reference model": reference.contentHash(),
+        "model": policy.contentHash(), "reference model": reference?.contentHash() ?? "none",
       ], about: "inputs")
 
     policy.recomputesLayers = request.recomputesLayers
-    for model in [policy, reference] { try model.place(on: job.placement.device, multiplyingIn: job.placement.type) }
+    for model in [policy, reference].compactMap(\.self) {
+      try model.place(on: job.placement.device, multiplyingIn: job.placement.type)
+    }
+  }
+
+  /// The model named, or a copy of the policy as it is now.
+  private static func reference(of request: TrainingRequest, policy: CausalLM) throws -> CausalLM? {
+    guard request.training.loss.needsReference else { return nil }
+    return try request.reference.map { try request.source.load($0) } ?? policy.copy()
   }
 
   /// The reference of the pairs to learn from.
   ///
   /// - Parameter keepsResults: whether log-probabilities are computed once, for all that works on these inputs
-  func trainingReference(keepsResults: Bool) -> ReferenceModel {
-    keepsResults ? ReferenceModel(reference, pairs: pairs, results: results) : ReferenceModel(reference)
+  func trainingReference(keepsResults: Bool) -> ReferenceModel? {
+    reference.map {
+      keepsResults
+        ? ReferenceModel($0, pairs: pairs, results: results, excessTokenWeight: excessTokenWeight)
+        : ReferenceModel($0, excessTokenWeight: excessTokenWeight)
+    }
   }
 
   /// The reference of held-out pairs, which are measured more than once: their log-probabilities are kept in any case.
   ///
   /// - Parameter sharesResults: whether they are kept for all that works on these inputs
-  func evaluationReference(of pairs: [TokenizedPair], sharesResults: Bool) -> ReferenceModel {
-    ReferenceModel(reference, pairs: pairs, results: sharesResults ? results : ReferenceResults())
+  func evaluationReference(of pairs: [TokenizedPair], sharesResults: Bool) -> ReferenceModel? {
+    reference.map {
+      ReferenceModel(
+        $0, pairs: pairs, results: sharesResults ? results : ReferenceResults(), excessTokenWeight: excessTokenWeight)
+    }
   }
 
   /// What all processes together could compute in a second, all measuring at once as they will train; measured once.

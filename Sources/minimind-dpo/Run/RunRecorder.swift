@@ -32,7 +32,7 @@ final class RunRecorder: TrainingObserver {
   private let progress = ProgressLine()
   private let logger = Logger(label: "train")
   private let evaluationSets: [EvaluationSet]
-  private let evaluationReference: ReferenceModel
+  private let evaluationReference: ReferenceModel?
   private let evaluationBatchSize: Int?
   private let referenceCache: ReferenceCache?
   private let stop: StopRequest
@@ -52,7 +52,7 @@ final class RunRecorder: TrainingObserver {
   ///   - stop: looked at while the reference or held-out pairs are measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
-    folder: RunFolder?, resumedStep: Int, evaluationSets: [EvaluationSet], evaluationReference: ReferenceModel,
+    folder: RunFolder?, resumedStep: Int, evaluationSets: [EvaluationSet], evaluationReference: ReferenceModel?,
     evaluationBatchSize: Int?, referenceCache: ReferenceCache? = nil, stop: StopRequest,
     saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
   ) throws {
@@ -88,7 +88,7 @@ final class RunRecorder: TrainingObserver {
     let messages = ReferenceMessages(logger: logger)
     var prepared = try trainer.prepareReference(
       cache: referenceCache, report: messages.report, progress: show, stops: stops)
-    if prepared.isComplete {
+    if prepared.isComplete, let evaluationReference {
       prepared += try evaluationReference.prepare(
         evaluationSets.flatMap(\.pairs), options: trainer.options, ranks: trainer.ranks, cache: referenceCache,
         report: messages.report,
@@ -99,7 +99,7 @@ final class RunRecorder: TrainingObserver {
     return prepared.isComplete
   }
 
-  func trainer(_ trainer: Trainer, didStep report: StepReport) {
+  func trainer(_ trainer: Trainer, didStep report: StepReport) throws {
     totals.steps = report.step
     totals.epochs = report.epoch
     totals.pairs += Int(report.metrics.pairs)
@@ -107,11 +107,8 @@ final class RunRecorder: TrainingObserver {
     totals.seconds = (ContinuousClock.now - started) / .seconds(1)
     totals.stepSeconds += report.seconds
     if report.step == 1 {
-      let loss = HumanText.fixed(report.metrics.loss / report.metrics.pairs, 4)
-      logger.info(
-        trainer.options.startsAtReference
-          ? "step 1: loss \(loss); DPO starts at log 2 = 0.6931, where policy and reference are equal"
-          : "step 1: loss \(loss); with a reference of its own a run need not start at log 2 = 0.6931")
+      let words = try start(trainer, loss: report.metrics.loss / report.metrics.pairs)
+      logger.info("\(words)")
     }
     // All ranks skip and shrink alike; the first one says so.
     if report.isSkipped, files != nil { logger.warning("step \(report.step): \(skipped(report))") }
@@ -236,6 +233,18 @@ final class RunRecorder: TrainingObserver {
   func finish(_ totals: RunTotals) throws {
     progress.finish()
     try files?.metrics.finish(totals)
+  }
+
+  /// What to make of the first loss.
+  private func start(_ trainer: Trainer, loss: Double) throws -> String {
+    let objective = trainer.options.loss
+    let words = "step 1: loss \(HumanText.fixed(loss, 4))"
+    guard let known = try objective.valueAtReference() else { return words }
+    let isDPO = objective.parts == PreferenceLoss().parts
+    let start = "\(isDPO ? "log 2 = " : "")\(HumanText.fixed(known, 4))"
+    return trainer.options.startsAtReference
+      ? "\(words); \(isDPO ? "DPO" : objective.name) starts at \(start), where policy and reference are equal"
+      : "\(words); with a reference of its own a run need not start at \(start)"
   }
 
   private func skipped(_ report: StepReport) -> String {

@@ -25,8 +25,6 @@ struct TrainingRequest {
   var referenceCache: ReferenceCache?
   /// What the trainer computes; intervals that depend on the number of pairs are in `output`.
   var training: TrainingOptions
-  /// The name of the loss.
-  var lossType: String
   /// Whether activations are recomputed in the backward pass (gradient checkpointing).
   var recomputesLayers: Bool
   /// The ZeRO stage, 0 or 1.

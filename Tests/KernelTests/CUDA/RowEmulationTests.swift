@@ -83,12 +83,17 @@ struct RowEmulationTests {
         try Memory(logits, offset: offset), try Memory(targets, offset: offset), try Memory(gradient, offset: offset)
       )
       let (out, logSum) = (Memory([rows], offset: offset), Memory([rows], offset: offset))
+      let statistics = Memory([4, rows], offset: offset)
       var forward = LogProbabilityArguments(
-        logits: given.raw, targets: index.integers, out: out.floats, log_sum: logSum.floats, rows: Int64(rows),
-        words: Int32(words))
+        logits: given.raw, targets: index.integers, out: out.floats, log_sum: logSum.floats,
+        statistics: statistics.floats, rows: Int64(rows), words: Int32(words))
       expectDone(emulate_log_probability(setting.machine, test.dtype.emulated, &forward))
       try expectClose(out.written(), out64)
       try expectClose(logSum.written(), logits64.logSumExp(1))
+      try expectClose(statistics.written(), plainStatistics(logits64, targets))
+      forward.statistics = nil
+      expectDone(emulate_log_probability(setting.machine, test.dtype.emulated, &forward))
+      try expectClose(out.written(), out64)
 
       let aside = Memory([rows, words], test.gradients, offset: offset)
       for gradients in test.dtype == test.gradients ? [aside, given] : [aside] {
@@ -119,7 +124,7 @@ struct RowEmulationTests {
       let (given, index) = (try Memory(logits, offset: offset), try Memory(Tensor(targets), offset: offset))
       let (out, logSum) = (Memory([6], offset: offset), Memory([6], offset: offset))
       var forward = LogProbabilityArguments(
-        logits: given.raw, targets: index.integers, out: out.floats, log_sum: logSum.floats, rows: 6,
+        logits: given.raw, targets: index.integers, out: out.floats, log_sum: logSum.floats, statistics: nil, rows: 6,
         words: Int32(words))
       expectDone(emulate_log_probability(setting.machine, emulated_f32, &forward))
       let found = try out.written().array(Float.self)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arguments.cuh"
+#include "reduce.cuh"
 #include "values.cuh"
 
 namespace ckernels {
@@ -41,9 +42,40 @@ struct ExponentialSum {
   }
 };
 
+// The numbers about a distribution, once the largest logit and log Σ exp are known. The row is read a second time, which
+// costs little: it was just read.
+template <typename Logit, int N>
+__device__ __forceinline__ void distribution_statistics(const LogProbabilityArguments &a, const Logit *logits,
+                                                        bool aligned, float largest, float log_sum) {
+  __shared__ float parts[3][32];
+  const int words = a.words;
+  float surprise = 0, squares = 0, shifts = 0;
+  for (int first = N * threadIdx.x; first < words; first += N * blockDim.x) {
+    const Values<N> x = load<N>(logits, first, words, aligned, minus_infinity());
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+      if (first + i >= words) break;
+      const float log_p = x.at[i] - log_sum, p = expf(log_p);
+      // 0 · log 0 = 0
+      surprise -= p > 0 ? p * log_p : 0.f;
+      squares += p * p;
+      shifts += x.at[i] - largest;
+    }
+  }
+  surprise = block_sum(surprise, parts[0]);
+  squares = block_sum(squares, parts[1]);
+  shifts = block_sum(shifts, parts[2]);
+  if (threadIdx.x > 0) return;
+  const long long row = blockIdx.x, target = a.targets[row];
+  a.statistics[row] = surprise;
+  a.statistics[row + a.rows] = logf(squares);
+  a.statistics[row + 2 * a.rows] = target >= 0 && target < words && to_float(logits[target]) == largest ? 1.f : 0.f;
+  a.statistics[row + 3 * a.rows] = largest + shifts / words;
+}
+
 template <typename Logit> __device__ __forceinline__ void log_probability(const LogProbabilityArguments &a) {
   constexpr int N = 16 / sizeof(Logit);
-  __shared__ float largest[32], sums[32];
+  __shared__ float largest[32], sums[32], row_largest, row_log_sum;
   const long long row = blockIdx.x;
   const int words = a.words, lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
   const Logit *logits = static_cast<const Logit *>(a.logits) + row * words;
@@ -58,18 +90,25 @@ template <typename Logit> __device__ __forceinline__ void log_probability(const 
     sums[warp] = total.sum;
   }
   __syncthreads();
-  if (warp > 0) return;
-  total = ExponentialSum();
-  if (lane < warps) {
-    total.largest = largest[lane];
-    total.sum = sums[lane];
+  if (warp == 0) {
+    total = ExponentialSum();
+    if (lane < warps) {
+      total.largest = largest[lane];
+      total.sum = sums[lane];
+    }
+    total.add_warp();
+    if (lane == 0) {
+      const long long target = a.targets[row];
+      const float logarithm = logf(total.sum);
+      row_largest = total.largest;
+      a.log_sum[row] = row_log_sum = total.largest + logarithm;
+      a.out[row] =
+          target >= 0 && target < words ? to_float(logits[target]) - total.largest - logarithm : not_a_number();
+    }
   }
-  total.add_warp();
-  if (lane > 0) return;
-  const long long target = a.targets[row];
-  const float logarithm = logf(total.sum);
-  a.log_sum[row] = total.largest + logarithm;
-  a.out[row] = target >= 0 && target < words ? to_float(logits[target]) - total.largest - logarithm : not_a_number();
+  if (!a.statistics) return;
+  __syncthreads();
+  distribution_statistics<Logit, N>(a, logits, aligned, row_largest, row_log_sum);
 }
 
 // gradient · ((word = target) − probability)

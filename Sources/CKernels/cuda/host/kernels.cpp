@@ -262,7 +262,7 @@ void ckernels::cuda::swiglu_backward(const Tensor &gate_up, const Tensor &produc
 }
 
 void ckernels::cuda::log_probability(const Tensor &logits, const Tensor &targets, const Tensor &out,
-                                     const Tensor &log_sum) {
+                                     const Tensor &log_sum, const Tensor &statistics) {
   const Call call(logits);
   const auto [rows, words] = matrix(logits, "logits");
   LogProbabilityArguments a{};
@@ -272,6 +272,7 @@ void ckernels::cuda::log_probability(const Tensor &logits, const Tensor &targets
   a.targets = call.index(targets, "targets", rows);
   a.out = call.write(out, "out", {rows});
   a.log_sum = call.write(log_sum, "log_sum", {rows});
+  a.statistics = call.write_if(statistics, "statistics", {4, rows});
   log_probability(call.machine, element_of(logits, "logits"), a);
 }
 

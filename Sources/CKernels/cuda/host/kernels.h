@@ -95,9 +95,10 @@ void swiglu_backward(const at::Tensor &gate_up, const at::Tensor &product_gradie
 // --- Log-probabilities
 
 // out = logit[target] − log Σ exp(logit): logits T [rows, words], targets int64 [rows], out and log_sum f32 [rows]. A
-// target outside the vocabulary gives NaN, since the host does not check it.
+// target outside the vocabulary gives NaN, since the host does not check it. `statistics`, f32 [4, rows] or undefined, is
+// described at ckernels_log_probabilities.
 void log_probability(const at::Tensor &logits, const at::Tensor &targets, const at::Tensor &out,
-                     const at::Tensor &log_sum);
+                     const at::Tensor &log_sum, const at::Tensor &statistics);
 
 //   logits           L [rows, words]
 //   targets, log_sum as in the forward pass

@@ -214,12 +214,11 @@ extension TransformersOptions {
       "batches are not padded, so the lengths of their pairs do not matter; leave it out."
     ),
     (["remove-unused-columns", "label-names"], "only the keys of a preference pair are read; leave it out."),
+    (["reference-free"], "--loss-type simpo, orpo and cpo need no reference, and none is then loaded."),
     (["label-smoothing-factor"], "use --label-smoothing."),
     (["data-seed"], "one seed, --seed, decides everything."),
     (
       [
-        "f-divergence-type", "f-alpha-divergence-coef", "ld-alpha", "loss-weights", "use-weighting", "discopop-tau",
-        "rpo-alpha", "reference-free", "sync-ref-model", "ref-model-mixup-alpha", "ref-model-sync-steps",
         "neftune-noise-alpha", "router-aux-loss-coef", "lr-scheduler-kwargs",
       ], "this version does not have it; see minimind-dpo train --help for what it has."
     ),
