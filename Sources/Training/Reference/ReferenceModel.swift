@@ -13,7 +13,7 @@ public final class ReferenceModel {
   let results: ReferenceResults?
   /// What results are kept under, by the indices of the pairs.
   private let digests: [Int: PairDigest]
-  private let excessTokenWeight: Double?
+  let excessTokenWeight: Double?
   private var knownHash: String?
 
   /// A reference that computes along.

@@ -89,7 +89,8 @@ struct Evaluate: ParsableCommand {
     let line = ProgressLine()
     defer { line.finish() }
     return try Trainer.evaluate(
-      policy, reference: ReferenceModel(reference, excessTokenWeight: options.loss.excessTokenWeight), pairs: usable, options: options,
+      policy, reference: ReferenceModel(reference, excessTokenWeight: options.loss.excessTokenWeight), pairs: usable,
+      options: options,
       ranks: job.ranks()
     ) { done in
       if job.isFirst {
