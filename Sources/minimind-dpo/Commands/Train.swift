@@ -32,13 +32,18 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Options of MiniMind's train_dpo.py") var miniMind: MiniMindArguments
 
   func run() throws {
-    let placement = try device.place(
-      sharing: distribution.backend == .gloo, preferring: miniMind.dtype.flatMap { DType(rawValue: $0.rawValue) })
+    let placement = try place()
     try TrainingRun(request(onGPU: placement.device != .cpu), placement: placement).run()
   }
 
+  /// Takes the device and the threads that the options name.
+  func place() throws -> Placement {
+    try device.place(
+      sharing: distribution.backend == .gloo, preferring: miniMind.dtype.flatMap { DType(rawValue: $0.rawValue) })
+  }
+
   /// What the options ask for.
-  private func request(onGPU: Bool) throws -> TrainingRequest {
+  func request(onGPU: Bool) throws -> TrainingRequest {
     var training = optimization.options()
     training.recordsPasses = !device.noCudaGraphs
     training.loggingSteps = output.loggingSteps

@@ -39,12 +39,16 @@ struct RunExecution {
   }
 
   /// Trains until the end, or until a stop is asked for, which leaves a checkpoint.
-  func train(until stop: StopRequest) throws -> RunOutcome {
+  ///
+  /// - Parameter announces: whether it is said first what trains where
+  func train(until stop: StopRequest, announces: Bool = true) throws -> RunOutcome {
     let job = inputs.job
     if folder != nil, checkpoints.existing == .overwrite {
       _ = try RunFolder(request.output.location, existing: .overwrite)
     }
-    for line in RunBanner(trainer: trainer, job: job).lines { logger.info("\(line)") }
+    if announces {
+      for line in RunBanner(trainer: trainer, job: job).lines { logger.info("\(line)") }
+    }
     if let folder { try writeDescription(to: folder) }
     if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
     let miniMind = folder == nil ? nil : MiniMindRun(request)
