@@ -85,6 +85,12 @@ public enum HumanText {
     return String(parts[0]).trimmingSuffix("0").trimmingSuffix(".") + "e\(exponent)"
   }
 
+  /// A number in few characters that reads back as the same number: `3e-4`, `0.1`, `1.2345e-5`.
+  public static func exact(_ value: Double) -> String {
+    let text = short(value)
+    return Double(text) == value ? text : "\(value)"
+  }
+
   /// Prose broken at spaces into lines of at most `width` characters; a longer word gets a line of its own.
   public static func wrapped(_ text: String, width: Int) -> String {
     var lines = [""]

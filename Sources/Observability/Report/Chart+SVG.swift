@@ -14,7 +14,7 @@ extension Chart {
   /// The plot as an inline SVG element; colours come from the page's style sheet. Nil where nothing was measured.
   func svg() -> String? {
     guard let steps = stepRange, let values = valueRange else { return nil }
-    let x = Axis(covering: steps, count: 5, isWhole: true, isTight: true)
+    let x = acrossAxis(steps)
     let y = Axis(covering: values, count: 4)
     let plot = Plot(x: x, y: y)
     let parts =
@@ -23,14 +23,33 @@ extension Chart {
           + "aria-label=\"\(HTML.escape(title))\">"
       ]
       + y.ticks.map { plot.horizontal(at: $0, label: y.label($0)) }
-      + x.ticks.map { plot.stepLabel(x.label($0), at: $0) }
+      + acrossTicks(x).map { plot.stepLabel($0.label, at: $0.place) }
       + [landmark.map { y.range.contains($0.value) ? plot.landmark($0) : "" } ?? ""]
       + series.map { curve($0, in: plot) } + tooltips(in: plot) + ["</svg>"]
     return parts.filter { !$0.isEmpty }.joined(separator: "\n")
   }
 
+  private func acrossAxis(_ steps: ClosedRange<Double>) -> Axis {
+    if case .steps = over { return Axis(covering: steps, count: 5, isWhole: true, isTight: true) }
+    // Some room on both sides, so that no bar lies on the frame.
+    let room = max(0.05, (steps.upperBound - steps.lowerBound) * 0.06)
+    return Axis(covering: steps.lowerBound - room...steps.upperBound + room, count: 5, isTight: true)
+  }
+
+  private func acrossTicks(_ axis: Axis) -> [(place: Double, label: String)] {
+    if case .steps = over { return axis.ticks.map { ($0, axis.label($0)) } }
+    return Set(series.flatMap(\.points).map(\.x)).sorted().map { ($0, HumanText.short(pow(10, $0))) }
+  }
+
   private func curve(_ series: Series, in plot: Plot) -> String {
     let style = "c\(series.color % ReportStyle.colorCount)" + (series.isDashed ? " dashed" : "")
+    if case .logarithms = over {
+      return plot.path(series.points, style: style + " thin")
+        + series.points.map { point in
+          (point.interval.map { plot.bar(at: point.x, $0, style: style) } ?? "")
+            + plot.circle(point, style: style + " open")
+        }.joined()
+    }
     if series.isEvaluation {
       let finite = series.points.filter(\.y.isFinite)
       return plot.path(series.points, style: style + " thin")
@@ -56,7 +75,12 @@ extension Chart {
       let lines = zip(series, byStep).compactMap { series, values in
         values[step].map { "\(series.name): \(format($0))" }
       }
-      let title = HTML.escape((["step \(HumanText.grouped(Int(step)))"] + lines).joined(separator: "\n"))
+      let place =
+        switch over {
+        case .steps: "step \(HumanText.grouped(Int(step)))"
+        case .logarithms(let name): "\(name) \(HumanText.short(pow(10, step)))"
+        }
+      let title = HTML.escape(([place] + lines).joined(separator: "\n"))
       return plot.band(from: from, to: to, title: title)
     }
   }
@@ -116,6 +140,11 @@ extension Chart {
       // A single point between gaps would otherwise be invisible.
       if isAlone { commands += "h0.1" }
       return commands.isEmpty ? "" : "<path class=\"\(style)\" d=\"\(commands)\"/>"
+    }
+
+    func bar(at place: Double, _ interval: ClosedRange<Double>, style: String) -> String {
+      let (low, high) = (text(down(interval.lowerBound)), text(down(interval.upperBound)))
+      return "<path class=\"\(style)\" d=\"M\(text(across(place))),\(low)V\(high)\"/>"
     }
 
     func circle(_ point: Point, style: String) -> String {

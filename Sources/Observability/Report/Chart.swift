@@ -6,6 +6,8 @@ struct Chart {
   struct Point: Hashable {
     var x: Double
     var y: Double
+    /// An interval around `y`, drawn as a bar.
+    var interval: ClosedRange<Double>?
   }
 
   /// One curve.
@@ -20,6 +22,14 @@ struct Chart {
     var points: [Point]
   }
 
+  /// What the plot goes over.
+  enum Over: Hashable, Sendable {
+    /// Optimizer steps.
+    case steps
+    /// The decimal logarithms of a setting that was tried at these values; the setting's name is for tooltips.
+    case logarithms(of: String)
+  }
+
   /// A horizontal line with a meaning.
   struct Landmark {
     var value: Double
@@ -30,6 +40,7 @@ struct Chart {
   /// What to make of it, in a sentence.
   var caption: String
   var series: [Series]
+  var over = Over.steps
   var landmark: Landmark?
   /// A fixed vertical range; else it follows the values.
   var range: ClosedRange<Double>?
@@ -49,7 +60,9 @@ struct Chart {
   /// The range of the values, which makes room for the landmark when that is not far off.
   var valueRange: ClosedRange<Double>? {
     if let range { return range }
-    guard let span = Self.span(series.flatMap(\.points).map(\.y).filter(\.isFinite)) else { return nil }
+    let points = series.flatMap(\.points)
+    let values = points.map(\.y) + points.flatMap { $0.interval.map { [$0.lowerBound, $0.upperBound] } ?? [] }
+    guard let span = Self.span(values.filter(\.isFinite)) else { return nil }
     guard let landmark, Self.isNear(landmark.value, span) else { return span }
     return min(span.lowerBound, landmark.value)...max(span.upperBound, landmark.value)
   }

@@ -18,6 +18,20 @@ enum HTML {
     return result
   }
 
+  /// A plot with its title and caption; nil where nothing was measured.
+  ///
+  /// - Parameter legend: HTML
+  static func figure(_ chart: Chart, legend: String) -> String? {
+    chart.svg().map { svg in
+      """
+      <figure>
+      <figcaption><h3>\(escape(chart.title))</h3>\(legend)<p>\(escape(chart.caption))</p></figcaption>
+      \(svg)
+      </figure>
+      """
+    }
+  }
+
   /// A table, which scrolls sideways by itself when it is wider than the page. The cells are HTML already.
   static func table(head: [String], rows: [[String]], rowClass: (Int) -> String = { _ in "" }) -> String {
     let header = head.isEmpty ? "" : "<thead><tr>" + head.map { "<th>\($0)</th>" }.joined() + "</tr></thead>"

@@ -6,10 +6,17 @@ import Foundation
 public struct HTMLReport: Sendable {
   private let runs: [ReportRun]
   private let names: [String]
+  private let heading: String?
+  private let introduction: String
 
   /// A report of the runs given, in their order.
-  public init(_ runs: [ReportRun]) {
-    self.runs = runs
+  public init(_ runs: [ReportRun]) { self.init(runs, heading: nil, introduction: "") }
+
+  /// - Parameters:
+  ///   - heading: the title; nil for one that says how many runs there are
+  ///   - introduction: HTML that comes before the runs
+  init(_ runs: [ReportRun], heading: String?, introduction: String) {
+    (self.runs, self.heading, self.introduction) = (runs, heading, introduction)
     // Folders of the same name are told apart by a number.
     var seen: [String: Int] = [:]
     var unique: [String] = []
@@ -32,7 +39,7 @@ public struct HTMLReport: Sendable {
 
   /// The page.
   public var html: String {
-    let title = runs.count == 1 ? "DPO run \(names[0])" : "\(runs.count) DPO runs"
+    let title = heading ?? (runs.count == 1 ? "DPO run \(names[0])" : "\(runs.count) DPO runs")
     let tables = ReportTables(runs: runs, names: names.map(HTML.escape))
     let named = zip(runs, names).map { run, name in
       var run = run
@@ -59,6 +66,7 @@ public struct HTMLReport: Sendable {
       </head>
       <body>
       <h1>\(HTML.escape(title))</h1>
+      \(introduction)
       \(remarks)
       \(sections.joined(separator: "\n"))
       </body>
@@ -84,16 +92,7 @@ public struct HTMLReport: Sendable {
   }
 
   private func plots(_ charts: ReportCharts) -> String {
-    let figures = charts.all.compactMap { chart in
-      chart.svg().map { svg in
-        """
-        <figure>
-        <figcaption><h3>\(HTML.escape(chart.title))</h3>\(legend(of: chart))<p>\(HTML.escape(chart.caption))</p></figcaption>
-        \(svg)
-        </figure>
-        """
-      }
-    }
+    let figures = charts.all.compactMap { HTML.figure($0, legend: legend(of: $0)) }
     if figures.isEmpty { return "" }
     let runLegend =
       runs.count > 1

@@ -71,6 +71,11 @@ public struct RunFolder: Sendable {
     for (_, folder) in checkpoints.dropFirst(max(1, limit)) { try? FileManager.default.removeItem(at: folder) }
   }
 
+  /// Removes all checkpoints.
+  public func removeCheckpoints() {
+    for (_, folder) in checkpoints { try? FileManager.default.removeItem(at: folder) }
+  }
+
   private static let checkpointPrefix = "checkpoint-"
   /// What describes a run; every run writes it before its first step.
   private static let environmentFile = "environment.json"

@@ -44,13 +44,18 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
-    let placement = try device.place(
-      sharing: distribution.backend == .gloo, preferring: miniMind.dtype.flatMap { DType(rawValue: $0.rawValue) })
+    let placement = try place()
     try TrainingRun(request(onGPU: placement.device != .cpu), placement: placement).run()
   }
 
+  /// Takes the device and the threads that the options name.
+  func place() throws -> Placement {
+    try device.place(
+      sharing: distribution.backend == .gloo, preferring: miniMind.dtype.flatMap { DType(rawValue: $0.rawValue) })
+  }
+
   /// What the options ask for.
-  private func request(onGPU: Bool) throws -> TrainingRequest {
+  func request(onGPU: Bool) throws -> TrainingRequest {
     var training = optimization.options()
     training.loss = objective.loss
     training.cachesReference =

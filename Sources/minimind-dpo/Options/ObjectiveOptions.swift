@@ -125,17 +125,20 @@ struct ObjectiveArguments: ParsableArguments {
     }
   }
 
+  /// The names of the losses with plus signs between: `sigmoid+sft`.
+  var lossName: String { objectives.map(\.name).joined(separator: "+") }
+
   private var objectives: [Objective] {
     lossType.isEmpty ? [.sigmoid] : lossType.flatMap(\.objectives)
   }
 }
 
-/// Names of losses as one word of the command line holds them: one, or several with commas between.
+/// Names of losses as one word of the command line holds them: one, or several with commas or plus signs between.
 struct LossNames: ExpressibleByArgument {
   let objectives: [Objective]
 
   init?(argument: String) {
-    let names = argument.split(whereSeparator: { $0 == "," || $0 == " " })
+    let names = argument.split(whereSeparator: { ",+ ".contains($0) })
     let known = names.compactMap { Objective(named: String($0)) }
     guard !known.isEmpty, known.count == names.count else { return nil }
     objectives = known

@@ -19,6 +19,8 @@ struct ReferenceMessages {
 
   /// How many pairs were known, and how many had to be computed.
   func tell(_ prepared: ReferencePreparation) {
+    // Later trials of a sweep know all from the first one.
+    guard prepared.found + prepared.computed > 0 || !prepared.isComplete else { return }
     let known = prepared.pairs - prepared.found - prepared.computed
     var parts: [String] = []
     if known > 0, prepared.isComplete { parts.append("\(HumanText.grouped(known)) known already") }

@@ -12,12 +12,17 @@ struct RunConclusion {
 
   /// Writes all that a finished run leaves, and prints what it amounted to. Only the first rank does.
   func write() throws {
+    try writeFiles()
+    try summarize()
+  }
+
+  /// Writes the trained model and the report.
+  func writeFiles() throws {
     try ModelFiles.writeFolder(
       inputs.policy, to: folder.location, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
     try MiniMindRun(request)?.write(inputs.policy, isLast: true)
     try outcome.recorder.finish(outcome.totals)
     try HTMLReport([ReportRun(folder: folder.location)]).write(to: folder.file("report.html"))
-    try summarize()
   }
 
   private func summarize() throws {

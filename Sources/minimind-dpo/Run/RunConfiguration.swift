@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Torch
 import Training
 import Yams
 
@@ -13,6 +14,16 @@ enum RunConfiguration {
     let pairs = settings.compactMap { name, value in value.map { (Node(name), node($0)) } }
     let text = try Yams.serialize(node: .mapping(Node.Mapping(pairs)))
     try writeAtomically(Data(text.utf8), to: folder.file("config.yaml"))
+  }
+
+  /// What must be the same on all ranks of a job, by option.
+  static func agreement(on settings: [Setting], _ placement: Placement) -> [String: String] {
+    // By its bytes: hosts have copies of it, written at different times.
+    let program = Training.contentHash(ofFile: Program.location)
+    var facts = ["program": Version.number, "program file": program ?? "unknown", "LibTorch": Runtime.version]
+    facts["precision"] = placement.type.rawValue
+    for (name, value) in settings where !mayDiffer.contains(name) { facts["--" + name] = value?.description }
+    return facts
   }
 
   private static func node(_ value: any CustomStringConvertible) -> Node {

@@ -28,10 +28,11 @@ struct RunExecution {
     (self.request, self.inputs, self.folder) = (request, inputs, folder)
     let job = inputs.job
     let caches = request.training.cachesReference
-    let reference = inputs.trainingReference(keepsResults: caches)
+    let needsReference = request.training.loss.needsReference
+    let reference = needsReference ? inputs.trainingReference(keepsResults: caches) : nil
     // One that follows the policy is never the same for long.
     evaluationReference =
-      request.training.referenceSync == nil
+      needsReference && request.training.referenceSync == nil
       ? inputs.evaluationReference(of: inputs.evaluationPairs, sharesResults: caches) : reference
     trainer = try Trainer(
       policy: inputs.policy, reference: reference, pairs: inputs.pairs,
@@ -43,12 +44,16 @@ struct RunExecution {
   }
 
   /// Trains until the end, or until a stop is asked for, which leaves a checkpoint.
-  func train(until stop: StopRequest) throws -> RunOutcome {
+  ///
+  /// - Parameter announces: whether it is said first what trains where
+  func train(until stop: StopRequest, announces: Bool = true) throws -> RunOutcome {
     let job = inputs.job
     if folder != nil, checkpoints.existing == .overwrite {
       _ = try RunFolder(request.output.location, existing: .overwrite)
     }
-    for line in RunBanner(trainer: trainer, job: job).lines { logger.info("\(line)") }
+    if announces {
+      for line in RunBanner(trainer: trainer, job: job).lines { logger.info("\(line)") }
+    }
     if let folder { try writeDescription(to: folder) }
     if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
     let miniMind = folder == nil ? nil : MiniMindRun(request)

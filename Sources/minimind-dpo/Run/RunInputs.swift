@@ -30,31 +30,31 @@ final class RunInputs {
   /// What is known of the reference's log-probabilities, where they are computed once.
   private let results = ReferenceResults()
   private var knownPeak: Double?
+  /// How long it took to read and tokenize pairs, or to find their tokens on disk.
+  let tokenSeconds: Double
+  /// The policy's weights before training, where several trainings begin with them.
+  private var initialWeights: Tensor?
 
   /// Reads everything that a request names. All ranks do, and make sure that they have read the same.
-  init(_ request: TrainingRequest, of job: Job, started: Date) throws {
+  init(_ request: TrainingRequest, needsReference: Bool, of job: Job, started: Date) throws {
     (self.job, self.started) = (job, started)
     let tokenizer = try request.source.tokenizerFolder
     // Before the data: a model that cannot be read should not cost the time of tokenizing.
     let policy = try request.source.load()
-    let reference = try Self.reference(of: request, policy: policy)
+    // The model named, or a copy of the policy as it is now.
+    let reference = needsReference ? try request.reference.map { try request.source.load($0) } ?? policy.copy() : nil
     if let reference { try VocabularyCheck.requireSame(policy: policy, reference: reference) }
     excessTokenWeight = request.training.loss.excessTokenWeight
     (self.tokenizer, self.policy, self.reference) = (tokenizer, policy, reference)
 
     job.activity.set(.preparingData)
+    let clock = ContinuousClock.now
     let reader = PairReader(request: request, tokenizer: tokenizer, model: policy, started: started, job: job)
     training = try reader.trainingData()
     let files = try reader.evaluationSets()
     evaluationSets = training.heldOut.isEmpty ? files : [EvaluationSet(name: nil, pairs: training.heldOut)]
-    let pairs = training.pairs
-    let evaluationPairs = evaluationSets.flatMap(\.pairs)
-    try job.communicator?.requireAgreement(
-      on: [
-        "training pairs": pairs.contentHash, "evaluation pairs": evaluationPairs.contentHash,
-        "mixture": "\(training.mixture)",
-        "model": policy.contentHash(), "reference model": reference?.contentHash() ?? "none",
-      ], about: "inputs")
+    tokenSeconds = (ContinuousClock.now - clock) / .seconds(1)
+    if let communicator = job.communicator { try communicator.requireAgreement(on: contentHashes, about: "inputs") }
 
     policy.recomputesLayers = request.recomputesLayers
     for model in [policy, reference].compactMap(\.self) {
@@ -62,10 +62,24 @@ final class RunInputs {
     }
   }
 
-  /// The model named, or a copy of the policy as it is now.
-  private static func reference(of request: TrainingRequest, policy: CausalLM) throws -> CausalLM? {
-    guard request.training.loss.needsReference else { return nil }
-    return try request.reference.map { try request.source.load($0) } ?? policy.copy()
+  /// What was read, by the hash of its content.
+  var contentHashes: [String: String] {
+    get throws {
+      [
+        "training pairs": pairs.contentHash, "evaluation pairs": evaluationPairs.contentHash,
+        "mixture": "\(training.mixture)", "model": try policy.contentHash(),
+        "reference model": try reference?.contentHash() ?? "none",
+      ]
+    }
+  }
+
+  /// Remembers the policy's weights as they are, for `resetWeights()`.
+  func keepInitialWeights() throws(TorchError) { initialWeights = try policy.weights.storage.detached().clone() }
+
+  /// Puts the policy back to where it was.
+  func resetWeights() throws(TorchError) {
+    guard let initialWeights else { return }
+    try withoutGrad { () throws(TorchError) in try policy.weights.storage.copyInPlace(initialWeights) }
   }
 
   /// The reference of the pairs to learn from.

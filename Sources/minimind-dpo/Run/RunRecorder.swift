@@ -18,6 +18,10 @@ final class RunRecorder: TrainingObserver {
   private(set) var totals = RunTotals(steps: 0)
   /// What it took to know the reference's log-probabilities ahead.
   private(set) var reference = ReferencePreparation()
+  /// What held-out pairs measured last; nil where nothing was measured.
+  private(set) var evaluation: PreferenceMetrics?
+  /// Seconds that measuring them took, all in all.
+  private(set) var evaluationSeconds = 0.0
   /// Told of every interval, after its record.
   var alsoRecords: (Trainer, IntervalReport) -> Void = { _, _ in }
   /// The peak of all processes together in FLOP/s: what was measured before the first step, or what an interval reached
@@ -181,6 +185,9 @@ final class RunRecorder: TrainingObserver {
   /// measured.
   func evaluate(_ trainer: Trainer) throws {
     guard !evaluationSets.isEmpty else { return }
+    let clock = ContinuousClock.now
+    defer { evaluationSeconds += (ContinuousClock.now - clock) / .seconds(1) }
+    evaluation = nil
     let total = evaluationSets.reduce(0) { $0 + $1.pairs.count }
     var options = trainer.options
     options.perDeviceBatchSize = evaluationBatchSize ?? options.perDeviceBatchSize
@@ -200,6 +207,7 @@ final class RunRecorder: TrainingObserver {
     guard Int(sums.pairs) == total else {
       return logger.info("no evaluation after step \(trainer.completedSteps): the run is to stop")
     }
+    evaluation = sums
     var record = MetricsRecord(step: trainer.completedSteps)
     record[MetricName.epoch] = trainer.plan.epoch(afterStep: trainer.completedSteps)
     record.add(sums, prefix: MetricName.evaluationPrefix)

@@ -1,7 +1,6 @@
 import Files
 import Foundation
 import Launcher
-import Torch
 import Training
 
 /// `train` from its first line to its last: reads everything (`RunInputs`), trains, saves, sums up (`RunExecution`). Every
@@ -34,9 +33,11 @@ struct TrainingRun {
 
   private func run(in folder: RunFolder?, of job: Job) throws {
     let resumes = RunCheckpoints(request.output, environment).existing == .resume
-    let started = try startDate(resuming: resumes ? folder : nil, job)
-    try job.communicator?.requireAgreement(on: configuration, about: "configuration")
-    let inputs = try RunInputs(request, of: job, started: started)
+    // Templates that print the date must print one, in all processes and after every resumption.
+    let started = try job.firstRanks((resumes ? folder.flatMap(RunEnvironment.start) : nil) ?? Date())
+    try job.communicator?.requireAgreement(
+      on: RunConfiguration.agreement(on: request.settings, placement), about: "configuration")
+    let inputs = try RunInputs(request, needsReference: request.training.loss.needsReference, of: job, started: started)
 
     let execution = try RunExecution(request, inputs, in: folder)
     let stop = StopRequest()
@@ -54,27 +55,5 @@ struct TrainingRun {
     }
     guard let folder else { return }
     try RunConclusion(request: request, inputs: inputs, outcome: outcome, folder: folder).write()
-  }
-
-  /// When the run began, as its first process says: templates that print the date must print one.
-  ///
-  /// - Parameter folder: that of a run that is resumed; nil for a new one
-  private func startDate(resuming folder: RunFolder?, _ job: Job) throws -> Date {
-    let own = folder.flatMap(RunEnvironment.start) ?? Date()
-    guard let communicator = job.communicator else { return own }
-    let told = try communicator.fromFirst("\(Int(own.timeIntervalSince1970))", about: "start")
-    return Date(timeIntervalSince1970: Double(told) ?? own.timeIntervalSince1970)
-  }
-
-  /// What must be the same on all ranks, by option.
-  private var configuration: [String: String] {
-    // By its bytes: hosts have copies of it, written at different times.
-    let program = Training.contentHash(ofFile: Program.location)
-    var facts = ["program": Version.number, "program file": program ?? "unknown", "LibTorch": Runtime.version]
-    facts["precision"] = placement.type.rawValue
-    for (name, value) in request.settings where !RunConfiguration.mayDiffer.contains(name) {
-      facts["--" + name] = value?.description
-    }
-    return facts
   }
 }

@@ -50,6 +50,7 @@ struct CommandLineArguments {
       fromFiles += try ConfigFile.options(of: option.value ?? "").flatMap { try judged($0) }
     }
     given.options = overriding(fromFiles + given.options.filter { $0.name != "config" })
+    if catalog.command == "sweep" { return SweepCommandLine.completed(given).arguments }
     guard catalog.command == "train" else { return given.arguments }
     return try MiniMindCommandLine.completed(given, parse: parse)
   }

@@ -24,7 +24,7 @@ struct TransformersOptions {
   /// The options that have a meaning, or an answer, in a command.
   init(_ catalog: OptionCatalog) {
     self.catalog = catalog
-    let isTraining = catalog.command == "train"
+    let isTraining = ["train", "sweep"].contains(catalog.command)
     func has(_ name: String?) -> Bool { name.map { catalog[$0] != nil } ?? true }
     for (name, meaning) in Self.taken {
       let applies =

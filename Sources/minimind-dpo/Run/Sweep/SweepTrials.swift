@@ -1,0 +1,121 @@
+import Foundation
+import Logging
+import Observability
+import Training
+
+/// The trials of a sweep, trained one after the other.
+struct SweepTrials {
+  private let request: SweepRequest
+  private let inputs: RunInputs
+  private let folder: SweepFolder?
+  private let logger = Logger(label: "sweep")
+  /// What has ended so far.
+  private(set) var ended: [SweepSetting: SweepTrial]
+  /// Where the time of this start of the sweep went.
+  private(set) var times = SweepTable.Times()
+  private var hasTrained = false
+
+  /// - Parameters:
+  ///   - folder: nil on all ranks but the first
+  ///   - ended: the trials that need not be trained again
+  init(request: SweepRequest, inputs: RunInputs, folder: SweepFolder?, ended: [SweepTrial]) {
+    (self.request, self.inputs, self.folder) = (request, inputs, folder)
+    self.ended = Dictionary(ended.map { ($0.setting, $0) }) { $1 }
+  }
+
+  private var missing: [SweepRequest.Trial] { request.trials.filter { ended[$0.setting] == nil } }
+
+  /// What is to be done, in words.
+  var plan: String {
+    let (all, left) = (request.trials.count, missing.count)
+    return "sweep: \(HumanText.counted(all, "trial"))"
+      + (left < all ? ", \(HumanText.grouped(all - left)) of them ended already" : "")
+  }
+
+  /// Trains what is missing, and the chosen one once more where its model is to be saved.
+  ///
+  /// - Returns: the outcome, with the times of the trainings
+  /// - Throws: `Failure` of the kind `stopped` when a stop was asked for
+  mutating func table(until stop: StopRequest) throws -> SweepTable {
+    try trainMissing(until: stop)
+    var table = SweepTable(
+      trials: request.trials.compactMap { ended[$0.setting] }, standard: request.standardSetting)
+    if request.savesBest, let best = table.choice.trial {
+      try saveBest(best.setting, until: stop)
+      table.savedBest = request.bestFolder
+    }
+    table.times = times
+    return table
+  }
+
+  private mutating func trainMissing(until stop: StopRequest) throws {
+    for trial in missing {
+      let number = (request.trials.firstIndex { $0.setting == trial.setting } ?? 0) + 1
+      logger.info("trial \(number) of \(request.trials.count): \(trial.setting.words)")
+      let outcome: SweepTrial
+      do {
+        outcome = SweepTrial(trial.setting, .measured(try measure(trial, until: stop)))
+      } catch let error as TrainingError {
+        guard case .notFinite = error else { throw error }
+        logger.warning("the trial failed: \(error)")
+        outcome = SweepTrial(trial.setting, .failed("not a finite number"))
+      }
+      ended[trial.setting] = outcome
+      try folder?.add(outcome)
+    }
+  }
+
+  private mutating func saveBest(_ setting: SweepSetting, until stop: StopRequest) throws {
+    let isSaved = try inputs.job.saysFirst(folder?.savedBest == setting.name)
+    guard !isSaved, var run = request.trials.first(where: { $0.setting == setting })?.run else { return }
+    run.output.folder = request.bestFolder
+    logger.info("the model of \(setting.words), for \(request.bestFolder)")
+    let (outcome, best) = try train(run, until: stop)
+    guard let best else { return }
+    try RunConclusion(request: run, inputs: inputs, outcome: outcome, folder: best).writeFiles()
+    best.removeCheckpoints()
+    try folder?.addBest(setting.name)
+  }
+
+  private mutating func measure(_ trial: SweepRequest.Trial, until stop: StopRequest) throws -> SweepTrial.Result {
+    let (outcome, folder) = try train(trial.run, until: stop)
+    guard let evaluation = outcome.recorder.evaluation else { throw stopped(by: stop) }
+    try outcome.recorder.finish(outcome.totals)
+    folder?.removeCheckpoints()
+    return SweepTrial.Result(
+      pairs: Int(evaluation.pairs), wins: Int(evaluation.accuracies), ties: 0,
+      margin: (evaluation.chosenRewards - evaluation.rejectedRewards) / evaluation.pairs,
+      loss: evaluation.loss / evaluation.pairs, steps: outcome.totals.steps,
+      trainingSeconds: outcome.totals.stepSeconds,
+      evaluationSeconds: outcome.recorder.evaluationSeconds)
+  }
+
+  /// A whole run from the initial weights, or from where an interrupted one stands.
+  private mutating func train(_ run: TrainingRequest, until stop: StopRequest) throws -> (RunOutcome, RunFolder?) {
+    var run = run
+    run.output.replacesRun = true
+    let folder = self.folder == nil ? nil : try RunFolder(run.output.location, existing: .resume)
+    run.output.checkpoint = folder.flatMap { $0.checkpoints.isEmpty ? nil : "auto" }
+    if try inputs.job.saysAny(stop.requestedBy != nil) { throw stopped(by: stop) }
+    try inputs.resetWeights()
+    let outcome = try RunExecution(run, inputs, in: folder).train(until: stop, announces: !hasTrained)
+    hasTrained = true
+    times.reference += outcome.recorder.reference.seconds
+    times.referenceFound += outcome.recorder.reference.found
+    times.referenceComputed += outcome.recorder.reference.computed
+    times.training += outcome.totals.stepSeconds
+    times.evaluation += outcome.recorder.evaluationSeconds
+    if outcome.totals.stoppedBy != nil {
+      try outcome.recorder.finish(outcome.totals)
+      throw stopped(by: stop)
+    }
+    return (outcome, folder)
+  }
+
+  private func stopped(by stop: StopRequest) -> Failure {
+    Failure(
+      .stopped,
+      "stopped by \(stop.requestedBy ?? "another rank") with \(HumanText.counted(missing.count, "trial")) of "
+        + "\(request.trials.count) to go; the same command continues.")
+  }
+}
