@@ -41,7 +41,8 @@ public struct SeededGenerator: RandomNumberGenerator, Hashable, Sendable {
     Double(next() >> 11) * 0x1p-53
   }
 
-  private static func mix(_ value: UInt64) -> UInt64 {
+  /// The bits of a number, each depending on all of them.
+  static func mix(_ value: UInt64) -> UInt64 {
     var value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
     value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
     return value ^ (value >> 31)

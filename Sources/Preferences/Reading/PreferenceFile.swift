@@ -100,7 +100,7 @@ public struct PreferenceFile: Sendable {
   }
 
   /// The bytes of a file, unpacked where they are compressed, else mapped into memory.
-  private static func bytes(of file: URL) throws(PreferenceFileError) -> Data {
+  static func bytes(of file: URL) throws(PreferenceFileError) -> Data {
     let path = file.path
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw .missing(path: path) }

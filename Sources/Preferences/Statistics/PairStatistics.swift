@@ -114,31 +114,3 @@ public struct PairStatistics: Hashable, Sendable, Codable {
     denominator == 0 ? 0 : Double(numerator) / Double(denominator)
   }
 }
-
-/// What makes two pairs, or two prompts, the same.
-private struct PairKey: Hashable {
-  var first: [JSON]
-  var second: [JSON]
-  var tools: [JSON]?
-
-  init(whole pair: PreferencePair) {
-    tools = pair.tools
-    switch pair.content {
-    case .conversation(let chosen, let rejected, _):
-      first = chosen
-      second = rejected
-    case .text(let prompt, let chosen, let rejected):
-      first = [.string(prompt), .string(chosen)]
-      second = [.string(prompt), .string(rejected)]
-    }
-  }
-
-  init(promptOf pair: PreferencePair) {
-    tools = pair.tools
-    second = []
-    switch pair.content {
-    case .conversation(let chosen, _, let shared): first = Array(chosen[..<shared])
-    case .text(let prompt, _, _): first = [.string(prompt)]
-    }
-  }
-}

@@ -25,6 +25,7 @@ enum TokenCacheFile {
   /// What goes with the pairs.
   private struct Remarks: Codable {
     var statistics: PairStatistics
+    var lint: LintReport
     var badLines: [BadLine]
   }
 
@@ -50,7 +51,7 @@ enum TokenCacheFile {
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys  // The same pairs give the same bytes in every process.
-    let remarks = try encoder.encode(Remarks(statistics: file.statistics, badLines: file.badLines))
+    let remarks = try encoder.encode(Remarks(statistics: file.statistics, lint: file.lint, badLines: file.badLines))
 
     var covered = Data(key.digest.bytes)
     let counts = [file.tokenized.pairs.count, ids.count, runs.count / 2, remarks.count].map(Int64.init)
@@ -102,7 +103,7 @@ enum TokenCacheFile {
       nonisolated(unsafe) let bytes = bytes
       let pairs = parallelMap(count: places.count) { places[$0].pair(in: bytes) }
       return TokenizedFile(
-        tokenized: TokenizedPairs(pairs: pairs, options: options), statistics: remarks.statistics,
+        tokenized: TokenizedPairs(pairs: pairs, options: options), statistics: remarks.statistics, lint: remarks.lint,
         badLines: remarks.badLines)
     }
   }

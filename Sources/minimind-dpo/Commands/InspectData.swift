@@ -9,7 +9,8 @@ import Tokenization
 struct InspectData: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "data",
-    abstract: "Shows the statistics of a preference file: lengths, masks, what is dropped or cut, single pairs.")
+    abstract:
+      "Shows the statistics of a preference file: lengths, masks, what is dropped or cut, single pairs; and checks it.")
 
   @Argument(
     help: ArgumentHelp("Preference pairs: JSONL, a JSON array, or either with .gz; also several.", valueName: "file"))
@@ -42,13 +43,20 @@ struct InspectData: ParsableCommand {
   @Option(
     help: ArgumentHelp("Write ids and masks of every pair as JSON lines; - for standard output.", valueName: "file"))
   var dump: String?
-  @Flag(help: "Print the statistics as one JSON object.")
+  @OptionGroup(title: "Linter") var linter: LinterArguments
+  @Flag(help: "Print the statistics, or the linter's findings, as one JSON object.")
   var json = false
   @OptionGroup var config: ConfigArguments
 
   func validate() throws {
     guard positionalFiles.isEmpty != trainData.isEmpty else {
       throw ValidationError("Name preference files: as they are, or with --train-data.")
+    }
+    guard linter.writeClean == nil || positionalFiles.count + trainData.count == 1 else {
+      throw ValidationError("--write-clean writes the copy of one file; name one.")
+    }
+    guard linter.writeClean == nil || pairs.maxSamples == nil else {
+      throw ValidationError("--write-clean copies whole files; leave out --max-samples.")
     }
     guard show ?? 1 >= 1, from >= 0 else { throw ValidationError("--show must be at least 1, --from at least 0.") }
   }
@@ -74,6 +82,7 @@ struct InspectData: ParsableCommand {
       }
       for pair in all.pairs.dropFirst(from).prefix(show) { Output.line(display.text(of: pair)) }
     }
+    if linter.isAsked { return try lint(files, tokenizer: tokenizer, folder: folder, options: options) }
     if json {
       Output.line(statistics(of: files).serialized(.pretty))
     } else if show == nil, dump != "-" {
@@ -94,13 +103,42 @@ struct InspectData: ParsableCommand {
 
   /// One object of a file's numbers; of several files a list of them, each with its name.
   private func statistics(of files: [(source: PairSource, prepared: PreparedPairs)]) -> JSON {
-    if files.count == 1 { return files[0].prepared.statistics.json }
+    named(files.map { ($0.source.path, $0.prepared.statistics.json) })
+  }
+
+  private func named(_ objects: [(path: String, json: JSON)]) -> JSON {
+    if objects.count == 1 { return objects[0].json }
     return .array(
-      files.map { source, prepared in
-        var members: JSON.Object = ["file": .string(source.path)]
-        for (name, value) in prepared.statistics.json.object ?? [:] { members[name] = value }
+      objects.map { path, json in
+        var members: JSON.Object = ["file": .string(path)]
+        for (name, value) in json.object ?? [:] { members[name] = value }
         return .object(members)
       })
+  }
+
+  /// What the linter says of each file by itself.
+  private func lint(
+    _ files: [(source: PairSource, prepared: PreparedPairs)], tokenizer: Tokenizer, folder: URL, options: PairOptions
+  ) throws {
+    let held = try linter.evalData.map { file in
+      let held = try PreparedPairs(
+        contentsOf: file.path, tokenizer: tokenizer, folder: folder, options: options, cache: pairs.cache)
+      return (name: file.path, pairs: held.tokenized)
+    }
+    let reports = files.map { source, prepared in
+      var report = prepared.lint
+      report.addLeaks(of: prepared.tokenized, into: held)
+      return (path: source.path, report: report)
+    }
+    if json {
+      Output.line(named(reports.map { ($0.path, $0.report.json) }).serialized(.pretty))
+    } else {
+      for (path, report) in reports { Output.line(LintPrinter(report: report, path: path).text) }
+    }
+    if let prepared = files.first?.prepared, let (path, report) = reports.first {
+      try linter.writeCopy(of: prepared, report: report, path: path)
+    }
+    try linter.refuse(reports)
   }
 
   private func write(_ pairs: TokenizedPairs, to path: String) throws {

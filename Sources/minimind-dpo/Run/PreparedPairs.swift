@@ -16,6 +16,8 @@ struct PreparedPairs {
   var tokenized: TokenizedPairs { file.tokenized }
   var statistics: PairStatistics { file.statistics }
   var badLines: [BadLine] { file.badLines }
+  /// What the linter found, without what takes a second file.
+  var lint: LintReport { file.lint }
 
   /// Takes the tokens out of the cache, or else reads and tokenizes over all cores, with a progress line.
   ///
@@ -75,6 +77,7 @@ struct PreparedPairs {
     return TokenizedFile(
       tokenized: tokenized,
       statistics: PairStatistics(pairs: file.pairs, tokenized: tokenized, hasChatTemplate: template != nil),
+      lint: LintReport(pairs: file.pairs, tokenized: tokenized, specialTokens: SpecialTokens(of: tokenizer)),
       badLines: file.badLines)
   }
 
@@ -114,6 +117,7 @@ struct PreparedPairs {
       )
     }
     lines += statistics.remarks.map { "  \($0)" }
+    if let found = LintPrinter(report: lint, path: path).line { lines.append("  \(found)") }
     guard statistics.usablePairs > 0 else { return lines.joined(separator: "\n") }
     lines.append(
       "  \(HumanText.counted(statistics.usableTreeTokens, "token")) an epoch: "

@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import MiniMind
+import Observability
 import Preferences
 import Torch
 import Training
@@ -54,6 +55,7 @@ final class RunInputs {
     let files = try reader.evaluationSets()
     evaluationSets = training.heldOut.isEmpty ? files : [EvaluationSet(name: nil, pairs: training.heldOut)]
     tokenSeconds = (ContinuousClock.now - clock) / .seconds(1)
+    Self.warn(ofPromptsIn: evaluationSets.flatMap(\.pairs), among: training.pairs, job)
     if let communicator = job.communicator { try communicator.requireAgreement(on: contentHashes, about: "inputs") }
 
     policy.recomputesLayers = request.recomputesLayers
@@ -80,6 +82,16 @@ final class RunInputs {
   func resetWeights() throws(TorchError) {
     guard let initialWeights else { return }
     try withoutGrad { () throws(TorchError) in try policy.weights.storage.copyInPlace(initialWeights) }
+  }
+
+  /// Says how many prompts are learned from and measured on.
+  private static func warn(ofPromptsIn held: [TokenizedPair], among pairs: [TokenizedPair], _ job: Job) {
+    let prompts = Set(held.map(\.promptKey))
+    let leaked = pairs.count { prompts.contains($0.promptKey) }
+    guard leaked > 0, job.isFirst else { return }
+    Logger(label: "train").warning(
+      "\(HumanText.counted(leaked, "training pair")) answer a prompt that is also in the evaluation data, which then measures what was learned by heart. minimind-dpo data with --eval-data names them, with --write-clean it leaves them out"
+    )
   }
 
   /// The reference of the pairs to learn from.
