@@ -11,7 +11,7 @@ struct PlainTrees {
 
   init(count: Int, prefix: Int, chosen: Int, rejected: Int) throws {
     self.count = count
-    lengths = [Tree](repeating: Tree(prefix: prefix, first: chosen, second: rejected), count: count)
+    lengths = [Tree](repeating: Tree(prefix: prefix, branches: [chosen, rejected]), count: count)
     let seen = try Tensor.ones([rejected, prefix + rejected], dtype: .bool).lowerTriangle(diagonal: prefix)
     mask = try Tensor.zeros([rejected, prefix + rejected]).maskedFill(seen.logicalNot(), -.infinity)
   }
@@ -25,9 +25,9 @@ struct PlainTrees {
     var outputs: [Tensor] = []
     var start = 0
     for tree in lengths {
-      let trunk = tree.prefix + tree.first
+      let (trunk, rejected) = (tree.prefix + tree.branches[0], tree.branches[1])
       func seen(_ x: Tensor) throws -> Tensor {
-        try Tensor.concatenate([x.narrow(0, start, tree.prefix), x.narrow(0, start + trunk, tree.second)])
+        try Tensor.concatenate([x.narrow(0, start, tree.prefix), x.narrow(0, start + trunk, rejected)])
       }
       outputs.append(
         try scaledDotProductAttention(
@@ -35,9 +35,9 @@ struct PlainTrees {
           value: heads(value.narrow(0, start, trunk)), causal: true, scale: 0.102))
       outputs.append(
         try scaledDotProductAttention(
-          query: heads(query.narrow(0, start + trunk, tree.second)), key: heads(seen(key)), value: heads(seen(value)),
+          query: heads(query.narrow(0, start + trunk, rejected)), key: heads(seen(key)), value: heads(seen(value)),
           mask: mask, scale: 0.102))
-      start += trunk + tree.second
+      start += trunk + rejected
     }
     return try Tensor.concatenate(outputs.map { try $0.squeeze(0).transpose(0, 1) }).reshape([tokens, 768])
   }

@@ -136,7 +136,7 @@ extension TreeBatch {
 
 extension Tree {
   fileprivate init(_ tree: TreeBatch.Tree) {
-    self.init(prefix: tree.prefix, first: tree.chosen, second: tree.rejected)
+    self.init(prefix: tree.prefix, branches: tree.branches)
   }
 }
 
@@ -144,6 +144,6 @@ extension TreePlan.Capacity {
   fileprivate init(_ capacity: BatchCapacity) {
     self.init(
       tokens: capacity.tokens, keyRows: capacity.keyRows, sequences: capacity.sequences,
-      longestQueries: capacity.longest, longestKeys: capacity.longest)
+      longestQueries: capacity.longest, longestKeys: capacity.longest, copies: capacity.furtherBranches)
   }
 }

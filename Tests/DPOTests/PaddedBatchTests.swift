@@ -10,13 +10,20 @@ struct PaddedBatchTests {
 
   /// As small as can be, with a little room in odd places, and the bucket.
   private func capacities(for batch: TreeBatch) -> [BatchCapacity] {
-    let longest = batch.trees.map { $0.prefix + max($0.chosen, $0.rejected) }.max() ?? 0
-    let (tokens, predictions) = (batch.tokens.count, batch.predictions.count)
+    let longest = batch.trees.map(\.longestSide).max() ?? 0
+    let branches = batch.trees.map { $0.branches.count - 1 }.max() ?? 0
+    func capacity(tokens: Int, pairs: Int, predictions: Int, longest: Int) -> BatchCapacity {
+      let (tokens, predictions) = (batch.tokens.count + tokens, batch.predictions.count + predictions)
+      return BatchCapacity(
+        tokens: tokens, pairs: batch.pairCount + pairs, predictions: predictions, longest: longest,
+        terms: max(2 * predictions, batch.terms.count), keyRows: (1 + max(1, branches)) * tokens,
+        furtherBranches: max(1, branches))
+    }
     return [
-      BatchCapacity(tokens: tokens, pairs: batch.pairCount, predictions: predictions, longest: longest),
-      BatchCapacity(tokens: tokens + 1, pairs: batch.pairCount + 1, predictions: predictions + 1, longest: longest),
-      BatchCapacity(tokens: tokens + 300, pairs: 7, predictions: predictions + 401, longest: max(longest, 128)),
-      BatchBuckets(longestSide: 30, mostPairs: 8).capacity(for: batch),
+      capacity(tokens: 0, pairs: 0, predictions: 0, longest: longest),
+      capacity(tokens: 1, pairs: 1, predictions: 1, longest: longest),
+      capacity(tokens: 300, pairs: 2, predictions: 401, longest: max(longest, 128)),
+      BatchBuckets(longestSide: 30, mostPairs: 12).capacity(for: batch),
     ]
   }
 
@@ -30,7 +37,7 @@ struct PaddedBatchTests {
   @Test("log π and all gradients are those of the batch as it is", arguments: seeds, [true, false])
   func sameNumbers(seed: UInt64, plansAttention: Bool) throws {
     let model = try randomModel(seed: seed)
-    let pairs = randomPairs(1 + Int(seed % 5), seed: seed)
+    let pairs = randomPairs(1 + Int(seed % 5), seed: seed) + pairsOfPrompts(Int(seed % 3) * 3, seed: seed)
     let weights = try Tensor.empty([2 * pairs.count], dtype: .float64)
     try weights.fillNormal(from: Generator(seed: seed))
     for sharesPrefix in [true, false] {

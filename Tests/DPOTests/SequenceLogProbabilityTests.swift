@@ -11,7 +11,7 @@ struct SequenceLogProbabilityTests {
   @Test("log π of every side is the same within 1e-5", arguments: ["qwen3", "llama"], seeds)
   func values(type: String, seed: UInt64) throws {
     let model = try randomModel(type, seed: seed)
-    let pairs = randomPairs(1 + Int(seed % 5), seed: seed)
+    let pairs = randomPairs(1 + Int(seed % 5), seed: seed) + pairsOfPrompts(Int(seed % 4) * 2, seed: seed)
     try withoutGrad {
       let expected = try model.sequenceLogProbabilities(of: pairs).array(Double.self)
       for sharesPrefix in [true, false] {
@@ -28,7 +28,7 @@ struct SequenceLogProbabilityTests {
   @Test("So are the gradients of any weighted sum of them", arguments: ["qwen3", "llama"], seeds)
   func gradients(type: String, seed: UInt64) throws {
     let model = try randomModel(type, seed: seed)
-    let pairs = randomPairs(1 + Int(seed % 5), seed: seed)
+    let pairs = randomPairs(1 + Int(seed % 5), seed: seed) + pairsOfPrompts(Int(seed % 4) * 2, seed: seed)
     let weights = try Tensor.empty([2 * pairs.count], dtype: .float64)
     try weights.fillNormal(from: Generator(seed: seed))
     let expected = try model.gradient { try model.sequenceLogProbabilities(of: pairs).multiply(weights).sum() }
@@ -42,7 +42,7 @@ struct SequenceLogProbabilityTests {
   @Test("The loss and its gradient are the same with and without sharing prefixes, within 1e-5", arguments: seeds)
   func sharing(seed: UInt64) throws {
     let (policy, reference) = (try randomModel(seed: seed), try randomModel(seed: seed + 100))
-    let pairs = randomPairs(6, seed: seed)
+    let pairs = randomPairs(3, seed: seed) + pairsOfPrompts(6, seed: seed)
     var losses: [Double] = []
     var gradients: [Tensor] = []
     for sharesPrefix in [true, false] {
@@ -86,5 +86,32 @@ struct SequenceLogProbabilityTests {
     #expect(batch.tokenCount == packed.tokens.count)
     let expected = pairs.map(\.chosenTargets) + pairs.map(\.rejectedTargets)
     #expect(try batch.targetCounts.array(Float.self) == expected.map { Float($0.filter(\.self).count) })
+  }
+
+  @Test("Pairs that share a prompt run fewer tokens to the same numbers, by a plan too", arguments: seeds)
+  func sharedPrompts(seed: UInt64) throws {
+    let model = try randomModel(seed: seed)
+    let pairs = pairsOfPrompts(8, seed: seed)
+    let weights = try Tensor.empty([2 * pairs.count], dtype: .float64)
+    try weights.fillNormal(from: Generator(seed: seed))
+    let apart = TreeBatch(pairs, sharesPrompts: false)
+    var scores: [[Double]] = []
+    func gradient(_ batch: DeviceBatch) throws -> Tensor {
+      try model.gradient {
+        let all = try model.sequenceLogProbabilities(batch)
+        scores.append(try all.detached().array(Double.self))
+        return try all.multiply(weights).sum()
+      }
+    }
+    let expected = try gradient(DeviceBatch(apart))
+    let together = TreeBatch(pairs)
+    #expect(together.tokens.count < apart.tokens.count)
+    for plansAttention in [false, true] {
+      let found = try gradient(DeviceBatch(together, plansAttention: plansAttention))
+      #expect(try relativeDifference(found, expected) < 1e-5)
+      for (found, expected) in zip(scores[scores.count - 1], scores[0]) {
+        #expect(abs(found - expected) <= 1e-5 * max(1, abs(expected)))
+      }
+    }
   }
 }

@@ -47,6 +47,25 @@ func randomPairs(_ count: Int, seed: UInt64) -> [TokenizedPair] {
   return (0..<count).map { randomPair($0, from: &random) }
 }
 
+/// Pairs of a few prompts, each of two of the prompt's answers: the same answer is in several pairs, chosen in one and
+/// rejected in another.
+func pairsOfPrompts(_ count: Int, seed: UInt64) -> [TokenizedPair] {
+  var random = SeededGenerator(seed: seed, stream: 1)
+  func ids(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(random.below(64)) } }
+  func targets(_ count: Int) -> [Bool] { (0..<count).map { $0 == count - 1 || $0 > 0 && random.below(3) > 0 } }
+  let prompts = (0..<1 + count / 3).map { _ in ids(2 + random.below(12)) }
+  let answers = prompts.map { prompt in (0..<4).map { $0 == 3 ? prompt : prompt + ids(1 + random.below(9)) } }
+  return (0..<count).map { index in
+    let prompt = random.below(prompts.count)
+    let first = random.below(4)
+    let (chosen, rejected) = (answers[prompt][first], answers[prompt][(first + 1 + random.below(3)) % 4])
+    return TokenizedPair(
+      index: index, chosenIDs: chosen, rejectedIDs: rejected, chosenTargets: targets(chosen.count),
+      rejectedTargets: targets(rejected.count), sharedPrefix: zip(chosen, rejected).prefix { $0 == $1 }.count,
+      promptKey: UInt64(1 + prompt))
+  }
+}
+
 extension CausalLM {
   /// log π of a side by the book: the side alone, every logit, log-softmax.
   func sequenceLogProbability(_ ids: [Int32], _ targets: [Bool]) throws -> Tensor {

@@ -1,11 +1,14 @@
 import Torch
 
 extension Operators {
-  /// Trees of odd lengths: without prefix, without tails, of one token, longer than a block of queries.
+  /// Trees of odd lengths: without prefix, without branches, with empty ones and with many, of one token, longer than a
+  /// block of queries.
   static let attentions = [
     [tree(1, 0, 0)], [tree(0, 1, 1)], [tree(1, 1, 1)], [tree(3, 0, 2)], [tree(3, 2, 0)], [tree(0, 3, 4)],
     [tree(7, 5, 9), tree(1, 0, 0), tree(0, 2, 0), tree(4, 3, 3)],
     [tree(70, 65, 3)], [tree(5, 66, 130), tree(64, 64, 64)],
+    [tree(3)], [tree(2, 4)], [tree(4, 2, 1, 3)], [tree(3, 0, 0, 2, 0, 1), tree(0, 1, 2, 3)],
+    [tree(9, 5, 66, 1, 4, 70, 2), tree(5), tree(3, 2, 2, 2)],
   ].flatMap { trees in
     [(1, 1, 4), (4, 2, 6), (3, 3, 5)].flatMap { queries, keys, size in
       [
@@ -58,13 +61,16 @@ extension Operators {
     var sees = [Double](repeating: 0, count: tokens * tokens)
     var start = 0
     for tree in trees {
-      let (trunk, all) = (tree.prefix + tree.first, tree.count)
-      for query in 0..<all {
-        for key in 0...query where query < trunk || key < tree.prefix || key >= trunk {
+      // The branch of each token, 0 for the prefix.
+      let branches =
+        [Int](repeating: 0, count: tree.prefix)
+        + tree.branches.enumerated().flatMap { [Int](repeating: 1 + $0, count: $1) }
+      for query in branches.indices {
+        for key in 0...query where branches[key] == 0 || branches[key] == branches[query] {
           sees[(start + query) * tokens + start + key] = 1
         }
       }
-      start += all
+      start += tree.count
     }
     let hidden = try Tensor(sees, shape: [tokens, tokens]).equal(0)
     var outputs: [Tensor] = []
@@ -79,4 +85,4 @@ extension Operators {
   }
 }
 
-func tree(_ prefix: Int, _ first: Int, _ second: Int) -> Tree { Tree(prefix: prefix, first: first, second: second) }
+func tree(_ prefix: Int, _ branches: Int...) -> Tree { Tree(prefix: prefix, branches: branches) }

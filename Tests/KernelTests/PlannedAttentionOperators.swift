@@ -28,8 +28,8 @@ extension Operators {
     let plan = try TreePlan(
       [tree(tokens - tokens / 2, tokens / 2, 0)],
       capacity: TreePlan.Capacity(
-        tokens: tokens, keyRows: 2 * tokens + 3, sequences: 2 * trees.count + 5, longestQueries: tokens,
-        longestKeys: tokens),
+        tokens: tokens, keyRows: 7 * tokens + 3, sequences: 7 * trees.count + 5, longestQueries: tokens,
+        longestKeys: tokens, copies: 6),
       device: device)
     try plan.update(trees)
     return plan

@@ -6,16 +6,20 @@ struct TreePlanTests {
   private static let heads = HeadLayout(queries: 1, keys: 1, values: 1, size: 2)
 
   @Test(
-    "The capacity that trees need: a sequence of prefix and first tail, and one of the second tail over the prefix")
+    "The capacity that trees need: a sequence of prefix and first branch, and one of each further branch over the prefix"
+  )
   func sizes() throws {
     func size(_ trees: [Tree]) throws -> [Int] {
       let size = try TreePlan.Capacity(for: trees)
-      return [size.tokens, size.keyRows, size.sequences, size.longestQueries, size.longestKeys]
+      return [
+        size.tokens, size.keyRows, size.sequences, size.longestQueries, size.longestKeys, size.copies,
+      ]
     }
-    #expect(try size([]) == [0, 0, 0, 0, 0])
-    #expect(try size([tree(3, 2, 4)]) == [9, 12, 2, 5, 7])
-    #expect(try size([tree(3, 0, 0), tree(0, 2, 0), tree(0, 0, 4)]) == [9, 9, 3, 4, 4])
-    #expect(try size([tree(5, 1, 1), tree(1, 9, 2)]) == [19, 25, 4, 10, 10])
+    #expect(try size([]) == [0, 0, 0, 0, 0, 0])
+    #expect(try size([tree(3, 2, 4)]) == [9, 12, 2, 5, 7, 1])
+    #expect(try size([tree(3), tree(0, 2, 0), tree(0, 0, 4)]) == [9, 9, 3, 4, 4, 0])
+    #expect(try size([tree(5, 1, 1), tree(1, 9, 2)]) == [19, 25, 4, 10, 10, 1])
+    #expect(try size([tree(5, 1, 0, 2, 6, 1)]) == [15, 30, 4, 6, 11, 3])
     #expect(throws: TorchError.self) { try size([tree(3, -1, 4)]) }
   }
 
@@ -30,6 +34,7 @@ struct TreePlanTests {
     refuses("sequences") { try plan.update([tree(3, 2, 3), tree(1, 0, 0)]) }
     refuses("key rows") { try plan.update([tree(4, 1, 4)]) }
     refuses("longest queries") { try plan.update([tree(9, 0, 0)]) }
+    refuses("copies of a prefix") { try plan.update([tree(1, 1, 6, 1)]) }
     refuses("longest keys") {
       _ = try TreePlan(
         [tree(3, 2, 4)],

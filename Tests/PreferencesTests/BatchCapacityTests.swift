@@ -27,14 +27,19 @@ struct BatchCapacityTests {
     var random = SeededGenerator(seed: 11)
     for _ in 0..<100 {
       let longest = 1 + random.below(900)
-      let pairs = (0..<1 + random.below(12)).map { somePair($0, longest: longest, from: &random) }
+      var pairs = (0..<1 + random.below(12)).map { somePair($0, longest: longest, from: &random) }
+      pairs = sharingPrompts(pairs)
       let batch = TreeBatch(pairs, sharesPrefix: sharesPrefix)
       let capacity = BatchBuckets(longestSide: longest, mostPairs: 12).capacity(for: batch)
       let padded = try batch.padded(to: capacity)
       #expect(padded.tokens.count == capacity.tokens && padded.positions.count == capacity.tokens)
-      #expect(padded.trees.reduce(0) { $0 + $1.prefix + $1.chosen + $1.rejected } == capacity.tokens)
-      #expect(padded.trees.allSatisfy { $0.prefix + max($0.chosen, $0.rejected) <= capacity.longest })
-      #expect(padded.trees.count <= capacity.sequences)
+      #expect(padded.trees.reduce(0) { $0 + $1.count } == capacity.tokens)
+      #expect(
+        padded.trees.allSatisfy {
+          $0.longestSide <= capacity.longest && $0.branches.count <= 1 + capacity.furtherBranches
+        })
+      #expect(padded.trees.reduce(0) { $0 + max(1, $1.branches.count) } <= capacity.sequences)
+      #expect(padded.trees.reduce(0) { $0 + $1.count + $1.prefix * max(0, $1.branches.count - 1) } <= capacity.keyRows)
       #expect(padded.rows.count == capacity.predictions && padded.targets.count == capacity.predictions)
       #expect(padded.predictions.count == capacity.predictions)
       #expect(padded.terms.count == capacity.terms && padded.sides.count == capacity.terms)
@@ -49,7 +54,7 @@ struct BatchCapacityTests {
   func sameTerms(sharesPrefix: Bool) throws {
     var random = SeededGenerator(seed: 12)
     for _ in 0..<100 {
-      let pairs = (0..<1 + random.below(6)).map { somePair($0, longest: 40, from: &random) }
+      let pairs = sharingPrompts((0..<1 + random.below(6)).map { somePair($0, longest: 40, from: &random) })
       let batch = TreeBatch(pairs, sharesPrefix: sharesPrefix)
       let capacity = BatchBuckets(longestSide: 40, mostPairs: 9).capacity(for: batch)
       let padded = try terms(of: batch.padded(to: capacity))
@@ -97,4 +102,19 @@ private func somePair(_ index: Int, longest: Int, from random: inout SeededGener
   return TokenizedPair(
     index: index, chosenIDs: sides[0].0, rejectedIDs: sides[1].0, chosenTargets: sides[0].1,
     rejectedTargets: sides[1].1, sharedPrefix: prefix)
+}
+
+/// The pairs, but that every second one is the one before with its answers exchanged: each answer then counts for two sides,
+/// and what they share for four.
+private func sharingPrompts(_ pairs: [TokenizedPair]) -> [TokenizedPair] {
+  pairs.indices.map { place in
+    let pair = pairs[place / 2 * 2]
+    let isSecond = place % 2 == 1
+    return TokenizedPair(
+      index: place, chosenIDs: isSecond ? pair.rejectedIDs : pair.chosenIDs,
+      rejectedIDs: isSecond ? pair.chosenIDs : pair.rejectedIDs,
+      chosenTargets: isSecond ? pair.rejectedTargets : pair.chosenTargets,
+      rejectedTargets: isSecond ? pair.chosenTargets : pair.rejectedTargets, sharedPrefix: pair.sharedPrefix,
+      promptKey: UInt64(1 + place / 2))
+  }
 }

@@ -11,7 +11,7 @@ struct TreeBatchTests {
     #expect(batch.pairIndices == [9])
     #expect(batch.tokens == [1, 2, 3, 4])
     #expect(batch.positions == [0, 1, 2, 3])
-    #expect(batch.trees == [TreeBatch.Tree(prefix: 3, chosen: 1, rejected: 0)])
+    #expect(batch.trees == [TreeBatch.Tree(prefix: 3, branches: [1, 0])])
     #expect(batch.predictors == [0, 2, 3, 2])
     #expect(batch.targets == [2, 4, 5, 6])
     #expect(batch.terms == [0, 0, 1, 2, 3])
@@ -29,7 +29,7 @@ struct TreeBatchTests {
     #expect(batch.positions == [0, 1, 1, 2, 0, 1])
     #expect(
       batch.trees == [
-        TreeBatch.Tree(prefix: 1, chosen: 1, rejected: 2), TreeBatch.Tree(prefix: 2),
+        TreeBatch.Tree(prefix: 1, branches: [1, 2]), TreeBatch.Tree(prefix: 2, branches: [0, 0]),
       ])
     #expect(batch.predictors == [0, 1, 0, 2, 3, 5, 5])
     #expect(batch.targets == [2, 3, 4, 5, 6, 9, 10])
@@ -44,7 +44,7 @@ struct TreeBatchTests {
     let shorter = "1 2* 3"
     let tree = TreeBatch([pair(0, chosen: longer, rejected: shorter, prefix: 3)])
     #expect(tree.tokens == [1, 2, 3])
-    #expect(tree.trees == [TreeBatch.Tree(prefix: 3)])
+    #expect(tree.trees == [TreeBatch.Tree(prefix: 3, branches: [0, 0])])
     #expect(tree.predictors == [0, 2])
     #expect(tree.terms == [0, 0, 1])
     #expect(tree.sides == [0, 1, 0])
@@ -60,7 +60,7 @@ struct TreeBatchTests {
   func longPrefix() {
     let batch = TreeBatch([pair(0, chosen: "1 2* 3 4 5 6", rejected: "1 2* 3 4 5 7 8", prefix: 5)])
     #expect(batch.tokens == [1])
-    #expect(batch.trees == [TreeBatch.Tree(prefix: 1)])
+    #expect(batch.trees == [TreeBatch.Tree(prefix: 1, branches: [0, 0])])
     #expect(batch.predictors == [0])
     #expect(batch.targets == [2])
     #expect(batch.sides == [0, 1])
@@ -71,7 +71,7 @@ struct TreeBatchTests {
     let batch = TreeBatch([pair(0, chosen: "1 2* 3*", rejected: "4 5* 6", prefix: 0)])
     #expect(batch.tokens == [1, 2, 4])
     #expect(batch.positions == [0, 1, 0])
-    #expect(batch.trees == [TreeBatch.Tree(prefix: 0, chosen: 2, rejected: 1)])
+    #expect(batch.trees == [TreeBatch.Tree(prefix: 0, branches: [2, 1])])
     #expect(batch.predictors == [0, 1, 2])
     #expect(batch.targets == [2, 3, 5])
     #expect(batch.sides == [0, 0, 1])
@@ -102,8 +102,10 @@ struct TreeBatchTests {
   func everyTarget(sharesPrefix: Bool) throws {
     var random = SeededGenerator(seed: 5)
     for _ in 0..<300 {
-      let pairs = (0..<1 + random.below(4)).map { randomPair($0, from: &random) }
+      var pairs = (0..<1 + random.below(4)).map { randomPair($0, from: &random) }
+      pairs += pairsOfAPrompt(random.below(5), from: pairs.count, &random)
       let batch = TreeBatch(pairs, sharesPrefix: sharesPrefix)
+      if sharesPrefix { #expect(batch.tokens.count <= TreeBatch(pairs, sharesPrompts: false).tokens.count) }
       var expected: [[Prediction]] = []
       for pair in pairs { expected.append(predictions(pair.chosenIDs, pair.chosenTargets)) }
       for pair in pairs { expected.append(predictions(pair.rejectedIDs, pair.rejectedTargets)) }
@@ -119,6 +121,50 @@ struct TreeBatchTests {
       #expect(batch.positions == contexts.keys.sorted().map { (contexts[$0]?.count ?? 0) - 1 })
       #expect(usesEveryToken(batch))
     }
+  }
+
+  @Test("Pairs of a prompt share it, and an answer that several have runs once for all of them")
+  func prompts() {
+    func ofPrompt(_ pair: TokenizedPair, _ key: UInt64 = 7) -> TokenizedPair {
+      var pair = pair
+      pair.promptKey = key
+      return pair
+    }
+    let pairs = [
+      ofPrompt(pair(0, chosen: "1 2 3* 4*", rejected: "1 2 5* 6*", prefix: 2)),
+      pair(1, chosen: "1 2 3* 4*", rejected: "1 2 8* 9*", prefix: 2),
+      ofPrompt(pair(2, chosen: "1 2 3* 4*", rejected: "1 2 3 7* 7*", prefix: 3)),
+    ]
+    let batch = TreeBatch(pairs)
+    #expect(batch.pairIndices == [0, 1, 2])
+    #expect(batch.tokens == [1, 2, 3, 5, 3, 7, 1, 2, 3, 8])
+    #expect(batch.positions == [0, 1, 2, 2, 2, 3, 0, 1, 2, 2])
+    #expect(
+      batch.trees == [
+        TreeBatch.Tree(prefix: 2, branches: [1, 1, 2]), TreeBatch.Tree(prefix: 2, branches: [1, 1]),
+      ])
+    #expect(batch.targets == [3, 4, 5, 6, 7, 7, 3, 4, 8, 9])
+    // The chosen answer counts for pairs 0 and 2.
+    #expect(batch.terms == [0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    #expect(batch.sides == [0, 2, 0, 2, 3, 3, 5, 5, 1, 1, 4, 4])
+    #expect(batch.targetCounts == [2, 2, 2, 2, 2, 2])
+    #expect(TreeBatch(pairs, sharesPrompts: false).trees.count == 3)
+    #expect([pairs[0], pairs[2]].treeLength == 9)
+    // Where nothing is alike in spite of the key, sharing would cost tokens.
+    let unlike = [pairs[0], ofPrompt(pair(3, chosen: "9 2* 2*", rejected: "9 3* 3*", prefix: 1))]
+    #expect(TreeBatch(unlike).trees.count == 2)
+  }
+
+  @Test("Groups hold pairs of one prompt up to a number, in order; pairs without a known prompt stand alone")
+  func groups() {
+    let pairs = [3, 0, 5, 3, 3, 0, 3, 5].enumerated().map { index, key in
+      TokenizedPair(
+        index: index, chosenIDs: [1], rejectedIDs: [1], chosenTargets: [false], rejectedTargets: [false],
+        sharedPrefix: 1, promptKey: key)
+    }
+    #expect(promptGroups(of: pairs, atMost: 8) == [[0, 3, 4, 6], [1], [2, 7], [5]])
+    #expect(promptGroups(of: pairs, atMost: 3) == [[0, 3, 4], [1], [2, 7], [5], [6]])
+    #expect(promptGroups(of: pairs, atMost: 1) == (0..<8).map { [$0] })
   }
 
   // MARK: - Reading trees
@@ -142,7 +188,7 @@ struct TreeBatchTests {
       let prefix = Array(batch.tokens[start..<start + tree.prefix])
       var parts: [(start: Int, before: [Int], part: [Int])] = [(start, [], prefix)]
       start += tree.prefix
-      for length in [tree.chosen, tree.rejected] {
+      for length in tree.branches {
         parts.append((start, prefix, Array(batch.tokens[start..<start + length])))
         start += length
       }
@@ -158,12 +204,10 @@ struct TreeBatchTests {
     let predictors = Set(batch.predictors)
     var start = 0
     return batch.trees.allSatisfy { tree in
-      let ends = [
-        start + tree.prefix, start + tree.prefix + tree.chosen, start + tree.prefix + tree.chosen + tree.rejected,
-      ]
-      start = ends[2]
-      return zip(ends, [tree.chosen + tree.rejected == 0 ? tree.prefix : 0, tree.chosen, tree.rejected])
-        .allSatisfy { end, length in length == 0 || predictors.contains(end - 1) }
+      var parts = [(end: start + tree.prefix, length: tree.branches.allSatisfy { $0 == 0 } ? tree.prefix : 0)]
+      for length in tree.branches { parts.append((parts[parts.count - 1].end + length, length)) }
+      start += tree.count
+      return parts.allSatisfy { $0.length == 0 || predictors.contains($0.end - 1) }
     }
   }
 }
@@ -194,6 +238,23 @@ private func randomPair(_ index: Int, from random: inout SeededGenerator) -> Tok
   return TokenizedPair(
     index: index, chosenIDs: sides[0].ids, rejectedIDs: sides[1].ids, chosenTargets: sides[0].targets,
     rejectedTargets: sides[1].targets, sharedPrefix: prefix)
+}
+
+/// Pairs of one prompt, each of two of a few answers, with targets of its own.
+private func pairsOfAPrompt(
+  _ count: Int, from index: Int, _ random: inout SeededGenerator
+) -> [TokenizedPair] {
+  func ids(_ count: Int) -> [Int32] { (0..<count).map { _ in Int32(random.below(3)) } }
+  func targets(_ count: Int) -> [Bool] { (0..<count).map { $0 > 0 && random.below(3) > 0 } }
+  let prompt = ids(1 + random.below(5))
+  let answers = (0..<4).map { _ in prompt + ids(1 + random.below(5)) }
+  return (0..<count).map { number in
+    let (chosen, rejected) = (answers[random.below(4)], answers[random.below(4)])
+    return TokenizedPair(
+      index: index + number, chosenIDs: chosen, rejectedIDs: rejected, chosenTargets: targets(chosen.count),
+      rejectedTargets: targets(rejected.count),
+      sharedPrefix: zip(chosen, rejected).prefix { $0 == $1 }.count, promptKey: 9)
+  }
 }
 
 extension TreeBatch {

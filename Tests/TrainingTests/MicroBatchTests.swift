@@ -102,4 +102,44 @@ struct MicroBatchTests {
       if limit == tokens { #expect(report.gradientNorm == expected.gradientNorm) }
     }
   }
+
+  @Test(
+    "Pairs of a prompt run together where they meet in a step: fewer tokens, the same numbers, on any number of ranks")
+  func sharedPrompts() throws {
+    let pairs = smallPairs(12).flatMap { pair in
+      (0..<2).map { number in
+        var pair = pair
+        pair.index = 2 * pair.index + number
+        pair.promptKey = UInt64(1 + pair.index / 2)
+        if number == 1 { pair.rejectedIDs[pair.rejectedIDs.count - 1] ^= 1 }
+        return pair
+      }
+    }.enumerated().sorted { ($0.offset % 5, $0.offset) < ($1.offset % 5, $1.offset) }.map(\.element)
+    let apart = pairs.map { pair in
+      var pair = pair
+      pair.promptKey = 0
+      return pair
+    }
+    let whole = try smallTrainer(apart) { $0.perDeviceBatchSize = 12 }
+    let expected = try whole.steps()
+    for (batch, accumulation, tokens) in [(12, 1, nil), (4, 3, nil), (4, 3, 90), (1, 12, nil)] as [(Int, Int, Int?)] {
+      let trainer = try smallTrainer(pairs) {
+        ($0.perDeviceBatchSize, $0.accumulationSteps, $0.microBatchTokens) = (batch, accumulation, tokens)
+      }
+      for (expected, found) in zip(expected, try trainer.steps()) {
+        #expect(isClose(found.loss, expected.loss, within: 1e-5))
+        #expect(isClose(found.gradientNorm, expected.gradientNorm, within: 1e-5))
+        #expect(found.metrics.pairs == expected.metrics.pairs)
+        if batch > 1 { #expect(found.metrics.tokens < expected.metrics.tokens) }
+      }
+    }
+    let ranked = try asRanks(2) { ranks in
+      var options = TrainingOptions()
+      (options.learningRate, options.perDeviceBatchSize, options.accumulationSteps) = (1e-3, 3, 2)
+      let trainer = try Trainer(
+        policy: smallModel(), reference: smallModel(), pairs: pairs, options: options, ranks: ranks)
+      return try trainer.steps().map(\.loss)
+    }
+    for (expected, found) in zip(expected, ranked[0]) { #expect(isClose(found, expected.loss, within: 1e-5)) }
+  }
 }

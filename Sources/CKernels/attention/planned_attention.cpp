@@ -45,7 +45,8 @@ struct PlannedAttention : torch::autograd::Function<PlannedAttention> {
     context->save_for_backward({packed, numbers, out, result.log_sums, result.first_state, result.second_state});
     const auto &size = layout.size;
     context->saved_data["size"] =
-        std::vector<int64_t>{size.tokens, size.key_rows, size.sequences, size.longest_queries, size.longest_keys};
+        std::vector<int64_t>{size.tokens,          size.key_rows,     size.sequences,
+                             size.longest_queries, size.longest_keys, size.copies};
     context->saved_data["heads"] = std::vector<int64_t>{heads.query, heads.key, heads.value, heads.size};
     context->saved_data["scale"] = scale;
     return out;
@@ -55,7 +56,7 @@ struct PlannedAttention : torch::autograd::Function<PlannedAttention> {
     const auto saved = context->get_saved_variables();
     const Tensor &packed = saved[0], &numbers = saved[1];
     const auto size = context->saved_data["size"].toIntVector(), counts = context->saved_data["heads"].toIntVector();
-    const PlanLayout layout{{size[0], size[1], size[2], size[3], size[4]}};
+    const PlanLayout layout{{size[0], size[1], size[2], size[3], size[4], size[5]}};
     const ckernels_heads heads{counts[0], counts[1], counts[2], counts[3]};
     const SequenceOperands in(packed, layout, numbers, heads);
     auto as_heads = [&](const Tensor &x) { return x.unflatten(1, {heads.query, heads.size}); };
@@ -66,15 +67,18 @@ struct PlannedAttention : torch::autograd::Function<PlannedAttention> {
     Tensor packed_gradient = at::empty_like(packed);
     const int64_t queries = heads.query * heads.size, keys = heads.key * heads.size;
     packed_gradient.narrow(1, 0, queries).copy_(of.query.flatten(1));
-    // A token's key has one or two rows; where there is one, the second is the row of zeros after all others.
+    // A token's key has one row or more; where one is missing, the row of zeros after all others is taken.
     Tensor rows = at::empty({layout.size.key_rows + 1, 2 * keys}, packed.options());
     rows.select(0, layout.size.key_rows).zero_();
     Tensor used = rows.narrow(0, 0, layout.size.key_rows);
     used.narrow(1, 0, keys).copy_(of.key.flatten(1));
     used.narrow(1, keys, keys).copy_(of.value.flatten(1));
     Tensor into = packed_gradient.narrow(1, queries, 2 * keys);
-    at::add_out(into, at::index_select(rows, 0, layout.own_rows(numbers)),
-                at::index_select(rows, 0, layout.other_rows(numbers)));
+    const Tensor own = at::index_select(rows, 0, layout.own_rows(numbers));
+    if (layout.size.copies == 0) into.copy_(own);
+    for (int64_t copy = 0; copy < layout.size.copies; ++copy) {
+      at::add_out(into, copy == 0 ? own : into, at::index_select(rows, 0, layout.other_rows(numbers, copy)));
+    }
     return {packed_gradient, {}, {}, {}, {}};
   }
 };

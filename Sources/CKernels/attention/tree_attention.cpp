@@ -3,6 +3,7 @@
 // As in FlashAttention (Dao et al., 2022, arXiv:2205.14135), scores exist for only a few queries at a time, and the
 // backward pass recomputes them from the logarithms of their sums. Trees have at most a few thousand tokens, so a block can
 // keep all its scores: no running maximum is needed, and the matmuls are large.
+#include "attention/tree_list.h"
 #include "operators/kernel.h"
 #include "matmul/small_gemm.h"
 #include "simd/row_kernels.h"
@@ -22,12 +23,13 @@ namespace {
 
 constexpr int64_t kQueriesPerBlock = 64;
 
-// Neighbouring queries of one tree and side, and the one or two runs of keys that they attend to.
+// Neighbouring queries of one tree and branch, and the one or two runs of keys that they attend to.
 struct Block {
   int64_t query, queries;       // rows of the queries
   int64_t tree;                 // the number of the tree
+  int64_t branch;               // the number of the part; 0 for prefix and first branch
   int64_t trunk_keys;           // keys from the tree's start
-  int64_t tail, tail_keys;      // keys of the second tail: their start and number
+  int64_t tail, tail_keys;      // keys of a further branch: their start and number
   std::vector<int64_t> visible; // for each query, the number of these keys that it attends to
   int64_t keys() const { return trunk_keys + tail_keys; }
 };
@@ -39,29 +41,32 @@ struct Plan {
 };
 
 // `rows`: the token of each query; null for all tokens.
-Plan make_plan(const std::vector<int64_t> &lengths, const int64_t *rows, int64_t queries) {
+Plan make_plan(const TreeList &trees, const int64_t *rows, int64_t queries) {
   Plan plan;
-  plan.starts.push_back(0);
-  for (size_t i = 0; i < lengths.size(); i += 3) {
-    plan.starts.push_back(plan.starts.back() + lengths[i] + lengths[i + 1] + lengths[i + 2]);
-  }
-  bool was_tail = false;
+  std::vector<const int64_t *> parts;
+  trees.each([&](int64_t start, const int64_t *first, int64_t) {
+    plan.starts.push_back(start);
+    parts.push_back(first);
+  });
+  plan.starts.push_back(trees.tokens());
   for (int64_t query = 0; query < queries; ++query) {
     const int64_t token = rows ? rows[query] : query;
     TORCH_CHECK(token >= 0 && token < plan.starts.back(), "there is no token ", token, " among ", plan.starts.back());
     const int64_t tree = std::upper_bound(plan.starts.begin(), plan.starts.end(), token) - plan.starts.begin() - 1;
-    const int64_t *parts = &lengths[3 * tree], trunk = parts[0] + parts[1], place = token - plan.starts[tree];
-    const bool is_tail = place >= trunk;
+    const int64_t *part = parts[tree], place = token - plan.starts[tree];
+    // The part that the token lies in, and the tokens of the tree before that part.
+    int64_t branch = 0, before = 0;
+    while (place >= before + part[branch]) before += part[branch++];
+    if (branch == 1) branch = before = 0;
     Block *block = plan.blocks.empty() ? nullptr : &plan.blocks.back();
-    if (!block || block->tree != tree || was_tail != is_tail || block->queries == kQueriesPerBlock) {
-      plan.blocks.push_back({query, 0, tree, is_tail ? parts[0] : 0, plan.starts[tree] + trunk, 0, {}});
+    if (!block || block->tree != tree || block->branch != branch || block->queries == kQueriesPerBlock) {
+      plan.blocks.push_back({query, 0, tree, branch, branch > 0 ? part[0] : 0, plan.starts[tree] + before, 0, {}});
       block = &plan.blocks.back();
     }
-    was_tail = is_tail;
     ++block->queries;
-    if (is_tail) {
-      block->tail_keys = std::max(block->tail_keys, place - trunk + 1);
-      block->visible.push_back(parts[0] + place - trunk + 1);
+    if (branch > 0) {
+      block->tail_keys = std::max(block->tail_keys, place - before + 1);
+      block->visible.push_back(part[0] + place - before + 1);
     } else {
       block->trunk_keys = std::max(block->trunk_keys, place + 1);
       block->visible.push_back(place + 1);
@@ -193,13 +198,13 @@ void attend_backward(const Plan &plan, const Operands<T> &in, const ckernels_hea
 
 struct TreeAttention : torch::autograd::Function<TreeAttention> {
   static Tensor forward(AutogradContext *context, const Tensor &packed_in, const std::optional<Tensor> &some_queries,
-                        const std::optional<Tensor> &rows, const std::vector<int64_t> &lengths,
-                        const ckernels_heads &heads, double scale) {
+                        const std::optional<Tensor> &rows, const TreeList &trees, const ckernels_heads &heads,
+                        double scale) {
     const Tensor packed = packed_in.contiguous();
     const Tensor queries = some_queries ? some_queries->contiguous() : Tensor();
     const int64_t count = queries.defined() ? queries.size(0) : packed.size(0);
     const Tensor tokens = rows ? rows->contiguous() : Tensor();
-    const Plan plan = make_plan(lengths, tokens.defined() ? tokens.const_data_ptr<int64_t>() : nullptr, count);
+    const Plan plan = make_plan(trees, tokens.defined() ? tokens.const_data_ptr<int64_t>() : nullptr, count);
     Tensor out = at::empty({count, heads.query * heads.size}, packed.options());
     Tensor log_sum = at::empty({count, heads.query}, packed.options());
     AT_DISPATCH_FLOATING_TYPES(packed.scalar_type(), "tree_attention", [&] {
@@ -207,7 +212,8 @@ struct TreeAttention : torch::autograd::Function<TreeAttention> {
                        out.data_ptr<scalar_t>(), log_sum.data_ptr<scalar_t>());
     });
     context->save_for_backward({packed, queries, tokens, out, log_sum});
-    context->saved_data["lengths"] = lengths;
+    context->saved_data["parts"] = trees.parts;
+    context->saved_data["counts"] = trees.counts;
     context->saved_data["heads"] = std::vector<int64_t>{heads.query, heads.key, heads.value, heads.size};
     context->saved_data["scale"] = scale;
     return out;
@@ -219,8 +225,8 @@ struct TreeAttention : torch::autograd::Function<TreeAttention> {
     const auto list = context->saved_data["heads"].toIntVector();
     const ckernels_heads heads{list[0], list[1], list[2], list[3]};
     const Tensor incoming = gradients[0].contiguous();
-    const Plan plan = make_plan(context->saved_data["lengths"].toIntVector(),
-                                tokens.defined() ? tokens.const_data_ptr<int64_t>() : nullptr, out.size(0));
+    const TreeList trees(context->saved_data["parts"].toIntVector(), context->saved_data["counts"].toIntVector());
+    const Plan plan = make_plan(trees, tokens.defined() ? tokens.const_data_ptr<int64_t>() : nullptr, out.size(0));
     Tensor packed_gradient = at::empty_like(packed), query_gradient;
     if (queries.defined()) query_gradient = at::empty_like(queries);
     AT_DISPATCH_FLOATING_TYPES(packed.scalar_type(), "tree_attention_backward", [&] {
@@ -239,7 +245,7 @@ struct TreeAttention : torch::autograd::Function<TreeAttention> {
 // The same by LibTorch's operators.
 struct PlainAttention {
   const Tensor &packed;
-  const std::vector<int64_t> &lengths;
+  const TreeList &trees;
   const ckernels_heads &heads;
   double scale;
 
@@ -260,26 +266,29 @@ struct PlainAttention {
         .flatten(1);
   }
 
-  // Queries of all tokens: tree by tree, side by side.
+  // Queries of all tokens: tree by tree, branch by branch.
   Tensor all() const {
     const Tensor query = part(packed, 0, heads.query), key = part(packed, heads.query, heads.key);
     const Tensor value = part(packed, heads.query + heads.key, heads.value);
     std::vector<Tensor> outs;
-    int64_t start = 0;
-    for (size_t i = 0; i < lengths.size(); i += 3) {
-      const int64_t prefix = lengths[i], trunk = prefix + lengths[i + 1], tail = lengths[i + 2];
+    trees.each([&](int64_t start, const int64_t *parts, int64_t count) {
+      const int64_t trunk = trunk_length(parts, count);
       if (trunk > 0) {
         auto seen = [&](const Tensor &x) { return x.narrow(0, start, trunk); };
         outs.push_back(attend(seen(query), seen(key), seen(value)));
       }
-      if (tail > 0) {
-        auto seen = [&](const Tensor &x) {
-          return at::cat({x.narrow(0, start, prefix), x.narrow(0, start + trunk, tail)});
-        };
-        outs.push_back(attend(query.narrow(0, start + trunk, tail), seen(key), seen(value)));
+      int64_t at = start + trunk;
+      for (int64_t part = 2; part < count; ++part) {
+        const int64_t length = parts[part];
+        if (length > 0) {
+          auto seen = [&](const Tensor &x) {
+            return at::cat({x.narrow(0, start, parts[0]), x.narrow(0, at, length)});
+          };
+          outs.push_back(attend(query.narrow(0, at, length), seen(key), seen(value)));
+        }
+        at += length;
       }
-      start += trunk + tail;
-    }
+    });
     return outs.empty() ? at::zeros({0, heads.query * heads.size}, packed.options()) : at::cat(outs);
   }
 
@@ -287,7 +296,7 @@ struct PlainAttention {
   Tensor some(const Tensor &queries, const Tensor &rows) const {
     const Tensor tokens = rows.to(at::kCPU).contiguous();
     const int64_t count = queries.size(0), keys = packed.size(0);
-    const Plan plan = make_plan(lengths, tokens.const_data_ptr<int64_t>(), count);
+    const Plan plan = make_plan(trees, tokens.const_data_ptr<int64_t>(), count);
     Tensor mask = at::zeros({count, keys}, at::TensorOptions().dtype(at::kBool));
     bool *sees = mask.data_ptr<bool>();
     for (const Block &block : plan.blocks) {
@@ -307,8 +316,8 @@ struct PlainAttention {
 } // namespace
 
 ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorch_tensor queries, ctorch_tensor rows,
-                                      const ckernels_tree *trees, size_t count, ckernels_heads heads, double scale,
-                                      ctorch_tensor *out, char **error) {
+                                      ckernels_trees trees, ckernels_heads heads, double scale, ctorch_tensor *out,
+                                      char **error) {
   return ctorch::produce(out, error, [&]() -> Tensor {
     const Tensor &x = packed->value, q = queries ? queries->value : Tensor(), r = rows ? rows->value : Tensor();
     const int64_t width = (queries ? 0 : heads.query) + heads.key + heads.value;
@@ -320,18 +329,11 @@ ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorch_tensor querie
     TORCH_CHECK(!q.defined() || (q.dim() == 2 && q.size(1) == heads.query * heads.size && r.dim() == 1 &&
                                  r.size(0) == q.size(0) && r.scalar_type() == at::kLong),
                 "separate queries must be [n, ", heads.query * heads.size, "] with n int64 tokens");
-    std::vector<int64_t> lengths;
-    int64_t tokens = 0;
-    for (size_t i = 0; i < count; ++i) {
-      for (int64_t length : {trees[i].prefix, trees[i].first, trees[i].second}) {
-        TORCH_CHECK(length >= 0, "a part of a tree has ", length, " tokens");
-        lengths.push_back(length);
-        tokens += length;
-      }
-    }
-    TORCH_CHECK(tokens == x.size(0), "trees of ", tokens, " tokens do not cover the ", x.size(0), " rows");
-    if (is_native({x, q})) return TreeAttention::apply(x, given(q), given(r), lengths, heads, scale);
-    const PlainAttention plain{x, lengths, heads, scale};
+    const TreeList list(trees);
+    TORCH_CHECK(list.tokens() == x.size(0), "trees of ", list.tokens(), " tokens do not cover the ", x.size(0),
+                " rows");
+    if (is_native({x, q})) return TreeAttention::apply(x, given(q), given(r), list, heads, scale);
+    const PlainAttention plain{x, list, heads, scale};
     return q.defined() ? plain.some(q, r) : plain.all();
   });
 }

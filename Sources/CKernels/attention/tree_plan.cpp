@@ -1,6 +1,6 @@
-// Trees as sequences (Wang & Hegde, 2024, arXiv:2410.20305, but without a custom kernel). Prefix and first tail are one
-// sequence with the same queries and keys; the second tail is another, whose queries also attend to the prefix's keys.
-// A sequence's queries are consecutive packed tokens; keys and values are gathered, those of a prefix twice.
+// Trees as sequences (Wang & Hegde, 2024, arXiv:2410.20305, but without a custom kernel). Prefix and first branch are one
+// sequence with the same queries and keys; each further branch is another, whose queries also attend to the prefix's keys.
+// A sequence's queries are consecutive packed tokens; keys and values are gathered, those of a prefix once for each branch.
 #include "attention/tree_plan.h"
 
 #include "ctorch_handles.h"
@@ -12,47 +12,46 @@
 
 namespace ckernels {
 
-// Calls body(tokens before its queries, number of queries, tree's start, prefix tokens before its own as keys).
-template <typename Body> static void each_sequence(const ckernels_tree *trees, size_t count, Body body) {
-  int64_t start = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const int64_t trunk = trees[i].prefix + trees[i].first, tail = trees[i].second;
-    if (trunk > 0) body(start, trunk, start, int64_t(0));
-    if (tail > 0) body(start + trunk, tail, start, trees[i].prefix);
-    start += trunk + tail;
-  }
+// Calls body(tokens before its queries, number of queries, tree's start, prefix tokens before its own as keys, the
+// number of such a sequence in its tree).
+template <typename Body> static void each_sequence(const TreeList &trees, Body body) {
+  trees.each([&](int64_t start, const int64_t *parts, int64_t count) {
+    const int64_t trunk = trunk_length(parts, count);
+    if (trunk > 0) body(start, trunk, start, int64_t(0), int64_t(0));
+    int64_t at = start + trunk, copy = 0;
+    for (int64_t part = 2; part < count; ++part) {
+      if (parts[part] > 0) body(at, parts[part], start, parts[0], copy++);
+      at += parts[part];
+    }
+  });
 }
 
-ckernels_plan_size plan_size(const ckernels_tree *trees, size_t count) {
-  for (size_t i = 0; i < count; ++i) {
-    for (int64_t length : {trees[i].prefix, trees[i].first, trees[i].second}) {
-      TORCH_CHECK(length >= 0, "a part of tree ", i, " has ", length, " tokens");
-    }
-  }
+ckernels_plan_size plan_size(const TreeList &trees) {
   ckernels_plan_size size{};
-  each_sequence(trees, count, [&](int64_t, int64_t queries, int64_t, int64_t before) {
+  each_sequence(trees, [&](int64_t, int64_t queries, int64_t, int64_t before, int64_t copy) {
     size.tokens += queries;
     size.key_rows += before + queries;
     size.sequences += 1;
     size.longest_queries = std::max(size.longest_queries, queries);
     size.longest_keys = std::max(size.longest_keys, before + queries);
+    if (before > 0) size.copies = std::max(size.copies, copy + 1);
   });
   return size;
 }
 
-void fill_plan(const PlanLayout &layout, const ckernels_tree *trees, size_t count, int32_t *numbers) {
+void fill_plan(const PlanLayout &layout, const TreeList &trees, int32_t *numbers) {
   const auto &size = layout.size;
   int32_t *query_starts = numbers, *key_starts = query_starts + layout.starts();
-  int32_t *key_tokens = key_starts + layout.starts(), *own = key_tokens + size.key_rows, *other = own + size.tokens;
+  int32_t *key_tokens = key_starts + layout.starts(), *own = key_tokens + size.key_rows, *others = own + size.tokens;
   const auto none = static_cast<int32_t>(size.key_rows);
-  std::fill_n(other, size.tokens, none);
+  std::fill_n(others, size.copies * size.tokens, none);
   int64_t sequence = 0, query = 0, key = 0;
   query_starts[0] = key_starts[0] = 0;
-  each_sequence(trees, count, [&](int64_t first, int64_t queries, int64_t start, int64_t before) {
+  each_sequence(trees, [&](int64_t first, int64_t queries, int64_t start, int64_t before, int64_t copy) {
     for (int64_t i = 0; i < before; ++i, ++key) {
       key_tokens[key] = static_cast<int32_t>(start + i);
-      // A prefix without a first tail is a sequence too, before this one.
-      other[start + i] = static_cast<int32_t>(key);
+      // A prefix without a first branch is a sequence too, before this one.
+      others[copy * size.tokens + start + i] = static_cast<int32_t>(key);
     }
     for (int64_t i = 0; i < queries; ++i, ++key) {
       key_tokens[key] = static_cast<int32_t>(first + i);
@@ -81,34 +80,37 @@ static void check_fit(const ckernels_plan_size &needed, const ckernels_plan_size
   within("key rows:", needed.key_rows, size.key_rows);
   within("longest queries:", needed.longest_queries, size.longest_queries);
   within("longest keys:", needed.longest_keys, size.longest_keys);
+  within("copies of a prefix:", needed.copies, size.copies);
 }
 
 } // namespace ckernels
 
 using namespace ckernels;
 
-ctorch_status ckernels_tree_plan_size(const ckernels_tree *trees, size_t count, ckernels_plan_size *out, char **error) {
-  return ctorch::guarded(error, [&] { *out = plan_size(trees, count); });
+ctorch_status ckernels_tree_plan_size(ckernels_trees trees, ckernels_plan_size *out, char **error) {
+  return ctorch::guarded(error, [&] { *out = plan_size(TreeList(trees)); });
 }
 
-ctorch_status ckernels_tree_plan(const ckernels_tree *trees, size_t count, ckernels_plan_size size,
-                                 ctorch_device device, ckernels_plan *out, char **error) {
+ctorch_status ckernels_tree_plan(ckernels_trees trees, ckernels_plan_size size, ctorch_device device,
+                                 ckernels_plan *out, char **error) {
   return ctorch::guarded(error, [&] {
-    check_fit(plan_size(trees, count), size);
+    const TreeList list(trees);
+    check_fit(plan_size(list), size);
     const PlanLayout layout{size};
     TORCH_CHECK(layout.count() < std::numeric_limits<int32_t>::max(), "a plan for ", size.tokens,
                 " tokens is too large: use smaller micro-batches");
     const auto options = at::TensorOptions().dtype(at::kInt).device(ctorch::device_of(device));
     auto plan = std::make_unique<ckernels_tree_plan_s>(layout, at::empty({layout.count()}, options));
-    refill<int32_t>(plan->numbers, [&](int32_t *numbers) { fill_plan(layout, trees, count, numbers); });
+    refill<int32_t>(plan->numbers, [&](int32_t *numbers) { fill_plan(layout, list, numbers); });
     *out = plan.release();
   });
 }
 
-ctorch_status ckernels_tree_plan_update(ckernels_plan plan, const ckernels_tree *trees, size_t count, char **error) {
+ctorch_status ckernels_tree_plan_update(ckernels_plan plan, ckernels_trees trees, char **error) {
   return ctorch::guarded(error, [&] {
-    check_fit(plan_size(trees, count), plan->layout.size);
-    refill<int32_t>(plan->numbers, [&](int32_t *numbers) { fill_plan(plan->layout, trees, count, numbers); });
+    const TreeList list(trees);
+    check_fit(plan_size(list), plan->layout.size);
+    refill<int32_t>(plan->numbers, [&](int32_t *numbers) { fill_plan(plan->layout, list, numbers); });
   });
 }
 

@@ -1,20 +1,18 @@
 // The trees of a batch as sequences for a variable-length attention kernel.
 #pragma once
 
-#include "ckernels.h"
+#include "attention/tree_list.h"
 
 #include <ATen/core/Tensor.h>
 
-#include <vector>
-
 namespace ckernels {
 
-// The lengths and places of the five lists of a plan, which follow one another in one int32 tensor.
+// The lengths and places of the lists of a plan, which follow one another in one int32 tensor.
 struct PlanLayout {
   ckernels_plan_size size;
 
   int64_t starts() const { return size.sequences + 1; }
-  int64_t count() const { return 2 * starts() + size.key_rows + 2 * size.tokens; }
+  int64_t count() const { return 2 * starts() + size.key_rows + (1 + size.copies) * size.tokens; }
 
   // Where the queries of each sequence begin among the tokens, and where the last ones end.
   at::Tensor query_starts(const at::Tensor &numbers) const { return numbers.narrow(0, 0, starts()); }
@@ -26,17 +24,18 @@ struct PlanLayout {
   at::Tensor own_rows(const at::Tensor &numbers) const {
     return numbers.narrow(0, 2 * starts() + size.key_rows, size.tokens);
   }
-  // For each token of a prefix, its second key row, before the second tail; `size.key_rows` if there is none.
-  at::Tensor other_rows(const at::Tensor &numbers) const {
-    return numbers.narrow(0, 2 * starts() + size.key_rows + size.tokens, size.tokens);
+  // For each token of a prefix, another of its key rows, before a further branch, the copies counted from 0;
+  // `size.key_rows` if there is none.
+  at::Tensor other_rows(const at::Tensor &numbers, int64_t copy) const {
+    return numbers.narrow(0, 2 * starts() + size.key_rows + (1 + copy) * size.tokens, size.tokens);
   }
 };
 
 // The size that these trees need.
-ckernels_plan_size plan_size(const ckernels_tree *trees, size_t count);
+ckernels_plan_size plan_size(const TreeList &trees);
 
-// Writes the five lists.
-void fill_plan(const PlanLayout &layout, const ckernels_tree *trees, size_t count, int32_t *numbers);
+// Writes the lists.
+void fill_plan(const PlanLayout &layout, const TreeList &trees, int32_t *numbers);
 
 } // namespace ckernels
 

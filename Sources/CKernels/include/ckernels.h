@@ -73,41 +73,41 @@ CTORCH_CHECKED ctorch_status ckernels_rotate(ctorch_tensor packed, ctorch_tensor
                                              ctorch_tensor sines, ckernels_heads heads, double epsilon,
                                              ctorch_tensor *out, char **error);
 
-// The lengths of a tree's parts: both tails follow the prefix and do not attend to each other.
-typedef struct ckernels_tree {
-  int64_t prefix;
-  int64_t first;
-  int64_t second;
-} ckernels_tree;
+// Trees that follow one another. Each is a prefix and any number of branches, which follow the prefix and do not attend to
+// each other. Both lists are read during a call only.
+typedef struct ckernels_trees {
+  const int64_t *parts;  // tokens of each part: a prefix, its branches, the next prefix, its branches, ...
+  const int64_t *counts; // parts of each tree, at least 1
+  size_t count;          // trees
+} ckernels_trees;
 
 // Attention over packed trees, [queries, query heads · size]. `packed` holds queries, keys and values of all tokens
 // side by side. If `queries` is given, `packed` holds only keys and values, and the queries belong to the tokens `rows`.
 CTORCH_CHECKED ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorch_tensor queries /* or NULL */,
-                                                     ctorch_tensor rows /* or NULL */, const ckernels_tree *trees,
-                                                     size_t count, ckernels_heads heads, double scale,
+                                                     ctorch_tensor rows /* or NULL */, ckernels_trees trees,
+                                                     ckernels_heads heads, double scale,
                                                      ctorch_tensor *out, char **error);
 
 // The capacity of a plan, or the size that trees need.
 typedef struct ckernels_plan_size {
   int64_t tokens;          // of all trees together; the same for all batches of a plan
-  int64_t key_rows;        // keys of all sequences: of prefix and first tail, of prefix and second tail
-  int64_t sequences;       // at most two a tree
+  int64_t key_rows;        // keys of all sequences: of prefix and first branch, of prefix and second branch, ...
+  int64_t sequences;       // at most one a branch, or one a tree without branches
   int64_t longest_queries; // queries of a sequence
   int64_t longest_keys;    // keys of a sequence
+  int64_t copies;          // times that the keys of a prefix occur besides once
 } ckernels_plan_size;
 
 // The trees of a batch as sequences of a variable-length attention kernel, on a device.
 typedef struct ckernels_tree_plan_s *ckernels_plan;
 
 // The size that these trees need.
-CTORCH_CHECKED ctorch_status ckernels_tree_plan_size(const ckernels_tree *trees, size_t count, ckernels_plan_size *out,
-                                                     char **error);
+CTORCH_CHECKED ctorch_status ckernels_tree_plan_size(ckernels_trees trees, ckernels_plan_size *out, char **error);
 // A plan of a size, filled with these trees.
-CTORCH_CHECKED ctorch_status ckernels_tree_plan(const ckernels_tree *trees, size_t count, ckernels_plan_size size,
-                                                ctorch_device device, ckernels_plan *out, char **error);
+CTORCH_CHECKED ctorch_status ckernels_tree_plan(ckernels_trees trees, ckernels_plan_size size, ctorch_device device,
+                                                ckernels_plan *out, char **error);
 // Fills the same memory with other trees, in the order of the device's current stream; the host does not wait.
-CTORCH_CHECKED ctorch_status ckernels_tree_plan_update(ckernels_plan plan, const ckernels_tree *trees, size_t count,
-                                                       char **error);
+CTORCH_CHECKED ctorch_status ckernels_tree_plan_update(ckernels_plan plan, ckernels_trees trees, char **error);
 void ckernels_tree_plan_free(ckernels_plan plan);
 
 // ckernels_tree_attention with queries of all tokens, over a plan on the device of `packed`. On CUDA devices: LibTorch's flash

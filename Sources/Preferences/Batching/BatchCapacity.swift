@@ -9,18 +9,27 @@ public struct BatchCapacity: Hashable, Sendable {
   public var predictions: Int
   /// Tokens of the longest side, or of the longest tree of padding.
   public var longest: Int
+  /// Predictions by the sides they count towards.
+  public var terms: Int
+  /// Keys of all sequences of attention: those of a shared prefix once for each branch.
+  public var keyRows: Int
+  /// The most branches of a tree besides the first one.
+  public var furtherBranches: Int
 
-  /// Room for these numbers.
-  public init(tokens: Int, pairs: Int, predictions: Int, longest: Int) {
+  /// Room for these numbers. Terms are twice the predictions where these are all in shared prefixes of single pairs, whose
+  /// trees have two branches; pairs that share a prompt may need more.
+  public init(
+    tokens: Int, pairs: Int, predictions: Int, longest: Int, terms: Int? = nil, keyRows: Int? = nil,
+    furtherBranches: Int = 1
+  ) {
     (self.tokens, self.pairs, self.predictions, self.longest) = (tokens, pairs, predictions, longest)
+    self.terms = terms ?? 2 * predictions
+    self.keyRows = keyRows ?? 2 * tokens
+    self.furtherBranches = furtherBranches
   }
 
-  /// Predictions by the sides they count towards: twice as many where they are all in shared prefixes.
-  public var terms: Int { 2 * predictions }
   /// Sequences of attention: both sides of each pair, and padding.
   public var sequences: Int { 2 * pairs + Self.mostPaddingTrees }
-  /// Keys of all sequences: those of a shared prefix twice.
-  public var keyRows: Int { 2 * tokens }
 
   /// Padding lies in several trees, since attention's cost grows with the square of one's length.
   static let mostPaddingTrees = 16
@@ -59,11 +68,17 @@ public struct BatchBuckets: Hashable, Sendable {
     // Pairs cost next to nothing but empty sequences, which attention kernels still visit.
     var pairs = max(8, tokens / 256)
     while pairs < batch.pairCount { pairs *= 2 }
-    let longest = batch.trees.reduce(longestSide) { max($0, $1.prefix + max($1.chosen, $1.rejected)) }
+    let longest = batch.trees.reduce(longestSide) { max($0, $1.longestSide) }
+    let predictions = Self.multiple(of: tokens / 4, atLeast: max(1, batch.predictions.count))
+    // Padding adds no more keys than tokens.
+    let keyRows = batch.trees.reduce(tokens) { $0 + $1.prefix * max(0, $1.branches.count - 1) }
+    var branches = 1
+    while branches < batch.mostFurtherBranches { branches = 2 * branches + 1 }
     return BatchCapacity(
-      tokens: tokens, pairs: max(1, batch.pairCount, min(pairs, mostPairs)),
-      predictions: Self.multiple(of: tokens / 4, atLeast: max(1, batch.predictions.count)),
-      longest: min(tokens, max(longest, BatchCapacity.paddingTreeLength, tokens / BatchCapacity.mostPaddingTrees)))
+      tokens: tokens, pairs: max(1, batch.pairCount, min(pairs, mostPairs)), predictions: predictions,
+      longest: min(tokens, max(longest, BatchCapacity.paddingTreeLength, tokens / BatchCapacity.mostPaddingTrees)),
+      terms: max(2 * predictions, Self.multiple(of: tokens / 4, atLeast: batch.terms.count)),
+      keyRows: max(2 * tokens, Self.multiple(of: tokens, atLeast: keyRows)), furtherBranches: branches)
   }
 
   /// The smallest token count of a bucket that is not below a number.
@@ -90,4 +105,9 @@ public struct BatchCapacityError: Error, CustomStringConvertible {
     "a micro-batch of \(needed) \(quantity) does not fit a capacity of \(capacity): take the capacity of its bucket, or "
       + "make smaller micro-batches"
   }
+}
+
+extension TreeBatch {
+  /// The most branches of a tree besides the first one.
+  var mostFurtherBranches: Int { trees.reduce(0) { max($0, $1.branches.count - 1) } }
 }

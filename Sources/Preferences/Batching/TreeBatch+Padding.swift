@@ -16,11 +16,13 @@ extension TreeBatch {
   }
 
   private func requireRoom(in capacity: BatchCapacity, padding: [Int]) throws(BatchCapacityError) {
-    let longest = trees.reduce(0) { max($0, $1.prefix + max($1.chosen, $1.rejected)) }
+    let longest = trees.reduce(0) { max($0, $1.longestSide) }
+    let keyRows = trees.reduce(capacity.tokens) { $0 + $1.prefix * max(0, $1.branches.count - 1) }
     for (quantity, needed, room) in [
       ("tokens", tokens.count, capacity.tokens), ("pairs", pairCount, capacity.pairs),
       ("predictions", predictions.count, capacity.predictions), ("terms", terms.count, capacity.terms),
-      ("tokens in the longest side", longest, capacity.longest),
+      ("tokens in the longest side", longest, capacity.longest), ("keys", keyRows, capacity.keyRows),
+      ("further branches in a tree", mostFurtherBranches, capacity.furtherBranches),
       ("tokens in a row of padding", padding.first ?? 0, capacity.longest),
     ] where needed > room {
       throw BatchCapacityError(quantity: quantity, needed: needed, capacity: room)

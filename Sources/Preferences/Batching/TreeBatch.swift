@@ -1,25 +1,31 @@
-/// Pairs of one micro-batch, packed for the model: every pair is a tree (shared prefix, chosen tail, rejected tail), and the
-/// trees lie side by side without padding, unless the batch is `padded(to:)` a capacity.
+/// Pairs of one micro-batch, packed for the model: every pair is a tree of its shared prefix and both continuations, and
+/// pairs of the same prompt are one tree together. The trees lie side by side without padding, unless the batch is
+/// `padded(to:)` a capacity.
 ///
 /// Only tokens that lead to a target are inputs: a side ends with the token that predicts its last target.
 /// The chosen side of pair i has the number i, its rejected side the number `pairCapacity + i`.
 public struct TreeBatch: Sendable, Hashable {
-  /// The lengths of the three parts of a tree, in input tokens.
+  /// The lengths of the parts of a tree, in input tokens.
   public struct Tree: Sendable, Hashable {
-    /// Tokens that both sides share.
+    /// Tokens that all sides of the tree share.
     public var prefix: Int
-    /// Further tokens of the chosen side.
-    public var chosen: Int
-    /// Further tokens of the rejected side.
-    public var rejected: Int
+    /// Further tokens of each continuation. It belongs to one side, or to several that are the same.
+    public var branches: [Int]
 
     /// A tree of these lengths.
-    public init(prefix: Int, chosen: Int = 0, rejected: Int = 0) {
+    public init(prefix: Int, branches: [Int] = []) {
       self.prefix = prefix
-      self.chosen = chosen
-      self.rejected = rejected
+      self.branches = branches
     }
+
+    /// All tokens of the tree.
+    public var count: Int { branches.reduce(prefix, +) }
+    /// Tokens of the longest side.
+    public var longestSide: Int { prefix + (branches.max() ?? 0) }
   }
+
+  /// The most pairs of a tree: what a further branch costs on a GPU grows with their number.
+  public static let mostPairsOfTree = 8
 
   /// The index of each pair in its file, in the order of the batch.
   public private(set) var pairIndices: [Int] = []
@@ -36,13 +42,14 @@ public struct TreeBatch: Sendable, Hashable {
   /// The parts of each tree, in order; together they cover `tokens`.
   public internal(set) var trees: [Tree] = []
   /// The input tokens that predict a target, each once and ascending except for padding, `[rows]`. The last token of a prefix
-  /// predicts the first one of both tails.
+  /// predicts the first one of every branch.
   public internal(set) var rows: [Int] = []
   /// For each prediction the place of its token in `rows`, `[predictions]`.
   public internal(set) var predictions: [Int] = []
   /// For each prediction the token whose log-probability is asked for, `[predictions]`.
   public internal(set) var targets: [Int] = []
-  /// The predictions that count towards a side; one in a shared prefix counts twice, `[terms]`.
+  /// The predictions that count towards a side, `[terms]`. One in a shared prefix counts for each side, and one in an
+  /// answer that several pairs have for each of these.
   public internal(set) var terms: [Int] = []
   /// For each term the side it counts towards, `[terms]`.
   public internal(set) var sides: [Int] = []
@@ -60,19 +67,26 @@ public struct TreeBatch: Sendable, Hashable {
 
   /// Packs pairs.
   ///
-  /// - Parameter sharesPrefix: whether a pair's common prefix is stored once; without, each side is a tree of its own,
-  ///   which gives the same numbers at a higher price.
-  public init(_ pairs: [TokenizedPair], sharesPrefix: Bool = true) {
+  /// - Parameters:
+  ///   - sharesPrefix: whether a pair's common prefix is stored once; without, each side is a tree of its own, which gives the
+  ///     same numbers at a higher price.
+  ///   - sharesPrompts: whether pairs of the same prompt share it too, where that saves tokens.
+  public init(_ pairs: [TokenizedPair], sharesPrefix: Bool = true, sharesPrompts: Bool = true) {
     pairIndices = pairs.map(\.index)
     pairCapacity = pairs.count
     targetCounts = [Int](repeating: 0, count: 2 * pairs.count)
-    for (number, pair) in pairs.enumerated() {
-      let (chosenSide, rejectedSide) = (number, pairs.count + number)
-      if sharesPrefix {
-        appendTree(pair, chosenSide: chosenSide, rejectedSide: rejectedSide)
-      } else {
-        appendSequence(pair.chosenIDs, pair.chosenTargets, side: chosenSide)
-        appendSequence(pair.rejectedIDs, pair.rejectedTargets, side: rejectedSide)
+    if sharesPrefix {
+      for group in promptGroups(of: pairs, atMost: sharesPrompts ? Self.mostPairsOfTree : 1) {
+        let ofPrompt = group.map { pairs[$0] }
+        let isWorthIt = ofPrompt.treeLength < ofPrompt.reduce(0) { $0 + $1.treeLength }
+        for numbers in isWorthIt ? [group] : group.map({ [$0] }) {
+          appendTree(of: numbers.map { (pairs[$0], $0) }, rejectedSides: pairs.count)
+        }
+      }
+    } else {
+      for (number, pair) in pairs.enumerated() {
+        appendSequence(pair.chosenIDs, pair.chosenTargets, side: number)
+        appendSequence(pair.rejectedIDs, pair.rejectedTargets, side: pairs.count + number)
       }
     }
     tokenCount = tokens.count
@@ -94,35 +108,53 @@ public struct TreeBatch: Sendable, Hashable {
     }
   }
 
-  private mutating func appendTree(_ pair: TokenizedPair, chosenSide: Int, rejectedSide: Int) {
+  private typealias Side = (ids: [Int32], targets: [Bool], number: Int)
+
+  private mutating func appendTree(of pairs: [(pair: TokenizedPair, number: Int)], rejectedSides: Int) {
+    let sides: [Side] = pairs.flatMap { pair, number in
+      [
+        (pair.chosenIDs, pair.chosenTargets, number),
+        (pair.rejectedIDs, pair.rejectedTargets, rejectedSides + number),
+      ]
+    }
+    let prefix = pairs.map(\.pair).sharedPrefix
+    let branches = pairs.count == 1 ? sides.map { [$0] } : Self.branches(of: sides)
+    let ends = branches.map { $0.reduce(0) { max($0, Self.inputCount($1.targets)) } }
+    let tree = Tree(prefix: min(prefix, ends.max() ?? 0), branches: ends.map { max(0, $0 - prefix) })
     let start = tokens.count
-    let prefix = pair.sharedPrefix
-    let chosenEnd = Self.inputCount(pair.chosenTargets)
-    let rejectedEnd = Self.inputCount(pair.rejectedTargets)
-    let tree = Tree(
-      prefix: min(prefix, max(chosenEnd, rejectedEnd)), chosen: max(0, chosenEnd - prefix),
-      rejected: max(0, rejectedEnd - prefix))
     trees.append(tree)
-    append(pair.chosenIDs[..<tree.prefix])
-    append(pair.chosenIDs[prefix..<prefix + tree.chosen])
-    append(pair.rejectedIDs[prefix..<prefix + tree.rejected])
+    append(sides[0].ids[..<tree.prefix])
 
     for place in 0..<prefix {
-      var counting: [Int] = []
-      if pair.chosenTargets[place] { counting.append(chosenSide) }
-      if pair.rejectedTargets[place] { counting.append(rejectedSide) }
-      if !counting.isEmpty { predict(pair.chosenIDs[place], by: start + place - 1, for: counting) }
+      let counting = sides.filter { $0.targets[place] }
+      if !counting.isEmpty { predict(sides[0].ids[place], by: start + place - 1, for: counting.map(\.number)) }
     }
-    for (ids, targets, side, tailStart) in [
-      (pair.chosenIDs, pair.chosenTargets, chosenSide, start + tree.prefix),
-      (pair.rejectedIDs, pair.rejectedTargets, rejectedSide, start + tree.prefix + tree.chosen),
-    ] {
-      for place in prefix..<ids.count where targets[place] {
-        // The first token of a tail is predicted by the last of the prefix.
-        let predictor = place == prefix ? start + prefix - 1 : tailStart + place - prefix - 1
-        predict(ids[place], by: predictor, for: [side])
+    for (branch, length) in zip(branches, tree.branches) {
+      let (ids, branchStart) = (branch[0].ids, tokens.count)
+      append(ids[prefix..<prefix + length])
+      for place in prefix..<ids.count {
+        let counting = branch.filter { $0.targets[place] }
+        if counting.isEmpty { continue }
+        // The first token of a branch is predicted by the last of the prefix.
+        let predictor = place == prefix ? start + prefix - 1 : branchStart + place - prefix - 1
+        predict(ids[place], by: predictor, for: counting.map(\.number))
       }
     }
+  }
+
+  /// Sides that are the same tokens, in the order of their first ones.
+  private static func branches(of sides: [Side]) -> [[Side]] {
+    var branches: [[Side]] = []
+    var places: [[Int32]: Int] = [:]
+    for side in sides {
+      if let place = places[side.ids] {
+        branches[place].append(side)
+      } else {
+        places[side.ids] = branches.count
+        branches.append([side])
+      }
+    }
+    return branches
   }
 
   private mutating func appendSequence(_ ids: [Int32], _ isTarget: [Bool], side: Int) {

@@ -130,7 +130,7 @@ public func rotatedHeads(
   }
 }
 
-/// Attention over consecutive trees, each with a shared prefix and two tails that do not attend to each other.
+/// Attention over consecutive trees, each with a shared prefix and branches that do not attend to each other.
 ///
 /// - Parameters:
 ///   - packed: queries, keys and values of all tokens side by side, `[tokens, heads · size]`; only keys and values
@@ -144,11 +144,12 @@ public func treeAttention(
   _ packed: Tensor, queries: (rows: Tensor, of: Tensor)? = nil,
   trees: [Tree], heads: HeadLayout, scale: Double
 ) throws(TorchError) -> Tensor {
-  let lengths = trees.map(\.native)
-  return try withExtendedLifetime((packed, queries)) { () throws(TorchError) in
-    try produce("treeAttention") {
-      ckernels_tree_attention(
-        packed.handle, queries?.rows.handle, queries?.of.handle, lengths, lengths.count, heads.native, scale, &$0, &$1)
+  try withExtendedLifetime((packed, queries)) { () throws(TorchError) in
+    try trees.withNative { trees throws(TorchError) in
+      try produce("treeAttention") {
+        ckernels_tree_attention(
+          packed.handle, queries?.rows.handle, queries?.of.handle, trees, heads.native, scale, &$0, &$1)
+      }
     }
   }
 }

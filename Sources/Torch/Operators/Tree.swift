@@ -1,26 +1,34 @@
 import CKernels
 
-/// The lengths, in tokens, of a prefix that two sequences share and of their continuations. In a batch the three parts follow
-/// each other: prefix, first, second.
+/// The lengths, in tokens, of a prefix that several sequences share and of their continuations, the branches. In a batch the
+/// parts follow each other: prefix, first branch, second branch, ….
 ///
-/// Each continuation attends to the prefix and to itself, so the prefix runs once ("prefix sharing", Wang & Hegde, 2024,
-/// arXiv:2410.20305). A plain sequence is a tree with only a prefix.
+/// Each branch attends to the prefix and to itself, so the prefix runs once ("prefix sharing", Wang & Hegde, 2024,
+/// arXiv:2410.20305). A plain sequence is a tree without branches.
 public struct Tree: Hashable, Sendable {
-  /// Tokens that both continuations follow.
+  /// Tokens that all branches follow.
   public var prefix: Int
-  /// Tokens of the first continuation.
-  public var first: Int
-  /// Tokens of the second continuation.
-  public var second: Int
+  /// Tokens of each branch; a branch may have none.
+  public var branches: [Int]
 
   /// A tree of these lengths.
-  public init(prefix: Int, first: Int = 0, second: Int = 0) {
-    (self.prefix, self.first, self.second) = (prefix, first, second)
+  public init(prefix: Int, branches: [Int] = []) {
+    (self.prefix, self.branches) = (prefix, branches)
   }
 
   /// All tokens of the tree.
-  public var count: Int { prefix + first + second }
+  public var count: Int { branches.reduce(prefix, +) }
+}
 
-  /// The same for the kernels.
-  var native: ckernels_tree { ckernels_tree(prefix: Int64(prefix), first: Int64(first), second: Int64(second)) }
+extension [Tree] {
+  /// Hands the lengths to the kernels, which read them during the call.
+  func withNative<Result>(_ body: (ckernels_trees) throws(TorchError) -> Result) throws(TorchError) -> Result {
+    let parts = flatMap { [Int64($0.prefix)] + $0.branches.map(Int64.init) }
+    let counts = map { Int64(1 + $0.branches.count) }
+    return try parts.withUnsafeBufferPointer { parts throws(TorchError) in
+      try counts.withUnsafeBufferPointer { counts throws(TorchError) in
+        try body(ckernels_trees(parts: parts.baseAddress, counts: counts.baseAddress, count: counts.count))
+      }
+    }
+  }
 }

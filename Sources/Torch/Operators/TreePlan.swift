@@ -3,7 +3,7 @@ import CTorch
 
 /// The trees of a packed batch as sequences for a variable-length attention kernel, on a device.
 ///
-/// Prefix and first tail of a tree are one sequence; its second tail is another one, whose queries also attend to the
+/// Prefix and first branch of a tree are one sequence; each further branch is another one, whose queries also attend to the
 /// prefix's keys ("prefix sharing", Wang & Hegde, 2024, arXiv:2410.20305). A plan serves all layers and passes of a
 /// batch. It can be refilled for another batch in the same memory, for the replay of a captured graph.
 public final class TreePlan {
@@ -11,19 +11,23 @@ public final class TreePlan {
   public struct Capacity: Hashable, Sendable {
     /// Tokens of all trees together, the same for all batches of a plan.
     public var tokens: Int
-    /// Keys of all sequences together; never more than twice the tokens.
+    /// Keys of all sequences together; never more than twice the tokens where trees have two branches.
     public var keyRows: Int
-    /// Sequences, at most two per tree.
+    /// Sequences, at most one for each branch, or for each tree without branches.
     public var sequences: Int
     /// The largest number of queries of a sequence.
     public var longestQueries: Int
     /// The largest number of keys of a sequence.
     public var longestKeys: Int
+    /// How many times the keys of a prefix occur besides once: for each branch after the first.
+    public var copies: Int
 
     /// A capacity from its parts.
-    public init(tokens: Int, keyRows: Int, sequences: Int, longestQueries: Int, longestKeys: Int) {
+    public init(
+      tokens: Int, keyRows: Int, sequences: Int, longestQueries: Int, longestKeys: Int, copies: Int = 1
+    ) {
       (self.tokens, self.keyRows, self.sequences) = (tokens, keyRows, sequences)
-      (self.longestQueries, self.longestKeys) = (longestQueries, longestKeys)
+      (self.longestQueries, self.longestKeys, self.copies) = (longestQueries, longestKeys, copies)
     }
 
     /// The capacity that trees need.
@@ -31,17 +35,18 @@ public final class TreePlan {
     /// - Throws: `TorchError` for negative lengths.
     public init(for trees: [Tree]) throws(TorchError) {
       var size = ckernels_plan_size()
-      let trees = trees.map(\.native)
-      try checked("TreePlan") { ckernels_tree_plan_size(trees, trees.count, &size, &$0) }
+      try trees.withNative { trees throws(TorchError) in
+        try checked("TreePlan") { ckernels_tree_plan_size(trees, &size, &$0) }
+      }
       self.init(
         tokens: Int(size.tokens), keyRows: Int(size.key_rows), sequences: Int(size.sequences),
-        longestQueries: Int(size.longest_queries), longestKeys: Int(size.longest_keys))
+        longestQueries: Int(size.longest_queries), longestKeys: Int(size.longest_keys), copies: Int(size.copies))
     }
 
     fileprivate var native: ckernels_plan_size {
       ckernels_plan_size(
         tokens: Int64(tokens), key_rows: Int64(keyRows), sequences: Int64(sequences),
-        longest_queries: Int64(longestQueries), longest_keys: Int64(longestKeys))
+        longest_queries: Int64(longestQueries), longest_keys: Int64(longestKeys), copies: Int64(copies))
     }
   }
 
@@ -57,10 +62,9 @@ public final class TreePlan {
   /// - Throws: `TorchError` when the trees exceed the capacity or have fewer tokens, or memory runs out.
   public init(_ trees: [Tree], capacity: Capacity? = nil, device: Device = .cpu) throws(TorchError) {
     let size = if let capacity { capacity } else { try Capacity(for: trees) }
-    let trees = trees.map(\.native)
     (self.capacity, self.device) = (size, device)
-    handle = try newHandle("TreePlan") {
-      ckernels_tree_plan(trees, trees.count, size.native, device.code, &$0, &$1)
+    handle = try trees.withNative { trees throws(TorchError) in
+      try newHandle("TreePlan") { ckernels_tree_plan(trees, size.native, device.code, &$0, &$1) }
     }
   }
 
@@ -70,10 +74,10 @@ public final class TreePlan {
   ///
   /// - Throws: `TorchError` when the trees exceed the capacity or have fewer tokens.
   public func update(_ trees: [Tree]) throws(TorchError) {
-    let trees = trees.map(\.native)
-    try withExtendedLifetime(self) { () throws(TorchError) in
-      try checked("TreePlan.update") { ckernels_tree_plan_update(handle, trees, trees.count, &$0) }
+    try trees.withNative { trees throws(TorchError) in
+      try checked("TreePlan.update") { ckernels_tree_plan_update(handle, trees, &$0) }
     }
+    withExtendedLifetime(self) {}
   }
 }
 

@@ -35,4 +35,13 @@ struct PairWork: Sendable {
     let whole = layer * ((layers - 1) * tokens + targets) + keysAndValues * max(0, tokens - targets)
     return Int((whole + head * targets + attention * seen) / 1000)
   }
+
+  /// The same for pairs of one prompt, which all but the first save.
+  func callAsFunction(_ unit: [TokenizedPair]) -> Int {
+    let all = unit.reduce(0) { $0 + self($1) }
+    guard sharesPrefix, unit.count > 1 else { return all }
+    let prefix = Double(unit.sharedPrefix)
+    let saved = (layer * (layers - 1) + keysAndValues) * prefix + attention * prefix * prefix / 2
+    return all - (unit.count - 1) * Int(saved / 1000)
+  }
 }

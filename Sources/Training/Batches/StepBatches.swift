@@ -37,7 +37,8 @@ struct StepBatchPacker: Sendable {
   private func microBatches(of own: [TokenizedPair]) -> [[TokenizedPair]] {
     if let tokens = options.microBatchTokens { return options.divideEvenly(own, atMost: tokens) }
     guard worldSize > 1 else { return options.divide(own) }
-    return fairShares(of: own.map { work($0) }, among: options.accumulationSteps).map { $0.map { own[$0] } }
+    let units = options.units(of: own)
+    return fairShares(of: units.map { work($0) }, among: options.accumulationSteps).map { $0.flatMap { units[$0] } }
   }
 }
 

@@ -24,7 +24,6 @@ public enum FLOPs {
   /// The number of (query, key) pairs of a tree: every token sees those before it on its own side, and itself.
   private static func attendedPairs(_ tree: TreeBatch.Tree) -> Double {
     func causal(_ count: Int) -> Double { Double(count) * Double(count + 1) / 2 }
-    return causal(tree.prefix) + causal(tree.chosen) + causal(tree.rejected)
-      + Double(tree.prefix) * Double(tree.chosen + tree.rejected)
+    return tree.branches.reduce(causal(tree.prefix)) { $0 + causal($1) + Double(tree.prefix) * Double($1) }
   }
 }

@@ -68,3 +68,10 @@ extension TokenizedPair {
   /// Input tokens that the pair costs.
   func tokens(sharingPrefix: Bool) -> Int { sharingPrefix ? treeLength : chosenIDs.count + rejectedIDs.count }
 }
+
+extension [TokenizedPair] {
+  /// Input tokens that pairs of one prompt cost together.
+  func tokens(sharingPrefix: Bool) -> Int {
+    sharingPrefix ? treeLength : reduce(0) { $0 + $1.tokens(sharingPrefix: false) }
+  }
+}
