@@ -82,21 +82,23 @@ struct ObjectiveRun: Sendable, CustomTestStringConvertible {
   /// A trainer before its first step; without a reference where the loss needs none.
   func trainer(_ options: TrainingOptions, pairs: [TokenizedPair], ranks: Ranks? = nil) throws -> Trainer {
     let policy = try Self.model()
-    var reference: CausalLM?
-    if loss.needsReference {
-      let model = try policy.copy()
-      try withoutGrad { () throws(TorchError) in try model.weights.storage.multiplyInPlace(referenceScale) }
-      reference = model
+    guard loss.needsReference else {
+      return try Trainer(policy: policy, reference: noReference, pairs: pairs, options: options, ranks: ranks)
     }
+    let reference = try policy.copy()
+    try withoutGrad { () throws(TorchError) in try reference.weights.storage.multiplyInPlace(referenceScale) }
     return try Trainer(policy: policy, reference: reference, pairs: pairs, options: options, ranks: ranks)
   }
 
   /// The same loss with other models and 25 other pairs.
   func smallTrainer(_ options: TrainingOptions, ranks: Ranks? = nil) throws -> Trainer {
-    try Trainer(
-      policy: smallModel(), reference: loss.needsReference ? smallModel(seed: 2) : nil, pairs: smallPairs(25),
-      options: options, ranks: ranks)
+    let (policy, pairs) = (try smallModel(), smallPairs(25))
+    return loss.needsReference
+      ? try Trainer(policy: policy, reference: smallModel(seed: 2), pairs: pairs, options: options, ranks: ranks)
+      : try Trainer(policy: policy, reference: noReference, pairs: pairs, options: options, ranks: ranks)
   }
+
+  private var noReference: ReferenceModel? { nil }
 }
 
 extension PreferenceLoss {

@@ -71,9 +71,9 @@ private final class FailingPasses: MicroBatchPasses {
     (self.passes, self.failure) = (passes, failure)
   }
 
-  func run(_ batch: TreeBatch, isLast: Bool, _ pass: @escaping MicroBatchPass) throws {
+  func run(_ batch: TreeBatch, knowing known: KnownScores, isLast: Bool, _ pass: @escaping MicroBatchPass) throws {
     if let error = failure(batch) { throw error }
-    try passes.run(batch, isLast: isLast, pass)
+    try passes.run(batch, knowing: known, isLast: isLast, pass)
   }
 
   func runUpdate(_ update: @escaping () throws -> Void) throws { try passes.runUpdate(update) }

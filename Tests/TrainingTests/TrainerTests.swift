@@ -48,11 +48,11 @@ struct TrainerTests {
     var options = TrainingOptions()
     let trainer = try Trainer(policy: policy, reference: smallModel(seed: 2), pairs: smallPairs(8), options: options)
     let error = #expect(throws: TrainingError.self) { try trainer.step() }
-    guard case .wrongStart(let loss)? = error else {
+    guard case .wrongStart(let loss, let expected)? = error else {
       Issue.record("\(error as Any)")
       return
     }
-    #expect(abs(loss - log(2)) > 1e-3)
+    #expect(abs(loss - log(2)) > 1e-3 && abs(expected - log(2)) < 1e-9)
     #expect(error?.description.hasPrefix("step 1: the loss is \(loss), but") == true)
     #expect(try policy.bits == smallModel().bits)
 
