@@ -17,7 +17,8 @@ struct SweepTests {
   private func sweep(_ more: String..., output: String = "sweep") -> [String] {
     [
       "sweep", "--model", "model", "--train-data", "pairs.jsonl", "--eval-data", "held.jsonl", "--output-dir", output,
-      "--max-steps", "4",
+      // As many as an epoch has, so that every pair is met.
+      "--max-steps", "5",
     ] + more
   }
 
@@ -37,7 +38,7 @@ struct SweepTests {
     #expect(found.count == 4)
     #expect(Set(found.compactMap { $0["learning_rate"]?.double }) == [1e-3, 1e-2])
     #expect(Set(found.compactMap { $0["beta"]?.double }) == [0.1, 0.5])
-    #expect(found.allSatisfy { $0["eval_pairs"] == 10 && $0["steps"] == 4 })
+    #expect(found.allSatisfy { $0["eval_pairs"] == 10 && $0["steps"] == 5 })
     #expect(!workspace.names(in: "sweep/trials/lr-0.001-beta-0.5-sigmoid").contains { $0.hasPrefix("checkpoint") })
     let page = try workspace.text("sweep/sweep.html")
     #expect(page.contains("<svg") && page.contains("Held-out accuracy"))
@@ -48,7 +49,7 @@ struct SweepTests {
     // The third of them, alone: nothing of the trials before it is left in the weights.
     try await Program.succeed(
       train(
-        "--eval-data", "held.jsonl", "--max-steps", "4", "--learning-rate", "1e-3", "--beta", "0.5", "--ref-logps",
+        "--eval-data", "held.jsonl", "--max-steps", "5", "--learning-rate", "1e-3", "--beta", "0.5", "--ref-logps",
         "cache"), in: workspace)
     func losses(_ folder: String) throws -> [JSON?] {
       try workspace.lines(folder + "/metrics.jsonl").flatMap { [$0["loss"], $0["eval_loss"], $0["grad_norm"]] }
