@@ -45,7 +45,9 @@ public struct SideScores {
   }
 
   /// The sums of one statistic, `[2 · pairs]`, `float64`.
-  func sums(of statistic: TokenPredictions.Statistic) throws(TorchError) -> Tensor {
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func sums(of statistic: TokenPredictions.Statistic) throws(TorchError) -> Tensor {
     try statistics.select(0, statistic.rawValue)
   }
 }

@@ -23,6 +23,28 @@ public enum MetricName {
   public static let logpsChosen = "logps/chosen"
   /// The same for the rejected answers.
   public static let logpsRejected = "logps/rejected"
+  /// Share of pairs, 0…1, whose chosen answer is the more probable one, whatever the reference; evaluations only.
+  public static let logpsAccuracies = "logps/accuracies"
+  /// Lower end of the 95 % interval of the accuracy (Wilson's), ties counting half; evaluations only.
+  public static let accuracyLow = "rewards/accuracies_low"
+  /// Its upper end.
+  public static let accuracyHigh = "rewards/accuracies_high"
+  /// By metric, the mean change since the start over the same pairs, with its bootstrap interval; evaluations only.
+  public static let changes = "changes"
+  /// By trait, slices of the evaluation pairs with their accuracies; evaluations only.
+  public static let slices = "slices"
+  /// Loss per predicted token of the texts that are watched for forgetting.
+  public static let guardLoss = "guard_loss"
+  /// By which part of its value before the first step that loss has risen.
+  public static let guardLossChange = "guard_loss_change"
+  /// The same in nats per token, with its bootstrap interval over the texts.
+  public static let guardLossDifference = "guard_loss_difference"
+  /// The number of answers to fixed prompts.
+  public static let samples = "samples"
+  /// Their mean length over that of the reference's answers.
+  public static let samplesLengthRatio = "samples/length_ratio"
+  /// In what way they have broken down, in words; evaluations in which they have.
+  public static let samplesDegeneration = "samples/degeneration"
   /// Tokens run through the model since the start.
   public static let tokens = "tokens"
   /// Pairs trained on since the start.

@@ -31,6 +31,11 @@ public struct MetricsRecord: Hashable, Sendable {
     values[name] = .integer(count)
   }
 
+  /// Sets something that is not a number, for readers that know it.
+  public mutating func set(_ name: String, to json: JSON) {
+    values[name] = json
+  }
+
   /// The record as an object, `step` first; numbers that are not finite become null, since JSON has no word for them.
   public var json: JSON {
     var object: JSON.Object = [MetricName.step: .integer(step)]

@@ -16,6 +16,8 @@ public struct RunSummary: Sendable {
     public var chosenReward: Double?
     /// Mean log-probability of the chosen answers, summed over their tokens; nil where it was not measured.
     public var chosenLogProbability: Double?
+    /// The 95 % interval of the accuracy; nil where it was not measured.
+    public var accuracyInterval: Estimate?
 
     /// A state with everything that was measured.
     public init(
@@ -39,6 +41,9 @@ public struct RunSummary: Sendable {
         loss: record[prefix + MetricName.loss] ?? .nan, accuracy: accuracy, margin: margin,
         chosenReward: record[prefix + MetricName.rewardsChosen],
         chosenLogProbability: record[prefix + MetricName.logpsChosen])
+      if let low = record[prefix + MetricName.accuracyLow], let high = record[prefix + MetricName.accuracyHigh] {
+        accuracyInterval = Estimate(accuracy, low: low, high: high)
+      }
     }
   }
 
@@ -78,6 +83,12 @@ public struct RunSummary: Sendable {
   public var lossType = "sigmoid"
   /// Whether policy and reference were the same model at the first step.
   public var startsAtReference = true
+  /// What the verdict rests on.
+  public var evidence = RunEvidence()
+  /// The step whose model was taken; nil for the last one.
+  public var takenStep: Int?
+  /// Slices of the held-out pairs after training.
+  public var slices: [SliceFigures] = []
   /// What was written.
   public var outputs: [Output] = []
   /// Further files worth a look, with a word of what each is: `("report", "out/report.html")`.
@@ -95,8 +106,16 @@ public struct RunSummary: Sendable {
   /// Takes both snapshots from the records of a run: from its evaluations if there are two, else from the first and
   /// the last training interval. Of a run with a single interval the start stands in for the first one, where it is
   /// known without a measurement (the sigmoid loss, from the reference itself); elsewhere there is nothing to compare.
-  public mutating func takeSnapshots(from log: MetricsLog, evaluationPairs: Int? = nil) {
-    let evaluations = log.records.compactMap { Snapshot($0, prefix: MetricName.evaluationPrefix) }
+  ///
+  /// - Parameter prefix: what stands before the names of the evaluation's metrics
+  public mutating func takeSnapshots(
+    from log: MetricsLog, evaluationPairs: Int? = nil, prefix: String = MetricName.evaluationPrefix
+  ) {
+    let evaluated = log.records.filter { $0.step <= takenStep ?? .max }
+    let evaluations = evaluated.compactMap { Snapshot($0, prefix: prefix) }
+    evidence = RunEvidence(log, prefix: prefix, takenStep: takenStep)
+    slices = SliceFigures.slices(
+      in: evaluated.last { $0.values[prefix + MetricName.slices] != nil }?.values[prefix + MetricName.slices])
     let intervals = log.records.compactMap { Snapshot($0) }
     let chosen = evaluations.count > 1 ? evaluations : intervals
     source = evaluations.count > 1 ? .evaluation(pairs: evaluationPairs) : .training
@@ -113,7 +132,7 @@ public struct RunSummary: Sendable {
 
   /// The words, several paragraphs without escape sequences, in lines of at most 88 columns (paths may be longer).
   public var text: String {
-    let prose = [explanation, droppedLine].compactMap(\.self) + warnings + notes
+    let prose = [verdict, sliceRemark, explanation, droppedLine].compactMap(\.self) + warnings + notes
     let paragraphs =
       [headline, table].compactMap(\.self) + prose.map { HumanText.wrapped($0, width: 88) }
       + (outputs.isEmpty && files.isEmpty ? [] : [whereabouts])
@@ -151,7 +170,7 @@ extension MetricsLog {
 extension RunSummary {
   private var headline: String {
     let start =
-      totals.stoppedBy.map { "Stopped by \($0) after" } ?? "Trained"
+      totals.stoppedBy.map { "Stopped by \($0) after" } ?? (totals.endedEarly == nil ? "Trained" : "Ended early after")
     let rates =
       totals.seconds > 0
       ? " (\(HumanText.count(Double(totals.pairs) / totals.seconds)) pairs/s, "
@@ -159,7 +178,23 @@ extension RunSummary {
       : ""
     return "\(start) \(counted(totals.steps, "step")) over \(counted(totals.pairs, "pair"))"
       + " (\(HumanText.short(totals.epochs)) \(totals.epochs == 1 ? "epoch" : "epochs")) in "
-      + HumanText.duration(seconds: totals.seconds) + rates + "."
+      + HumanText.duration(seconds: totals.seconds) + rates + "." + (totals.endedEarly.map { "\nWhy: \($0)." } ?? "")
+  }
+
+  /// Whether it learned, memorised, lengthened, forgot or broke; nothing of a run without a record.
+  private var verdict: String? {
+    // The table says already that training pairs alone prove nothing.
+    let isMeasured = evidence.heldOut != nil || evidence.guarded != nil || evidence.answers != nil
+    return isMeasured ? RunVerdict(evidence).text : nil
+  }
+
+  private var sliceRemark: String? {
+    let standingOut = SliceFigures.standingOut(of: slices)
+    guard !standingOut.isEmpty else { return nil }
+    return "Slices that stand out: "
+      + standingOut.map {
+        "\($0.trait) \($0.label): accuracy \(HumanText.percent($0.accuracy.value)) on \(counted($0.pairs, "pair"))"
+      }.joined(separator: "; ") + "."
   }
 
   private var table: String? {
@@ -184,8 +219,12 @@ extension RunSummary {
       }).joined(separator: "\n")
   }
 
-  /// What follows an accuracy that did not change by more than chance may change it.
+  /// What follows an accuracy: its interval or, where that is not known, that it did not change by more than chance may
+  /// change it.
   private var noiseRemark: String? {
+    if let interval = after?.accuracyInterval {
+      return " (95 % interval \(HumanText.fixed(interval.low * 100, 1)) to \(HumanText.percent(interval.high)))"
+    }
     guard let before, let after, let accuracyNoise, let accuracyPairs, !(before.isStart && after.isStart),
       abs(after.fairAccuracy - before.fairAccuracy) <= accuracyNoise
     else { return nil }

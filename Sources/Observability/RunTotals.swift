@@ -24,6 +24,8 @@ public struct RunTotals: Hashable, Sendable {
   public var truncated: Int
   /// Why training stopped before its last step ("SIGTERM"); nil when it ran to the end.
   public var stoppedBy: String?
+  /// Why the run ended before its last step by itself, in words; nil when it did not.
+  public var endedEarly: String?
 
   /// Totals of a run.
   public init(
@@ -51,6 +53,7 @@ public struct RunTotals: Hashable, Sendable {
       stoppedBy: json["stopped_by"]?.string)
     stepSeconds = (json["goodput"]?.double ?? 0) * seconds
     restarts = json["restarts"]?.int ?? 0
+    endedEarly = json["ended_early"]?.string
   }
 
   /// The line: `{"event": "end", "steps": …}`.
@@ -61,7 +64,7 @@ public struct RunTotals: Hashable, Sendable {
       "goodput": .number(seconds > 0 ? min(1, stepSeconds / seconds) : 0), "restarts": .integer(restarts),
       "pairs_read": pairsRead.map(JSON.integer) ?? .null,
       "dropped": .object(dropped.mapValues(JSON.integer)), "truncated": .integer(truncated),
-      "stopped_by": stoppedBy.map(JSON.string) ?? .null,
+      "stopped_by": stoppedBy.map(JSON.string) ?? .null, "ended_early": endedEarly.map(JSON.string) ?? .null,
     ]
   }
 }

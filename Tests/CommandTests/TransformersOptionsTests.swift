@@ -93,7 +93,7 @@ struct TransformersOptionsTests {
       (["--max_prompt_length", "512"], "--max-length"), (["--use_peft"], "LoRA"), (["--use-peft", "true"], "LoRA"),
       (["--lora_r=16"], "LoRA"), (["--report_to", "wandb"], "TensorBoard"),
       (["--deepspeed", "ds.json"], "--zero-stage 1"),
-      (["--load_best_model_at_end", "true"], "--save-steps"), (["--dataset_name", "trl-lib/x"], "--train-data"),
+      (["--dataset_name", "trl-lib/x"], "--train-data"),
       (["--master_addr", "node0"], "minimind-dpo launch"), (["--padding_free", "false"], "padded"),
     ])
   func answered(_ given: [String], _ words: String) async throws {

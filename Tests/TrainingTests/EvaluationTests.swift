@@ -15,22 +15,43 @@ struct EvaluationTests {
     var options = TrainingOptions()
     (options.sharesPrefix, options.microBatchTokens, options.perDeviceBatchSize) = (sharesPrefix, tokens, 3)
     var counts: [Int] = []
-    let sums = try Trainer.evaluate(policy, reference: ReferenceModel(reference), pairs: pairs, options: options) {
+    let evaluation = try Trainer.evaluate(
+      policy, reference: ReferenceModel(reference), pairs: pairs, options: options
+    ) {
       counts.append($0)
     }
+    let sums = evaluation.metrics
     #expect(counts.last == 13)
     #expect(counts == counts.sorted())
 
     var expected = PreferenceMetrics()
     for pair in pairs {
-      expected += try Trainer.evaluate(policy, reference: ReferenceModel(reference), pairs: [pair], options: options)
+      let alone = try Trainer.evaluate(policy, reference: ReferenceModel(reference), pairs: [pair], options: options)
+      expected += alone.metrics
+      let (found, wanted) = (evaluation.pairs[pair.index], try #require(alone.pairs.first))
+      #expect(found.index == pair.index)
+      #expect(isClose(found.loss, wanted.loss, within: 1e-5))
+      #expect(isClose(found.margin, wanted.margin, within: 1e-4))
+      #expect(isClose(found.logProbabilityMargin, wanted.logProbabilityMargin, within: 1e-4))
     }
+    #expect(isClose(evaluation.pairs.map(\.loss).reduce(0, +), sums.loss, within: 1e-9))
+    #expect(isClose(evaluation.pairs.map(\.rejectedReward).reduce(0, +), sums.rejectedRewards, within: 1e-9))
     #expect(sums.pairs == 13)
     #expect(sums.accuracies == expected.accuracies)
     #expect(sums.tokens == expected.tokens)
     for (found, wanted) in zip(sums.means, expected.means) {
       #expect(isClose(found.value, wanted.value, within: 1e-5), "\(found.name)")
     }
+  }
+
+  @Test("The pairs keep their order, and their numbers belong to them")
+  func order() throws {
+    let model = try smallModel()
+    let pairs = Array(smallPairs(9).reversed())
+    let evaluation = try Trainer.evaluate(
+      model, reference: ReferenceModel(smallModel(seed: 2)), pairs: pairs, options: TrainingOptions())
+    #expect(evaluation.pairs.map(\.index) == Array((0..<9).reversed()))
+    #expect(Set(evaluation.pairs.map(\.loss)).count == 9)
   }
 
   @Test("It changes nothing in the model and leaves no gradients")
@@ -49,7 +70,7 @@ struct EvaluationTests {
     #expect(try trainer.policy.bits == undisturbed.policy.bits)
   }
 
-  private func evaluate(_ trainer: Trainer) throws -> PreferenceMetrics {
+  private func evaluate(_ trainer: Trainer) throws -> Evaluation {
     try Trainer.evaluate(
       trainer.policy, reference: ReferenceModel(smallModel()), pairs: smallPairs(6, seed: 4), options: trainer.options)
   }

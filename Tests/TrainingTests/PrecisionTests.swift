@@ -95,7 +95,10 @@ struct LateReportTests {
 
     func trainer(_ trainer: Trainer, didStep report: StepReport) { reports.append(report) }
     func trainer(_ trainer: Trainer, didFinish interval: IntervalReport) { intervals.append(interval) }
-    func evaluate(_ trainer: Trainer) { places.append("eval \(trainer.completedSteps), told \(reports.count)") }
+    func evaluate(_ trainer: Trainer) -> Bool {
+      places.append("eval \(trainer.completedSteps), told \(reports.count)")
+      return false
+    }
     func save(_ trainer: Trainer, interval: IntervalReport) {
       places.append("save \(trainer.completedSteps), told \(reports.count)")
     }

@@ -144,7 +144,11 @@ struct RanksTests {
         smallModel(), reference: ReferenceModel(smallModel()), pairs: smallPairs(9), options: Self.options(3),
         ranks: ranks, stops: { ranks.rank == 1 })
     }
-    for sums in found { #expect(sums.pairs > 0 && sums.pairs < 9 && sums == found[0]) }
+    for evaluation in found {
+      let pairs = evaluation.metrics.pairs
+      #expect(pairs > 0 && pairs < 9 && evaluation == found[0])
+      #expect(evaluation.pairs.count == Int(pairs))
+    }
   }
 
   @Test("Held-out pairs are measured in shares, with the same means", arguments: [2, 3])
@@ -157,10 +161,18 @@ struct RanksTests {
         smallModel(), reference: ReferenceModel(smallModel(seed: 2)), pairs: pairs, options: TrainingOptions(),
         ranks: ranks)
     }
-    for sums in found {
-      #expect(sums.pairs == 7 && sums.tokens == expected.tokens)
-      #expect(isClose(sums.loss, expected.loss, within: 1e-6))
-      #expect(isClose(sums.chosenRewards, expected.chosenRewards, within: 1e-5))
+    for evaluation in found {
+      let sums = evaluation.metrics
+      #expect(evaluation == found[0], "ranks disagree")
+      #expect(sums.pairs == 7 && sums.tokens == expected.metrics.tokens)
+      #expect(isClose(sums.loss, expected.metrics.loss, within: 1e-6))
+      #expect(isClose(sums.chosenRewards, expected.metrics.chosenRewards, within: 1e-5))
+      #expect(evaluation.pairs.map(\.index) == Array(0..<7))
+      for (pair, wanted) in zip(evaluation.pairs, expected.pairs) {
+        #expect(isClose(pair.loss, wanted.loss, within: 1e-5))
+        #expect(isClose(pair.chosenReward, wanted.chosenReward, within: 1e-4))
+        #expect(isClose(pair.rejectedLogProbability, wanted.rejectedLogProbability, within: 1e-5))
+      }
     }
   }
 

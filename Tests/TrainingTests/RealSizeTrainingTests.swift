@@ -96,7 +96,8 @@ struct RealSizeTrainingTests {
       let (policy, reference) = (try golden.policy(), try ReferenceModel(golden.reference()))
       return try [nil, ranks].map { ranks in
         let sums = try Trainer.evaluate(
-          policy, reference: reference, pairs: golden.pairs, options: golden.options(steps: 1), ranks: ranks)
+          policy, reference: reference, pairs: golden.pairs, options: golden.options(steps: 1), ranks: ranks
+        ).metrics
         return sums.loss / sums.pairs
       }
     }

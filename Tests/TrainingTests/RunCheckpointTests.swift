@@ -263,7 +263,10 @@ struct RunCheckpointTests {
 
     func trainer(_ trainer: Trainer, didFinish interval: IntervalReport) { intervals.append(interval) }
 
-    func evaluate(_ trainer: Trainer) { evaluated.append(trainer.completedSteps) }
+    func evaluate(_ trainer: Trainer) -> Bool {
+      evaluated.append(trainer.completedSteps)
+      return false
+    }
 
     func save(_ trainer: Trainer, interval: IntervalReport) throws {
       saved.append(trainer.completedSteps)

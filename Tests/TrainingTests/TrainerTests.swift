@@ -92,7 +92,8 @@ struct TrainerTests {
     #expect(reports.map(\.metrics.pairs) == [4, 4, 3, 4, 4, 3])
     #expect(reports.map(\.epoch).last == 2)
     let all = try Trainer.evaluate(
-      trainer.policy, reference: ReferenceModel(trainer.policy), pairs: pairs, options: trainer.options)
+      trainer.policy, reference: ReferenceModel(trainer.policy), pairs: pairs, options: trainer.options
+    ).metrics
     for epoch in [reports[..<3], reports[3...]] {
       let chosen = epoch.map(\.metrics.chosenLogProbabilities).reduce(0, +)
       #expect(isClose(chosen, all.chosenLogProbabilities, within: 1e-6))

@@ -49,6 +49,8 @@ public struct HTMLReport: Sendable {
     let sections = [
       section("Outcome", tables.outcome),
       plots(ReportCharts(runs: named)),
+      section("Slices", tables.slices),
+      section("Answers", tables.answers),
       section("Data", tables.dropped),
       section("Configuration", tables.configuration, isFolded: true),
       section("Environment", tables.environment, isFolded: true),

@@ -5,7 +5,9 @@ struct ReportCharts {
   let runs: [ReportRun]
 
   /// All plots that have something to show.
-  var all: [Chart] { [loss, margins, accuracies, rewards, logProbabilities, gradientNorm, learningRate, speed] }
+  var all: [Chart] {
+    [loss, margins, accuracies, rewards, logProbabilities, guardLoss, gradientNorm, learningRate, speed]
+  }
 
   private var loss: Chart {
     var chart = chart(
@@ -53,6 +55,13 @@ struct ReportCharts {
       "Of whole answers, so long answers lie low. A steep fall of the chosen ones is a bad sign.")
     chart.isNoisy = true
     chart.format = { HumanText.fixed($0, 1) }
+    return chart
+  }
+
+  private var guardLoss: Chart {
+    var chart = chart(
+      "Loss of the guard texts", [MetricName.guardLoss], "Per token. Where it rises, the model forgets what they hold.")
+    chart.format = { HumanText.fixed($0, 3) }
     return chart
   }
 

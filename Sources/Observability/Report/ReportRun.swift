@@ -12,6 +12,8 @@ public struct ReportRun: Sendable {
   public var configuration: String?
   /// The content of `environment.json`; nil where there is none.
   public var environment: JSON?
+  /// The lines of `samples.jsonl`; none where there is no such file.
+  public var samples: [JSON] = []
 
   /// A run made in memory.
   public init(name: String, log: MetricsLog, configuration: String? = nil, environment: JSON? = nil) {
@@ -30,6 +32,8 @@ public struct ReportRun: Sendable {
       environment: (try? Data(contentsOf: folder.appending(path: "environment.json"))).flatMap {
         try? JSON(parsing: $0)
       })
+    let answers = (try? Data(contentsOf: folder.appending(path: "samples.jsonl"))) ?? Data()
+    samples = answers.split(separator: UInt8(ascii: "\n")).compactMap { try? JSON(parsing: Data($0)) }
   }
 
   /// The points of a metric, for a plot: a value that was not finite (null in the file) is NaN, and leaves a gap.

@@ -20,7 +20,13 @@ struct ReportTables {
       ("train loss", { $0.last(MetricName.loss).map { HumanText.fixed($0, 4) } }),
       ("tokens/s", { $0.meanTokensPerSecond.map(HumanText.count) }),
       ("time", { ($0.log.totals?.seconds).map { HumanText.duration(seconds: $0) } }),
-      ("ended", { run in run.log.totals.map { $0.stoppedBy.map { "stopped by \($0)" } ?? "yes" } ?? "not yet" }),
+      (
+        "ended",
+        { run in
+          run.log.totals.map { $0.stoppedBy.map { "stopped by \($0)" } ?? ($0.endedEarly == nil ? "yes" : "early") }
+            ?? "not yet"
+        }
+      ),
     ]
     let shown = columns.filter { column in runs.contains { column.value($0) != nil } }
     let rows = runs.enumerated().map { index, run in

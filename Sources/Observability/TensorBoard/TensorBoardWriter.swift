@@ -51,9 +51,10 @@ public final class TensorBoardWriter {
     }
   }
 
-  /// `loss` → `train/loss`, `eval_loss` → `eval/loss`.
+  /// `loss` → `train/loss`, `eval_loss` → `eval/loss`, `guard_loss` → `eval/guard_loss`.
   package static func tag(of name: String) -> String {
     let prefix = MetricName.evaluationPrefix
+    if name.hasPrefix(MetricName.guardLoss) || name.hasPrefix(MetricName.samples) { return "eval/" + name }
     return name.hasPrefix(prefix) ? "eval/" + name.dropFirst(prefix.count) : "train/" + name
   }
 

@@ -41,9 +41,11 @@ public enum RunCheckpoint {
   ///   - interval: what has been gathered since the last record
   ///   - tokenizer: the folder whose tokenizer files go with the model
   ///   - identity: what must be the same in a run that continues, by option
+  ///   - notes: further files by name, for whoever resumes the run
   /// - Throws: `FileError` when it cannot be written, `TorchError`.
   public static func write(
-    _ trainer: Trainer, interval: IntervalReport, tokenizer: URL?, identity: [String: String], to folder: URL
+    _ trainer: Trainer, interval: IntervalReport, tokenizer: URL?, identity: [String: String],
+    notes: [String: Data] = [:], to folder: URL
   ) throws {
     let moments = try trainer.gatherMoments()
     guard let moments else { return }
@@ -62,6 +64,7 @@ public enum RunCheckpoint {
       if trainer.options.referenceSync != nil, let reference = trainer.reference {
         try Safetensors.write(reference.weights(), to: staging.appendingPathComponent(referenceWeightsFile))
       }
+      for (name, bytes) in notes { try writeAtomically(bytes, to: staging.appendingPathComponent(name)) }
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
       // The sums of an interval with a skipped step are often NaN.
@@ -88,6 +91,15 @@ public enum RunCheckpoint {
     }
     if problems.isEmpty, run.holdsRun { throw TrainingError.nothingToResume(folder: run.location.path) }
     throw TrainingError.noCheckpoint(folder: run.location.path, problems: problems)
+  }
+
+  /// Gives a model the weights of a checkpoint.
+  ///
+  /// - Throws: `FileError` when the checkpoint is not whole, `TorchError`.
+  public static func loadWeights(into policy: CausalLM, from folder: URL) throws {
+    _ = try AtomicDirectory.verify(folder)
+    try policy.load(StateDictionary(contentsOf: folder))
+    try policy.updateCopies()
   }
 
   /// Puts a trainer where a checkpoint stands. All ranks call this; the first reads and tells the others.

@@ -66,9 +66,17 @@ public struct RunFolder: Sendable {
 
   /// Removes all but the newest checkpoints.
   ///
-  /// - Parameter limit: how many to keep
-  public func removeOldCheckpoints(keeping limit: Int) {
-    for (_, folder) in checkpoints.dropFirst(max(1, limit)) { try? FileManager.default.removeItem(at: folder) }
+  /// - Parameters:
+  ///   - limit: how many to keep
+  ///   - best: the step of one that stays, whatever its age, and counts among these; as in `transformers`, the newest stays
+  ///     as well
+  public func removeOldCheckpoints(keeping limit: Int, best: Int? = nil) {
+    let newest = checkpoints.prefix(1)
+    let others = checkpoints.dropFirst()
+    let kept = others.filter { $0.step == best } + others.filter { $0.step != best }
+    for (step, folder) in kept.dropFirst(max(1, limit) - newest.count) where step != best {
+      try? FileManager.default.removeItem(at: folder)
+    }
   }
 
   /// Removes all checkpoints.
@@ -79,7 +87,7 @@ public struct RunFolder: Sendable {
   private static let checkpointPrefix = "checkpoint-"
   /// What describes a run; every run writes it before its first step.
   private static let environmentFile = "environment.json"
-  private static let records = ["metrics.jsonl", "config.yaml", environmentFile, "report.html"]
+  private static let records = ["metrics.jsonl", "config.yaml", environmentFile, "report.html", "samples.jsonl"]
   private static let weights = "model.safetensors"
 
   private var contents: [URL] {

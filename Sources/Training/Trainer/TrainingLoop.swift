@@ -10,7 +10,9 @@ public protocol TrainingObserver: AnyObject {
   /// A logging interval is full, or the run is over.
   func trainer(_ trainer: Trainer, didFinish interval: IntervalReport) throws
   /// It is time to evaluate; all ranks are told so at the same step.
-  func evaluate(_ trainer: Trainer) throws
+  ///
+  /// - Returns: whether the run is to end here, before its last step; the same on all ranks
+  func evaluate(_ trainer: Trainer) throws -> Bool
   /// It is time to save a checkpoint; all ranks are told so at the same step.
   func save(_ trainer: Trainer, interval: IntervalReport) throws
 }
@@ -32,7 +34,7 @@ public final class StopRequest: Sendable {
 }
 
 extension Trainer {
-  /// Takes the remaining steps.
+  /// Takes the remaining steps, or fewer where the observer ends the run at an evaluation.
   ///
   /// - Parameters:
   ///   - interval: what a resumed run had gathered since its last record
@@ -56,9 +58,11 @@ extension Trainer {
       let saves = stops || isDue(options.saveSteps)
       if isLast || evaluates || saves, let report = try finish() { try take(report, into: &interval, observer) }
 
+      var endsEarly = false
       if evaluates {
         activity.set(.evaluating)
-        try observer.evaluate(self)
+        endsEarly = try observer.evaluate(self)
+        if endsEarly, interval.steps > 0 { try record(&interval, observer) }
       }
       if saves {
         activity.set(.saving)
@@ -69,6 +73,7 @@ extension Trainer {
         interval.saving += (ContinuousClock.now - started) / .seconds(1)
       }
       if stops { return stop.requestedBy ?? "another rank" }
+      if endsEarly { return nil }
     }
     return nil
   }
@@ -80,6 +85,10 @@ extension Trainer {
     try observer.trainer(self, didStep: report)
     let isFirst = options.recordsFirstStep && report.step == 1
     guard isFirst || report.step == plan.totalSteps || report.step % options.loggingSteps == 0 else { return }
+    try record(&interval, observer)
+  }
+
+  private func record(_ interval: inout IntervalReport, _ observer: some TrainingObserver) throws {
     interval.ranks = try shares(of: interval)
     try observer.trainer(self, didFinish: interval)
     interval = IntervalReport()

@@ -50,13 +50,13 @@ struct Evaluate: ParsableCommand {
     let job = try Job(
       WorkerEnvironment(ProcessInfo.processInfo.environment), distribution.value, placement: placement)
     try job.together {
-      let sums = try measure(job)
-      if job.isFirst { report(sums) }
+      let figures = try measure(job)
+      if job.isFirst { report(figures) }
     }
   }
 
-  /// Sums over all pairs, of which each process takes its share.
-  private func measure(_ job: Job) throws -> PreferenceMetrics {
+  /// The figures of all pairs, of which each process takes its share.
+  private func measure(_ job: Job) throws -> EvaluationFigures {
     let source = model.source(shape)
     let folder = try source.tokenizerFolder
     // Before the data: models that cannot be read or do not fit should not cost the time of tokenizing.
@@ -88,33 +88,33 @@ struct Evaluate: ParsableCommand {
     job.activity.set(.evaluating)
     let line = ProgressLine()
     defer { line.finish() }
-    return try Trainer.evaluate(
+    let evaluation = try Trainer.evaluate(
       policy, reference: ReferenceModel(reference, excessTokenWeight: options.loss.excessTokenWeight), pairs: usable,
-      options: options,
-      ranks: job.ranks()
+      options: options, ranks: job.ranks()
     ) { done in
       if job.isFirst {
         line.update(Progress(task: "eval", done: done * job.worldSize, total: usable.count, unit: "pair"))
       }
     }
+    return EvaluationFigures(evaluation, slices: PairSlice.slices(of: usable))
   }
 
-  private func report(_ sums: PreferenceMetrics) {
-    var figures: JSON.Object = ["eval_pairs": .integer(Int(sums.pairs))]
+  private func report(_ figures: EvaluationFigures) {
+    var record = MetricsRecord(step: 0)
+    figures.add(to: &record, prefix: MetricName.evaluationPrefix)
     let comparesModels = refModel != nil
-    for (name, value) in sums.means where comparesModels || name.hasPrefix("logps/") {
-      figures[MetricName.evaluationPrefix + name] = .number(value)
+    let names = ["eval_pairs", "eval_logps/"]
+    var values = record.values
+    if !comparesModels { values = values.filter { value in names.contains { value.key.hasPrefix($0) } } }
+    if json { return Output.line(JSON.object(values).serialized(.python)) }
+    for (name, value) in values {
+      guard let number = value.double else { continue }
+      Output.line(name.padding(toLength: 30, withPad: " ", startingAt: 0) + " " + HumanText.short(number))
     }
-    figures["eval_logps/accuracies"] = .number(sums.logProbabilityAccuracies / max(1, sums.pairs))
-    if json {
-      Output.line(JSON.object(figures).serialized(.python))
+    if comparesModels {
+      for line in SliceTable(figures.slices).lines { Output.line(line) }
     } else {
-      for (name, value) in figures {
-        Output.line(
-          name.padding(toLength: 28, withPad: " ", startingAt: 0) + " "
-            + (value.double.map { HumanText.short($0) } ?? ""))
-      }
-      if !comparesModels { Output.line("Name --ref-model, the model before training, for loss and rewards.") }
+      Output.line("Name --ref-model, the model before training, for loss and rewards.")
     }
   }
 }

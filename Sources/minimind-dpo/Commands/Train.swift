@@ -28,6 +28,7 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
   @OptionGroup(title: "Pairs") var pairs: PairArguments
   @OptionGroup(title: "Output") var output: OutputArguments
+  @OptionGroup(title: "Evaluation") var evaluation: EvaluationArguments
   @OptionGroup(title: "Machine") var device: DeviceArguments
   @OptionGroup(title: "Several processes") var distribution: DistributionArguments
   @OptionGroup(title: "MiniMind's weight files") var shape: ShapeArguments
@@ -40,6 +41,11 @@ struct Train: ParsableCommand {
     }
     if main.refModel != nil, !isReferenceUsed {
       throw ValidationError("--ref-model: no loss of --loss-type compares with a reference; leave it out.")
+    }
+    if let problem = evaluation.problem(
+      beside: output, hasHeldOutPairs: main.data.evalSplit != nil || !main.data.evalData.isEmpty)
+    {
+      throw ValidationError(problem)
     }
   }
 
@@ -77,7 +83,21 @@ struct Train: ParsableCommand {
         folder: main.outputDir, replacesRun: output.overwriteOutputDir, checkpoint: output.resumeFromCheckpoint,
         evaluations: output.evaluations, evaluationBatchSize: output.perDeviceEvalBatchSize, saves: output.saves,
         checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype),
-      miniMind: miniMind.request(onGPU: onGPU), settings: settings)
+      evaluation: evaluation.request, miniMind: miniMind.request(onGPU: onGPU), settings: settings)
+  }
+}
+
+extension EvaluationArguments {
+  /// What is measured beside held-out pairs, and what follows from it.
+  fileprivate var request: TrainingRequest.Evaluation {
+    .init(
+      criterion: choosesByMetric
+        ? BestModel.Criterion(
+          metric: metricForBestModel ?? "loss", greaterIsBetter: greaterIsBetter?.value,
+          patience: earlyStoppingPatience,
+          threshold: earlyStoppingThreshold) : nil,
+      loadsBest: loadBestModelAtEnd, guardData: guardData, forgettingLimit: stopOnForgetting?.value,
+      samplePrompts: samplePrompts, sampleMaxNewTokens: sampleMaxNewTokens, stopsOnDegeneration: stopOnDegeneration)
   }
 }
 

@@ -171,7 +171,7 @@ extension DeviceFacts {
         remedy: "unset CUDA_VISIBLE_DEVICES, or name GPUs of nvidia-smi -L by number: 0 to \(devices.count - 1)", values
       )
     }
-    let shown = "\(setting) shows \(visible.indices.count) of \(counted(devices.count, "GPU"))"
+    let shown = "\(setting) shows \(visible.indices.count) of \(HumanText.counted(devices.count, "GPU"))"
     if let stray = visible.stray {
       return .warning(
         "visible-devices", "\(shown): \"\(stray)\" names none, and hides all GPUs after it",
@@ -195,7 +195,7 @@ extension DeviceFacts {
     if libTorchCount > 0 {
       let misfit = capabilityMisfit(cuda)
       return misfit
-        ?? .ok("libtorch-cuda", "LibTorch sees \(counted(libTorchCount, "GPU")) (CUDA \(cuda))", values)
+        ?? .ok("libtorch-cuda", "LibTorch sees \(HumanText.counted(libTorchCount, "GPU")) (CUDA \(cuda))", values)
     }
     if let needed = Self.driver(for: cuda), let have = driverVersion.flatMap(Self.major), have < needed {
       return .problem(
@@ -215,7 +215,7 @@ extension DeviceFacts {
     // What hides all of them is told already.
     if visibleText != nil, visible.indices.isEmpty, visibleText?.contains("MIG-") != true { return nil }
     return .problem(
-      "libtorch-cuda", "the driver shows \(counted(devices.count, "GPU")), but CUDA does not start",
+      "libtorch-cuda", "the driver shows \(HumanText.counted(devices.count, "GPU")), but CUDA does not start",
       remedy:
         "the usual causes: /dev/nvidia-uvm is missing (sudo nvidia-modprobe -u -c=0), the device files are not open to "
         + "this user, or the GPU hangs (nvidia-smi, dmesg | grep -i xid). A restart of the machine helps where nothing else does",
@@ -284,7 +284,7 @@ extension DeviceFacts {
       case .disabled: "the driver was told not to"
       case .possible, .notSupported, .unknown: "the driver does not say why"
       }
-    let others = gaps.count > 1 ? " and \(counted(gaps.count - 1, "other pair"))" : ""
+    let others = gaps.count > 1 ? " and \(HumanText.counted(gaps.count - 1, "other pair"))" : ""
     return .warning(
       "peer-access", "GPU \(gap.one) and GPU \(gap.other)\(others) do not reach each other's memory: \(reason)",
       remedy:

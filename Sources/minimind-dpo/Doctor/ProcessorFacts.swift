@@ -51,7 +51,8 @@ extension ProcessorFacts {
   package var findings: [Finding] { [processor, threading] + (crowd.map { [$0] } ?? []) }
 
   private var processor: Finding {
-    let share = allowedCores < cores ? "\(allowedCores) of \(counted(cores, "core"))" : counted(cores, "core")
+    let share =
+      allowedCores < cores ? "\(allowedCores) of \(HumanText.counted(cores, "core"))" : HumanText.counted(cores, "core")
     let values: JSON.Object = [
       "capability": .string(capability), "cores": .integer(cores), "allowed_cores": .integer(allowedCores),
     ]
@@ -72,14 +73,15 @@ extension ProcessorFacts {
     let given = threadsWished.flatMap { $0.isEmpty ? nil : $0 }
     if fusedThreads != threads {
       return .warning(
-        "threads", "\(counted(threads, "thread")), but the fused operators run on \(fusedThreads)",
+        "threads", "\(HumanText.counted(threads, "thread")), but the fused operators run on \(fusedThreads)",
         remedy:
           "they ask LibTorch's own OpenMP runtime for threads, and another one stands before it: take LD_PRELOAD and "
           + "foreign folders in LD_LIBRARY_PATH away", values)
     }
     if threads > allowedCores {
       return .warning(
-        "threads", "\(counted(threads, "thread")) on \(counted(allowedCores, "core")): they wait for each other",
+        "threads",
+        "\(HumanText.counted(threads, "thread")) on \(HumanText.counted(allowedCores, "core")): they wait for each other",
         remedy: given == nil
           ? "train with --threads \(allowedCores)"
           : "set OMP_NUM_THREADS=\(allowedCores), or train with --threads \(allowedCores)",
@@ -90,7 +92,7 @@ extension ProcessorFacts {
         "threads", "OMP_NUM_THREADS=\(given) leaves \(allowedCores - threads) of \(allowedCores) cores without work",
         remedy: "unset OMP_NUM_THREADS, unless that many processes train here; launch divides the cores itself", values)
     }
-    return .ok("threads", "\(counted(threads, "thread")) for each operator, fused ones as well", values)
+    return .ok("threads", "\(HumanText.counted(threads, "thread")) for each operator, fused ones as well", values)
   }
 
   /// Others at work.
@@ -100,10 +102,7 @@ extension ProcessorFacts {
     guard load >= 0.5, load > 0.3 * Double(cores) else { return nil }
     return .warning(
       "load",
-      "other programs have kept \(HumanText.fixed(load, 1)) of \(counted(cores, "core")) busy during the last minute",
+      "other programs have kept \(HumanText.fixed(load, 1)) of \(HumanText.counted(cores, "core")) busy during the last minute",
       remedy: "end them, or train with --threads and the number of cores that are free", values)
   }
 }
-
-/// `1 core`, `2 cores`.
-func counted(_ count: Int, _ noun: String) -> String { "\(HumanText.grouped(count)) \(noun)\(count == 1 ? "" : "s")" }

@@ -31,18 +31,19 @@ struct RunCheckpoints {
   /// - Parameters:
   ///   - folder: nil on all ranks but the first
   ///   - identity: what must be the same in a run that continues
-  /// - Returns: what had been gathered since the last record
+  /// - Returns: what had been gathered since the last record, and the checkpoint; no checkpoint for a new run, nor on other
+  ///   ranks than the first
   func restore(
     _ trainer: Trainer, in folder: RunFolder?, identity: [String: String], _ job: Job
-  ) throws -> IntervalReport {
+  ) throws -> (interval: IntervalReport, checkpoint: URL?) {
     let checkpoint = try folder.flatMap(checkpoint(in:))
     let isThere = checkpoint != nil
     guard try job.communicator?.fromFirst("\(isThere)", about: "resume") ?? "\(isThere)" == "true" else {
-      return IntervalReport()
+      return (IntervalReport(), nil)
     }
     let interval = try RunCheckpoint.restore(trainer, from: checkpoint, identity: identity)
     if let checkpoint { logger.info("resuming after step \(trainer.completedSteps) from \(checkpoint.path)") }
-    return interval
+    return (interval, checkpoint)
   }
 
   /// The checkpoint to go on from; nil for a new run.
@@ -60,22 +61,32 @@ struct RunCheckpoints {
 
   /// Writes a checkpoint; called by all ranks. A full disk must not end a run whose older checkpoint is whole.
   ///
-  /// - Parameter folder: nil on all ranks but the first
+  /// - Parameters:
+  ///   - notes: further files for whoever resumes the run
+  ///   - best: the step of the checkpoint that is never removed
+  ///   - folder: nil on all ranks but the first
+  /// - Returns: whether the checkpoint is there
+  @discardableResult
   func save(
-    _ trainer: Trainer, interval: IntervalReport, identity: [String: String], tokenizer: URL, in folder: RunFolder?
-  ) throws {
+    _ trainer: Trainer, interval: IntervalReport, identity: [String: String], tokenizer: URL,
+    notes: [String: Data] = [:], best: Int? = nil, in folder: RunFolder?
+  ) throws -> Bool {
     guard let folder else {
       // Only its part of the optimizer's state is asked for.
-      return try RunCheckpoint.write(
+      try RunCheckpoint.write(
         trainer, interval: interval, tokenizer: tokenizer, identity: identity, to: output.location)
+      return false
     }
     let checkpoint = folder.checkpoint(step: trainer.completedSteps)
     do {
-      try RunCheckpoint.write(trainer, interval: interval, tokenizer: tokenizer, identity: identity, to: checkpoint)
+      try RunCheckpoint.write(
+        trainer, interval: interval, tokenizer: tokenizer, identity: identity, notes: notes, to: checkpoint)
       logger.info("saved \(checkpoint.path)")
-      if let limit = output.checkpointLimit { folder.removeOldCheckpoints(keeping: limit) }
+      if let limit = output.checkpointLimit { folder.removeOldCheckpoints(keeping: limit, best: best) }
+      return true
     } catch let error as FileError where error.isWriteFailure && !folder.checkpoints.isEmpty {
       logger.warning("no checkpoint at step \(trainer.completedSteps): \(error). Older checkpoints are as they were.")
+      return false
     }
   }
 }

@@ -31,14 +31,17 @@ struct RunConclusion {
       totals: outcome.totals, learningRate: request.training.learningRate, beta: request.training.loss.beta)
     summary.lossType = request.training.loss.name
     summary.startsAtReference = trainer.options.startsAtReference
+    summary.takenStep = outcome.choice?.step
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")),
       evaluationPairs: inputs.evaluationSets.isEmpty ? nil : inputs.evaluationPairs.count)
+    if let choice = outcome.choice { summary.notes.append(choice.sentence) }
     summary.outputs = [.folder(request.output.folder)]
     if let miniMind = MiniMindRun(request) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
     summary.files = [
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
     ]
+    if inputs.watched.prompts != nil { summary.files["answers"] = folder.file("samples.jsonl").relativePath }
     if request.reference == nil, request.training.referenceSync == nil, request.output.dtype != .float32 {
       // Without a reference in memory, the model is read once more.
       let before = try inputs.reference ?? request.source.load()

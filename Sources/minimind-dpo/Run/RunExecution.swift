@@ -18,6 +18,8 @@ struct RunExecution {
   private let checkpoints: RunCheckpoints
   /// What had been gathered since the last record of a run that is resumed.
   private let resumed: IntervalReport
+  /// The checkpoint that the run goes on from; nil for a new run, and on all ranks but the first.
+  private let checkpoint: URL?
   private let identity: [String: String]
   private let logger = Logger(label: "train")
 
@@ -33,14 +35,14 @@ struct RunExecution {
     // One that follows the policy is never the same for long.
     evaluationReference =
       needsReference && request.training.referenceSync == nil
-      ? inputs.evaluationReference(of: inputs.evaluationPairs, sharesResults: caches) : reference
+      ? inputs.evaluationReference(of: inputs.evaluationSets.flatMap(\.pairs), sharesResults: caches) : reference
     trainer = try Trainer(
       policy: inputs.policy, reference: reference, pairs: inputs.pairs,
       options: Self.options(of: request, inputs), ranks: job.ranks(zeroStage: request.zeroStage),
       activity: job.activity)
     identity = Self.identity(request, inputs, trainer: trainer)
     checkpoints = RunCheckpoints(request.output, job.environment)
-    resumed = try checkpoints.restore(trainer, in: folder, identity: identity, job)
+    (resumed, checkpoint) = try checkpoints.restore(trainer, in: folder, identity: identity, job)
   }
 
   /// Trains until the end, or until a stop is asked for, which leaves a checkpoint.
@@ -59,12 +61,26 @@ struct RunExecution {
     let miniMind = folder == nil ? nil : MiniMindRun(request)
     miniMind?.remarks(on: inputs.policy).forEach { logger.info("\($0)") }
 
-    let recorder = try RunRecorder(
-      folder: folder, resumedStep: trainer.completedSteps, evaluationSets: inputs.evaluationSets,
-      evaluationReference: evaluationReference, evaluationBatchSize: request.output.evaluationBatchSize,
+    let files = try folder.map { folder -> EvaluationRecorder.Files in
+      let step = trainer.completedSteps
+      return (
+        records: try RunFiles(in: folder, resumedStep: step),
+        samples: inputs.watched.prompts == nil ? nil : try SampleFile(in: folder, resumedStep: step)
+      )
+    }
+    let progress = ProgressLine()
+    let evaluations = EvaluationRecorder(
+      request, inputs, reference: evaluationReference, stop: stop, files: files, progress: progress,
+      resuming: checkpoint)
+    let recorder = RunRecorder(
+      files: files?.records, resumedStep: trainer.completedSteps, evaluations: evaluations, progress: progress,
       referenceCache: request.referenceCache, stop: stop
     ) { trainer, interval in
-      try checkpoints.save(trainer, interval: interval, identity: identity, tokenizer: inputs.tokenizer, in: folder)
+      let notes = try evaluations.notes(at: trainer.completedSteps)
+      let isKept = try checkpoints.save(
+        trainer, interval: interval, identity: identity, tokenizer: inputs.tokenizer, notes: notes.files,
+        best: notes.best, in: folder)
+      if isKept { evaluations.didKeep(trainer.completedSteps) }
       if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }
     }
     recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
@@ -73,7 +89,15 @@ struct RunExecution {
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
     let stoppedBy = try takeSteps(until: stop, recorder: recorder)
     job.activity.set(.finishing)
-    return RunOutcome(trainer: trainer, recorder: recorder, totals: totals(recorder, stoppedBy: stoppedBy))
+    var totals = totals(recorder, stoppedBy: stoppedBy)
+    totals.endedEarly = stoppedBy == nil ? evaluations.endReason : nil
+    var choice: ModelChoice?
+    if stoppedBy == nil, let folder {
+      evaluations.didKeep(trainer.completedSteps)
+      choice = ModelChoice(evaluations.state.best, request.evaluation, after: trainer.completedSteps)
+      try choice?.take(into: trainer.policy, from: folder)
+    }
+    return RunOutcome(trainer: trainer, recorder: recorder, totals: totals, choice: choice)
   }
 
   /// All steps, with what is measured before and after them.
@@ -159,4 +183,6 @@ struct RunOutcome {
   let recorder: RunRecorder
   /// The numbers of the run, with what stopped it.
   let totals: RunTotals
+  /// Which step's model was taken; nil where the last one is taken without asking.
+  let choice: ModelChoice?
 }

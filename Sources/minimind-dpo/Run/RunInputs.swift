@@ -28,6 +28,14 @@ final class RunInputs {
   var pairs: [TokenizedPair] { training.pairs }
   /// The held-out pairs of all sets.
   var evaluationPairs: [TokenizedPair] { evaluationSets.flatMap(\.pairs) }
+  /// What the files that they are from are called, by `TokenizedPair.source`.
+  var evaluationSources: [String] {
+    training.heldOut.isEmpty
+      ? evaluationSets.enumerated().map { $1.name ?? "file \($0 + 1)" }
+      : training.files.map { URL(fileURLWithPath: $0.source.path).lastPathComponent }
+  }
+  /// What is measured beside them.
+  let watched: WatchedInputs
   /// What is known of the reference's log-probabilities, where they are computed once.
   private let results = ReferenceResults()
   private var knownPeak: Double?
@@ -54,6 +62,7 @@ final class RunInputs {
     training = try reader.trainingData()
     let files = try reader.evaluationSets()
     evaluationSets = training.heldOut.isEmpty ? files : [EvaluationSet(name: nil, pairs: training.heldOut)]
+    watched = try WatchedInputs(request, tokenizer: tokenizer, model: policy, started: started)
     tokenSeconds = (ContinuousClock.now - clock) / .seconds(1)
     Self.warn(ofPromptsIn: evaluationSets.flatMap(\.pairs), among: training.pairs, job)
     if let communicator = job.communicator { try communicator.requireAgreement(on: contentHashes, about: "inputs") }
@@ -71,7 +80,7 @@ final class RunInputs {
         "training pairs": pairs.contentHash, "evaluation pairs": evaluationPairs.contentHash,
         "mixture": "\(training.mixture)", "model": try policy.contentHash(),
         "reference model": try reference?.contentHash() ?? "none",
-      ]
+      ].merging(watched.facts) { known, _ in known }
     }
   }
 

@@ -11,15 +11,15 @@ import Training
 
 import struct Observability.Progress
 
-/// Listens to a run: writes metrics.jsonl and TensorBoard's events, moves the progress line, evaluates, saves. On all
-/// processes of a job but the first it only takes part in evaluations and checkpoints.
+/// Listens to a run: writes metrics.jsonl and TensorBoard's events, moves the progress line, lets evaluations and checkpoints
+/// happen. On all processes of a job but the first it only takes part in these.
 final class RunRecorder: TrainingObserver {
   /// The totals so far; of this start of the run where it was resumed.
   private(set) var totals = RunTotals(steps: 0)
   /// What it took to know the reference's log-probabilities ahead.
   private(set) var reference = ReferencePreparation()
   /// What held-out pairs measured last; nil where nothing was measured.
-  private(set) var evaluation: PreferenceMetrics?
+  var evaluation: Evaluation? { evaluations.latest }
   /// Seconds that measuring them took, all in all.
   private(set) var evaluationSeconds = 0.0
   /// Told of every interval, after its record.
@@ -31,13 +31,12 @@ final class RunRecorder: TrainingObserver {
   var hosts: [String] = []
   /// Watches the GPUs; nil on CPUs.
   var devices: RunDevices?
+  /// Measures what the model is not trained on.
+  private let evaluations: EvaluationRecorder
   /// nil on all processes of a job but the first.
-  private let files: (metrics: MetricsFile, events: TensorBoardWriter)?
-  private let progress = ProgressLine()
+  private let files: RunFiles?
+  private let progress: ProgressLine
   private let logger = Logger(label: "train")
-  private let evaluationSets: [EvaluationSet]
-  private let evaluationReference: ReferenceModel?
-  private let evaluationBatchSize: Int?
   private let referenceCache: ReferenceCache?
   private let stop: StopRequest
   private let saveCheckpoint: (Trainer, IntervalReport) throws -> Void
@@ -49,34 +48,20 @@ final class RunRecorder: TrainingObserver {
   private var hasTriedToRecord = false
 
   /// - Parameters:
-  ///   - folder: nil on all processes of a job but the first
+  ///   - files: nil on all processes of a job but the first
   ///   - resumedStep: the step after which the run continues; 0 for a new one
-  ///   - evaluationBatchSize: pairs of a micro-batch of an evaluation; nil for as many as in training
   ///   - referenceCache: the reference's log-probabilities on disk; nil for none
-  ///   - stop: looked at while the reference or held-out pairs are measured
+  ///   - stop: looked at while the reference is measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
-    folder: RunFolder?, resumedStep: Int, evaluationSets: [EvaluationSet], evaluationReference: ReferenceModel?,
-    evaluationBatchSize: Int?, referenceCache: ReferenceCache? = nil, stop: StopRequest,
+    files: RunFiles?, resumedStep: Int, evaluations: EvaluationRecorder, progress: ProgressLine,
+    referenceCache: ReferenceCache? = nil, stop: StopRequest,
     saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
-  ) throws {
-    self.evaluationSets = evaluationSets
-    self.evaluationReference = evaluationReference
-    self.evaluationBatchSize = evaluationBatchSize
+  ) {
+    (self.files, self.evaluations, self.progress, self.stop) = (files, evaluations, progress, stop)
     self.referenceCache = referenceCache
-    self.stop = stop
     self.saveCheckpoint = saveCheckpoint
     firstStep = resumedStep
-    guard let folder else {
-      files = nil
-      return
-    }
-    let file = folder.file("metrics.jsonl")
-    let resumes = resumedStep > 0 && FileManager.default.fileExists(atPath: file.path)
-    files = (
-      resumes ? try MetricsFile(resuming: file, afterStep: resumedStep) : try MetricsFile(creating: file),
-      try TensorBoardWriter(folder: folder.location, resumingAfter: resumedStep > 0 ? resumedStep : nil)
-    )
   }
 
   /// Finds out the reference's log-probabilities ahead, of the pairs to learn from and the held-out ones, where they are kept.
@@ -92,9 +77,9 @@ final class RunRecorder: TrainingObserver {
     let messages = ReferenceMessages(logger: logger)
     var prepared = try trainer.prepareReference(
       cache: referenceCache, report: messages.report, progress: show, stops: stops)
-    if prepared.isComplete, let evaluationReference {
-      prepared += try evaluationReference.prepare(
-        evaluationSets.flatMap(\.pairs), options: trainer.options, ranks: trainer.ranks, cache: referenceCache,
+    if prepared.isComplete, let reference = evaluations.reference {
+      prepared += try reference.prepare(
+        evaluations.pairs, options: trainer.options, ranks: trainer.ranks, cache: referenceCache,
         report: messages.report,
         progress: show, stops: stops)
     }
@@ -162,7 +147,7 @@ final class RunRecorder: TrainingObserver {
     if interval.saving > 0 { record[MetricName.checkpointTime] = interval.saving }
     if let memory = ProcessMemory.current() { record.set(MetricName.peakMemory, to: memory.peakBytes) }
     seen?.add(to: &record)
-    try append(record)
+    try files?.append(record)
     var state = self.state(trainer, interval.metrics, interval, step: interval.step)
     state.learningRate = interval.learningRate
     state.gradientNorm = interval.gradientNorm
@@ -181,58 +166,11 @@ final class RunRecorder: TrainingObserver {
     return 1
   }
 
-  /// Measures the held-out pairs; nothing happens where there are none, nor where the run is to stop before all are
-  /// measured.
-  func evaluate(_ trainer: Trainer) throws {
-    guard !evaluationSets.isEmpty else { return }
+  @discardableResult
+  func evaluate(_ trainer: Trainer) throws -> Bool {
     let clock = ContinuousClock.now
     defer { evaluationSeconds += (ContinuousClock.now - clock) / .seconds(1) }
-    evaluation = nil
-    let total = evaluationSets.reduce(0) { $0 + $1.pairs.count }
-    var options = trainer.options
-    options.perDeviceBatchSize = evaluationBatchSize ?? options.perDeviceBatchSize
-    var (sums, ofSets) = (PreferenceMetrics(), [PreferenceMetrics]())
-    for set in evaluationSets {
-      let before = Int(sums.pairs)
-      let found = try Trainer.evaluate(
-        trainer.policy, reference: evaluationReference, pairs: set.pairs, options: options, ranks: trainer.ranks
-      ) {
-        show(Progress(task: "eval", done: before + $0 * (trainer.ranks?.size ?? 1), total: total, unit: "pair"))
-      } stops: {
-        stop.requestedBy != nil
-      }
-      sums += found
-      ofSets.append(found)
-    }
-    guard Int(sums.pairs) == total else {
-      return logger.info("no evaluation after step \(trainer.completedSteps): the run is to stop")
-    }
-    evaluation = sums
-    var record = MetricsRecord(step: trainer.completedSteps)
-    record[MetricName.epoch] = trainer.plan.epoch(afterStep: trainer.completedSteps)
-    record.add(sums, prefix: MetricName.evaluationPrefix)
-    for (set, found) in zip(evaluationSets, ofSets) {
-      // Named as in `transformers`: eval_NAME_loss.
-      if let name = set.name { record.add(found, prefix: MetricName.evaluationPrefix + name + "_") }
-    }
-    try append(record)
-    logger.info("evaluation after step \(trainer.completedSteps): \(words(for: sums))")
-    for (set, found) in zip(evaluationSets, ofSets) {
-      if let name = set.name { logger.info("  \(name): \(words(for: found))") }
-    }
-  }
-
-  private func words(for sums: PreferenceMetrics) -> String {
-    let means = Dictionary(uniqueKeysWithValues: sums.means.map { ($0.name, $0.value) })
-    // Equal models reward nothing, and a tie is no failure.
-    let accuracy =
-      RewardMargin.isNone(means["rewards/margins"] ?? .nan)
-      ? "at chance" : HumanText.percent(means["rewards/accuracies"] ?? .nan)
-    return """
-      loss \(HumanText.fixed(means["loss"] ?? .nan, 4)), \
-      margin \(HumanText.fixed(means["rewards/margins"] ?? .nan, 3)), \
-      accuracy \(accuracy), over \(Int(sums.pairs)) pairs
-      """
+    return try evaluations.evaluate(trainer)
   }
 
   func save(_ trainer: Trainer, interval: IntervalReport) throws { try saveCheckpoint(trainer, interval) }
@@ -240,7 +178,7 @@ final class RunRecorder: TrainingObserver {
   /// Closes the files of the run.
   func finish(_ totals: RunTotals) throws {
     progress.finish()
-    try files?.metrics.finish(totals)
+    try files?.finish(totals)
   }
 
   /// What to make of the first loss.
@@ -270,11 +208,6 @@ final class RunRecorder: TrainingObserver {
     trainer.policy.configuration.parameterCount * MemoryLayout<Float>.size
   }
 
-  private func append(_ record: MetricsRecord) throws {
-    try files?.metrics.append(record)
-    try files?.events.append(record)
-  }
-
   private func show(_ state: Progress) {
     if files != nil { progress.update(state) }
   }
@@ -296,14 +229,5 @@ final class RunRecorder: TrainingObserver {
     state.device = devices?.shortText
     state.memoryBytes = devices?.memoryBytes ?? ProcessMemory.current()?.residentBytes
     return state
-  }
-}
-
-extension MetricsRecord {
-  /// Adds the means of held-out pairs under names that begin alike.
-  fileprivate mutating func add(_ sums: PreferenceMetrics, prefix: String) {
-    for (name, value) in sums.means { self[prefix + name] = value }
-    // Rewards are all 0 before the first step; this tells even then what the model itself prefers.
-    self[prefix + "logps/accuracies"] = sums.logProbabilityAccuracies / max(1, sums.pairs)
   }
 }

@@ -33,6 +33,8 @@ struct TrainingRequest {
   var distribution: Distribution
   /// What the run writes, and where.
   var output: Output
+  /// What is measured beside held-out pairs, and what follows from measurements.
+  var evaluation = Evaluation()
   /// What it does for MiniMind besides; nil where it is not MiniMind's.
   var miniMind: MiniMind?
   /// All options with the values that they have, for `config.yaml` and for comparing the processes of a job.
@@ -56,6 +58,24 @@ struct TrainingRequest {
     var checkpointLimit: Int?
     /// The type of the saved weights.
     var dtype: DType
+  }
+
+  /// What is measured while a model is trained, beside held-out pairs, and what follows from it.
+  struct Evaluation {
+    /// What decides which step is best; nil where nothing asks.
+    var criterion: BestModel.Criterion?
+    /// Whether the result is the model of the best step.
+    var loadsBest = false
+    /// The path of texts to watch for forgetting.
+    var guardData: String?
+    /// The part by which their loss may rise before the run ends; nil for any.
+    var forgettingLimit: Double?
+    /// The path of prompts to answer.
+    var samplePrompts: String?
+    /// The longest answer in tokens.
+    var sampleMaxNewTokens = 128
+    /// Whether the run ends where the answers break down.
+    var stopsOnDegeneration = false
   }
 
   /// The weight file that MiniMind's scripts read, and the options that only they have.

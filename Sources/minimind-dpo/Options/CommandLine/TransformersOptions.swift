@@ -191,10 +191,6 @@ extension TransformersOptions {
       ], "fused kernels are built in and always used; leave it out."
     ),
     (
-      ["load-best-model-at-end", "metric-for-best-model", "greater-is-better"],
-      "the result is the model after the last step; keep others with --save-steps and compare them with minimind-dpo eval."
-    ),
-    (
       ["save-only-model", "save-on-each-node", "enable-jit-checkpoint", "restore-callback-states-from-checkpoint"],
       "checkpoints always hold all that is needed to resume, and the first process writes them; leave it out."
     ),

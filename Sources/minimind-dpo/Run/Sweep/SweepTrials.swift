@@ -82,10 +82,10 @@ struct SweepTrials {
     guard let evaluation = outcome.recorder.evaluation else { throw stopped(by: stop) }
     try outcome.recorder.finish(outcome.totals)
     folder?.removeCheckpoints()
+    let (sums, accuracy) = (evaluation.metrics, RewardAccuracy(margins: evaluation.pairs.map(\.margin)))
     return SweepTrial.Result(
-      pairs: Int(evaluation.pairs), wins: Int(evaluation.accuracies), ties: 0,
-      margin: (evaluation.chosenRewards - evaluation.rejectedRewards) / evaluation.pairs,
-      loss: evaluation.loss / evaluation.pairs, steps: outcome.totals.steps,
+      pairs: accuracy.pairs, wins: accuracy.wins, ties: accuracy.ties,
+      margin: (sums.chosenRewards - sums.rejectedRewards) / sums.pairs, loss: sums.loss / sums.pairs, steps: outcome.totals.steps,
       trainingSeconds: outcome.totals.stepSeconds,
       evaluationSeconds: outcome.recorder.evaluationSeconds)
   }
