@@ -87,15 +87,18 @@ struct TrainingFilesTests {
     #expect(try metrics("out")[0]["eval_loss"] != nil)
     try workspace.write((1...5).map { Pairs.pair("Same", "a\($0)", "b\($0)") }, to: "same.jsonl")
     expect(
-      try await run("--train-data", "same.jsonl", "--val_size", "1"), code: 65, says: "--eval-split", "the same prompt",
+      try await run("--train-data", "same.jsonl", "--val_size", "1", output: "no"), code: 65, says: "--eval-split",
+      "the same prompt",
       "--eval-data")
     expect(
-      try await run("--train-data", "b.jsonl", "--eval-split", "6"), code: 65, says: "nothing to learn from")
+      try await run("--train-data", "b.jsonl", "--eval-split", "6", output: "no"), code: 65,
+      says: "nothing to learn from")
     for wrong in ["0", "1.5", "some"] {
-      expect(try await run("--train-data", "b.jsonl", "--eval-split", wrong), code: 64, says: "--eval-split")
+      expect(
+        try await run("--train-data", "b.jsonl", "--eval-split", wrong, output: "no"), code: 64, says: "--eval-split")
     }
     expect(
-      try await run("--train-data", "b.jsonl", "--eval-split", "1", "--eval-data", "a.jsonl"), code: 64,
+      try await run("--train-data", "b.jsonl", "--eval-split", "1", "--eval-data", "a.jsonl", output: "no"), code: 64,
       says: "--eval-split", "--eval-data")
   }
 

@@ -101,7 +101,7 @@ struct Evaluate: ParsableCommand {
     job.activity.set(.evaluating)
     let line = ProgressLine()
     defer { line.finish() }
-    let ranks = try job.ranks()
+    let ranks = job.ranks()
     var measured = 0
     return try sets.map { set in
       let sums = try Trainer.evaluate(
