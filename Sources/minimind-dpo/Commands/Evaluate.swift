@@ -133,9 +133,10 @@ struct Evaluate: ParsableCommand {
     if json {
       Output.line(JSON.object(figures).serialized(.python))
     } else {
+      let width = max(28, figures.keys.map(\.count).max() ?? 0)
       for (name, value) in figures {
         Output.line(
-          name.padding(toLength: 28, withPad: " ", startingAt: 0) + " "
+          name.padding(toLength: width, withPad: " ", startingAt: 0) + " "
             + (value.double.map { HumanText.short($0) } ?? ""))
       }
       if !comparesModels { Output.line("Name --ref-model, the model before training, for loss and rewards.") }
