@@ -25,9 +25,13 @@ struct Evaluate: ParsableCommand {
   @Option(help: ArgumentHelp("The reference: the model before training.", valueName: "path"))
   var refModel: String?
   @Option(
-    name: [.long, .customLong("eval-data"), .customLong("data-path")],
-    help: ArgumentHelp("Preference pairs.", valueName: "file"))
-  var data: String
+    name: [.long, .customLong("eval-data"), .customLong("data-path")], parsing: .upToNextOption,
+    help: ArgumentHelp(
+      """
+      Preference pairs. Several files are measured one by one, as eval_NAME_…, and together; NAME is the file's, or given as \
+      NAME=FILE.
+      """, valueName: "file"), transform: DataFileName.evaluationFile)
+  var data: [EvaluationFile]
   @OptionGroup(title: "Pairs") var pairs: PairArguments
   @Option(
     name: [.long, .customLong("batch-size")], help: ArgumentHelp("Pairs that run at once.", valueName: "pairs"))
@@ -43,6 +47,7 @@ struct Evaluate: ParsableCommand {
 
   func validate() throws {
     guard perDeviceEvalBatchSize >= 1 else { throw ValidationError("The batch must be at least 1 pair.") }
+    _ = try EvaluationFile.named(data)
   }
 
   func run() throws {
@@ -50,13 +55,13 @@ struct Evaluate: ParsableCommand {
     let job = try Job(
       WorkerEnvironment(ProcessInfo.processInfo.environment), distribution.value, placement: placement)
     try job.together {
-      let figures = try measure(job)
-      if job.isFirst { report(figures) }
+      let sets = try measure(job)
+      if job.isFirst { report(sets) }
     }
   }
 
-  /// The figures of all pairs, of which each process takes its share.
-  private func measure(_ job: Job) throws -> EvaluationFigures {
+  /// What each set measured, after all of them together where there are several; each process takes its share of the pairs.
+  private func measure(_ job: Job) throws -> [(name: String?, figures: EvaluationFigures)] {
     let source = model.source(shape)
     let folder = try source.tokenizerFolder
     // Before the data: models that cannot be read or do not fit should not cost the time of tokenizing.
@@ -65,54 +70,76 @@ struct Evaluate: ParsableCommand {
       try refModel.map { try source.load($0) } ?? policy
     try VocabularyCheck.requireSame(policy: policy, reference: reference)
     job.activity.set(.preparingData)
-    let prepared = try PreparedPairs(
-      contentsOf: data,
-      tokenizer: VocabularyCheck.tokenizer(in: folder, for: policy) { remark in
-        if job.isFirst { Console.standardError.print("warning: \(remark)") }
-      }, folder: folder, options: pairs.options(seed: 42), cache: pairs.cache)
-    if job.isFirst { Console.standardError.print(prepared.describe(as: "evaluation data", path: data)) }
-    if let largest = prepared.tokenized.largestID, Int(largest) >= policy.configuration.vocabularySize {
-      throw TrainingError.vocabularyTooSmall(
-        largestID: Int(largest), vocabulary: policy.configuration.vocabularySize)
+    var first = 0
+    let sets = try EvaluationFile.named(data).map { file in
+      let prepared = try PreparedPairs(
+        contentsOf: file.path,
+        tokenizer: VocabularyCheck.tokenizer(in: folder, for: policy) { remark in
+          if job.isFirst { Console.standardError.print("warning: \(remark)") }
+        }, folder: folder, options: pairs.options(seed: 42), cache: pairs.cache)
+      if job.isFirst { Console.standardError.print(prepared.describe(as: "evaluation data", path: file.path)) }
+      if let largest = prepared.tokenized.largestID, Int(largest) >= policy.configuration.vocabularySize {
+        throw TrainingError.vocabularyTooSmall(
+          largestID: Int(largest), vocabulary: policy.configuration.vocabularySize)
+      }
+      var pairs = try prepared.usable()
+      // Each pair has a number of its own, in whatever file it is.
+      for place in pairs.indices { pairs[place].index += first }
+      first += prepared.tokenized.pairs.count
+      return EvaluationSet(name: file.name, pairs: pairs)
     }
     var options = TrainingOptions()
     options.loss = objective.loss
     options.perDeviceBatchSize = perDeviceEvalBatchSize
-    let usable = try prepared.usable()
+    let all = sets.flatMap(\.pairs)
     try job.communicator?.requireAgreement(
       on: [
-        "evaluation pairs": usable.contentHash, "model": policy.contentHash(),
+        "evaluation pairs": all.contentHash, "model": policy.contentHash(),
         "reference model": reference.contentHash(), "loss": objective.loss.description,
       ], about: "inputs")
     for model in [policy, reference] { try model.place(on: job.placement.device, multiplyingIn: job.placement.type) }
     job.activity.set(.evaluating)
     let line = ProgressLine()
     defer { line.finish() }
-    let evaluation = try Trainer.evaluate(
-      policy, reference: ReferenceModel(reference, excessTokenWeight: options.loss.excessTokenWeight), pairs: usable,
-      options: options, ranks: job.ranks()
-    ) { done in
-      if job.isFirst {
-        line.update(Progress(task: "eval", done: done * job.worldSize, total: usable.count, unit: "pair"))
-      }
+    var measured: [Evaluation] = []
+    let ranks = job.ranks()
+    for set in sets {
+      let before = measured.reduce(0) { $0 + $1.pairs.count }
+      measured.append(
+        try Trainer.evaluate(
+          policy,
+          reference: options.loss.needsReference
+            ? ReferenceModel(reference, excessTokenWeight: options.loss.excessTokenWeight) : nil,
+          pairs: set.pairs, options: options, ranks: ranks
+        ) { done in
+          if job.isFirst {
+            line.update(Progress(task: "eval", done: before + done * job.worldSize, total: all.count, unit: "pair"))
+          }
+        })
     }
-    return EvaluationFigures(evaluation, slices: PairSlice.slices(of: usable))
+    let figures = zip(sets, measured).map { ($0.name, EvaluationFigures($1, slices: PairSlice.slices(of: $0.pairs))) }
+    guard sets.count > 1 || sets[0].name != nil else { return figures }
+    let whole = Evaluation(
+      metrics: measured.reduce(into: PreferenceMetrics()) { $0 += $1.metrics }, pairs: measured.flatMap(\.pairs))
+    return [(nil, EvaluationFigures(whole, slices: PairSlice.slices(of: all)))] + figures
   }
 
-  private func report(_ figures: EvaluationFigures) {
+  private func report(_ sets: [(name: String?, figures: EvaluationFigures)]) {
     var record = MetricsRecord(step: 0)
-    figures.add(to: &record, prefix: MetricName.evaluationPrefix)
-    let comparesModels = refModel != nil
-    let names = ["eval_pairs", "eval_logps/"]
+    for (name, figures) in sets {
+      figures.add(to: &record, prefix: MetricName.evaluationPrefix + (name.map { $0 + "_" } ?? ""))
+    }
+    let comparesModels = refModel != nil || !objective.loss.needsReference
     var values = record.values
-    if !comparesModels { values = values.filter { value in names.contains { value.key.hasPrefix($0) } } }
+    if !comparesModels { values = values.filter { $0.key.contains("logps/") || $0.key.hasSuffix("_pairs") } }
     if json { return Output.line(JSON.object(values).serialized(.python)) }
+    let width = max(30, (values.keys.map(\.count).max() ?? 0) + 1)
     for (name, value) in values {
       guard let number = value.double else { continue }
-      Output.line(name.padding(toLength: 30, withPad: " ", startingAt: 0) + " " + HumanText.short(number))
+      Output.line(name.padding(toLength: width, withPad: " ", startingAt: 0) + " " + HumanText.short(number))
     }
     if comparesModels {
-      for line in SliceTable(figures.slices).lines { Output.line(line) }
+      for line in sets.first.map({ SliceTable($0.figures.slices).lines }) ?? [] { Output.line(line) }
     } else {
       Output.line("Name --ref-model, the model before training, for loss and rewards.")
     }

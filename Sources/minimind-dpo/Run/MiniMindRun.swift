@@ -30,7 +30,7 @@ final class MiniMindRun {
       case nil: ""
       }
     var lines = [
-      "MiniMind's options: the model from \(request.source.path), the pairs from \(request.trainingPairs), the tokenizer from "
+      "MiniMind's options: the model from \(request.source.path), the pairs from \(request.trainingPairs.map(\.path).joined(separator: ", ")), the tokenizer from "
         + "\(request.source.tokenizer ?? "the model's folder"); the result goes to \(file(of: policy)) in "
         + "\(output.dtype.rawValue), at the end\(interval), everything else to \(output.folder)"
     ]
