@@ -54,9 +54,11 @@ struct ObjectiveRun: Sendable, CustomTestStringConvertible {
         mixing: try #require(options["ref_model_mixup_alpha"]?.double),
         steps: try #require(options["ref_model_sync_steps"]?.int))
     steps = try #require(json["steps"]?.array).map { step in
-      Step(values: Dictionary(uniqueKeysWithValues: try #require(step.object).compactMap { key, value in
-        value.double.map { (String(key), $0) }
-      }))
+      Step(
+        values: Dictionary(
+          uniqueKeysWithValues: try #require(step.object).compactMap { key, value in
+            value.double.map { (String(key), $0) }
+          }))
     }
     self.common = common
   }

@@ -20,7 +20,8 @@ struct RealSizeObjectiveTests {
       (options.perDeviceBatchSize, options.accumulationSteps) = (4, 2)
       let found = try #require(try golden.steps(golden.trainer(options)).first)
       #expect(isClose(found.loss, try #require(expected["loss"]?.double), within: 5e-6), "\(name): \(found)")
-      #expect(isClose(found.gradientNorm, try #require(expected["grad_norm"]?.double), within: 5e-6), "\(name): \(found)")
+      #expect(
+        isClose(found.gradientNorm, try #require(expected["grad_norm"]?.double), within: 5e-6), "\(name): \(found)")
     }
   }
 }

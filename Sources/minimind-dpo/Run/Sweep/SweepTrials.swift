@@ -85,7 +85,8 @@ struct SweepTrials {
     let (sums, accuracy) = (evaluation.metrics, RewardAccuracy(margins: evaluation.pairs.map(\.margin)))
     return SweepTrial.Result(
       pairs: accuracy.pairs, wins: accuracy.wins, ties: accuracy.ties,
-      margin: (sums.chosenRewards - sums.rejectedRewards) / sums.pairs, loss: sums.loss / sums.pairs, steps: outcome.totals.steps,
+      margin: (sums.chosenRewards - sums.rejectedRewards) / sums.pairs, loss: sums.loss / sums.pairs,
+      steps: outcome.totals.steps,
       trainingSeconds: outcome.totals.stepSeconds,
       evaluationSeconds: outcome.recorder.evaluationSeconds)
   }
