@@ -110,6 +110,22 @@ struct RunFolderTests {
     #expect(try names(scratch) == ["checkpoint-100", "checkpoint-x"])
   }
 
+  @Test("The best checkpoint is never removed, and counts among those that are kept beside the newest")
+  func bestCheckpoint() throws {
+    for (limit, left) in [(3, [100, 10, 2]), (2, [100, 2]), (1, [100, 2])] {
+      let scratch = try Scratch()
+      try write([9, 10, 100, 2].map { "checkpoint-\($0)/manifest.json" }, in: scratch)
+      let folder = try RunFolder(scratch.url, existing: .resume)
+      folder.removeOldCheckpoints(keeping: limit, best: 2)
+      #expect(folder.checkpoints.map(\.step) == left, "of \(limit)")
+    }
+    let scratch = try Scratch()
+    try write([9, 10].map { "checkpoint-\($0)/manifest.json" }, in: scratch)
+    let folder = try RunFolder(scratch.url, existing: .resume)
+    folder.removeOldCheckpoints(keeping: 1, best: 10)
+    #expect(folder.checkpoints.map(\.step) == [10])
+  }
+
   @Test("Where nothing can be written the path and the reason are named", arguments: Self.allRules)
   func unwritable(existing: RunFolder.Existing) throws {
     // The tests may run as root, whom permissions do not stop; a file in the way stops everybody.
