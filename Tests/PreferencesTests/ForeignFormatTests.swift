@@ -24,6 +24,9 @@ struct ForeignFormatTests {
     arguments: [
       (Array("PAR1\u{15}\u{4}".utf8), ["Parquet", "read_parquet('data/pairs.x')", "to_json('pairs.jsonl'"]),
       (Array("ARROW1\0\0".utf8), ["Arrow", "read_feather"]),
+      (
+        [0xFF, 0xFF, 0xFF, 0xFF, 0x38, 2, 0, 0], ["Arrow stream", "import pyarrow", "ipc.open_stream('data/pairs.x')"]
+      ),
       (Array("prompt,chosen,rejected\na,b,c\n".utf8), ["CSV", "read_csv('data/pairs.x')"]),
       (Array("\"id\"\t\"chosen\"\t\"rejected\"\n".utf8), ["tab-separated", "sep='\\t'"]),
       (Array("- chosen: a\n  rejected: b\n".utf8), ["YAML", "safe_load"]),

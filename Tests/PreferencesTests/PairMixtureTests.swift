@@ -74,6 +74,16 @@ struct PairMixtureTests {
     }
   }
 
+  @Test(arguments: [(514, 334), (100, 99), (10, 3), (7, 7), (1000, 1)])
+  func `No pair repeats within an epoch of which its file has enough`(_ size: Int, _ drawn: Int) {
+    let mixture = PairMixture(sizes: [size, drawn], amounts: [.weight(1), .weight(1)])
+    #expect(mixture.parts[0].drawn == drawn)
+    for epoch in 0..<12 {
+      let order = mixture.order(ofEpoch: epoch, shuffles: true, seed: 11)
+      #expect(Set(order).count == order.count)
+    }
+  }
+
   @Test func `Every stretch of a weighted epoch has the shares, to within one pair of each file`() {
     let mixture = PairMixture(sizes: [900, 90, 200], amounts: [.weight(0.6), .weight(0.1), .weight(0.3)])
     let order = mixture.order(ofEpoch: 0, shuffles: true, seed: 5).map { file(of: $0, in: mixture) }

@@ -131,4 +131,29 @@ struct PairTraitsTests {
     #expect(unasked.dropCounts.isEmpty)
     #expect(PairStatistics(pairs: file.pairs, tokenized: unasked).unscoredPairsKept == 0)
   }
+
+  @Test func `Several pairs of one prompt are found by its key, and each runs its prompt once`() throws {
+    let question = "Why is the sky blue?"
+    func line(_ chosen: String, _ rejected: String) -> JSON {
+      [
+        "chosen": conversation(("user", question), ("assistant", chosen)),
+        "rejected": conversation(("user", question), ("assistant", rejected)),
+      ]
+    }
+    let answers = ["Scattering.", "Scattered light.", "No idea.", "Ask."]
+    let lines = (0..<4).map { line(answers[$0], answers[($0 + 1) % 4]).serialized() }
+    let pairs = try byteTokenizer().tokenize(read(lines.joined(separator: "\n")).pairs).usable()
+    #expect(Set(pairs.map(\.promptKey)).count == 1)
+    #expect(pairs.map(\.index) == [0, 1, 2, 3])
+    let batch = TreeBatch(pairs)
+    // The last token of a side predicts nothing.
+    #expect(batch.tokens.count == pairs.reduce(0) { $0 + $1.treeLength - 2 })
+    for pair in pairs {
+      #expect(pair.sharedPrefix >= pair.promptLength && pair.promptLength > question.utf8.count)
+      #expect(pair.chosenIDs.prefix(pair.promptLength) == pairs[0].chosenIDs.prefix(pair.promptLength))
+      #expect(pair.treeLength < pair.chosenIDs.count + pair.rejectedIDs.count - question.utf8.count)
+    }
+    // "Scattering." and "Scattered light." begin alike: what they share runs once as well.
+    #expect(pairs[0].sharedPrefix == pairs[0].promptLength + "Scatter".utf8.count)
+  }
 }

@@ -94,17 +94,30 @@ public struct PairMixture: Hashable, Sendable, CustomStringConvertible {
     while position < wanted.upperBound {
       let (round, offset) = position.quotientAndRemainder(dividingBy: part.size)
       let end = min(part.size, offset + wanted.upperBound - position)
-      places +=
-        Self.order(ofRound: round, count: part.size, number: number, shuffles: shuffles, seed: seed)[offset..<end]
+      let order = shuffles ? Self.order(ofRound: round, of: part, number: number, seed: seed) : Array(0..<part.size)
+      places += order[offset..<end]
       position += end - offset
     }
     return places
   }
 
-  /// The stream 0x736F000000000000 ("so") + number · 2³² + round of the seed shuffles a round.
-  private static func order(ofRound round: Int, count: Int, number: Int, shuffles: Bool, seed: UInt64) -> [Int] {
-    guard shuffles else { return Array(0..<count) }
-    return permutation(count: count, seed: seed, stream: 0x736F_0000_0000_0000 | UInt64(number) << 32 | UInt64(round))
+  /// The order of a round: a shuffle by the stream 0x736F000000000000 ("so") + number · 2³² + round of the seed.
+  ///
+  /// Where an epoch goes on from one round into the next, what it has had of the first comes last in the second: so no pair
+  /// repeats within an epoch that takes fewer than there are.
+  private static func order(ofRound round: Int, of part: Part, number: Int, seed: UInt64) -> [Int] {
+    func shuffled(_ round: Int) -> [Int] {
+      permutation(
+        count: part.size, seed: seed, stream: 0x736F_0000_0000_0000 | UInt64(number) << 32 | UInt64(round))
+    }
+    guard part.drawn < part.size else { return shuffled(round) }
+    var order = shuffled(0)
+    for next in stride(from: 1, through: round, by: 1) {
+      let had = Set(order.suffix(next * part.size % part.drawn))
+      let fresh = shuffled(next)
+      order = fresh.filter { !had.contains($0) } + fresh.filter(had.contains)
+    }
+    return order
   }
 
   /// Lists merged evenly: the k-th of n stands at (k + ½) / n of the whole; the earlier list goes first where two stand alike.

@@ -1,7 +1,7 @@
 /// Formats and encodings that people have preference data in and that are not read, told by a file's bytes, each with
 /// the command that converts it.
 public enum ForeignFormat: Hashable, Sendable {
-  case parquet, arrow, csv(separator: String), yaml, excelOrZip, sqlite, webPage, gitLFSPointer
+  case parquet, arrow, arrowStream, csv(separator: String), yaml, excelOrZip, sqlite, webPage, gitLFSPointer
   case zstandard, bzip2, xz
   case utf16(encoding: String), utf32, gb18030, windows1252
 
@@ -11,8 +11,10 @@ public enum ForeignFormat: Hashable, Sendable {
     func begins(_ text: String) -> Bool { bytes.starts(with: text.utf8) }
     if begins("PAR1") {
       self = .parquet
-    } else if begins("ARROW1") || begins([0xFF, 0xFF, 0xFF, 0xFF]) {
+    } else if begins("ARROW1") {
       self = .arrow
+    } else if begins([0xFF, 0xFF, 0xFF, 0xFF]) {
+      self = .arrowStream
     } else if begins("PK\u{3}\u{4}") {
       self = .excelOrZip
     } else if begins("SQLite format 3\0") {
@@ -98,6 +100,7 @@ public enum ForeignFormat: Hashable, Sendable {
     switch self {
     case .parquet: "this is a Parquet file"
     case .arrow: "this is an Arrow file"
+    case .arrowStream: "this is an Arrow stream, as `datasets` keeps it"
     case .csv(let separator): separator == "\t" ? "these are tab-separated values" : "this is a CSV file"
     case .yaml: "this is YAML"
     case .excelOrZip: "this is an Excel workbook or a ZIP archive"
@@ -118,16 +121,18 @@ public enum ForeignFormat: Hashable, Sendable {
   func remedy(path: String) -> String {
     let stem = path.split(separator: "/").last.map { $0.split(separator: ".").first.map(String.init) ?? String($0) }
     let output = "\(stem ?? "pairs").jsonl"
-    func pandas(_ read: String) -> String {
-      "Convert it: python3 -c \"import pandas; pandas.\(read).to_json('\(output)', orient='records', lines=True, "
+    func converted(_ read: String, by module: String) -> String {
+      "Convert it: python3 -c \"import \(module); \(module).\(read).to_json('\(output)', orient='records', lines=True, "
         + "force_ascii=False)\""
     }
+    func pandas(_ read: String) -> String { converted(read, by: "pandas") }
     func iconv(_ encoding: String) -> String {
       "Convert it: iconv -f \(encoding) -t UTF-8 '\(path)' > \(stem ?? "pairs").utf8.jsonl"
     }
     switch self {
     case .parquet: return pandas("read_parquet('\(path)')")
     case .arrow: return pandas("read_feather('\(path)')")
+    case .arrowStream: return converted("ipc.open_stream('\(path)').read_pandas()", by: "pyarrow")
     case .csv(let separator):
       return pandas(
         separator == "," ? "read_csv('\(path)')" : "read_csv('\(path)', sep='\(separator == "\t" ? "\\t" : separator)')"

@@ -29,8 +29,9 @@ final class MiniMindRun {
       case .epoch: " and after every epoch"
       case nil: ""
       }
+    let pairs = request.trainingPairs.map(\.description).joined(separator: ", ")
     var lines = [
-      "MiniMind's options: the model from \(request.source.path), the pairs from \(request.trainingPairs), the tokenizer from "
+      "MiniMind's options: the model from \(request.source.path), the pairs from \(pairs), the tokenizer from "
         + "\(request.source.tokenizer ?? "the model's folder"); the result goes to \(file(of: policy)) in "
         + "\(output.dtype.rawValue), at the end\(interval), everything else to \(output.folder)"
     ]
