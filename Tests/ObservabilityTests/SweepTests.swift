@@ -39,6 +39,8 @@ struct SweepTests {
     #expect(choice(trial(1e-5, wins: 800), trial(3e-6, wins: 775)).trial?.setting.learningRate == 3e-6)
     #expect(choice(trial(1e-5, wins: 800), trial(3e-6, wins: 773)).trial?.setting.learningRate == 1e-5)
     #expect(choice(trial(1e-5, wins: 800), trial(1e-5, beta: 0.3, wins: 790)).trial?.setting.beta == 0.3)
+    let equal = choice(trial(1e-4, wins: 800), trial(1e-5, wins: 800))
+    #expect(equal.best?.setting.learningRate == 1e-5 && equal.trial == equal.best)
     let losses = choice(trial(1e-5, loss: "ipo", wins: 790), trial(1e-5, loss: "hinge", wins: 800))
     #expect(losses.trial?.setting.lossType == "ipo")
     #expect(losses.best?.setting.lossType == "hinge")

@@ -46,8 +46,8 @@ public struct SweepChoice: Sendable {
       return (losses.firstIndex(of: one.lossType) ?? 0) < (losses.firstIndex(of: other.lossType) ?? 0)
     }
     let measured = trials.filter { $0.accuracy != nil }.sorted(by: isCalmer)
-    // `max` keeps the last of equals; the calmest is wanted.
-    let best = measured.reversed().max { ($0.accuracy?.value ?? 0) < ($1.accuracy?.value ?? 0) }
+    // Of equals `max` keeps the first, which is the calmest.
+    let best = measured.max { ($0.accuracy?.value ?? 0) < ($1.accuracy?.value ?? 0) }
     guard let best, let bar = best.accuracy?.low else {
       (verdict, trial, self.best, contenders) = (.nothing, nil, nil, [])
       return
