@@ -4,10 +4,12 @@ import Torch
 /// The gain of each fused operator, and how close a whole pass comes to the time of its matmuls; see ../README.md.
 ///
 ///     swift run -c release kernel-bench [tokens] [rounds]
+///     swift run -c release kernel-bench generation [rounds]
 @main
 enum KernelBench {
   static func main() throws {
     let numbers = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+    if CommandLine.arguments.dropFirst().first == "generation" { return try generation(rounds: numbers.first ?? 3) }
     let tokens = numbers.first ?? 1920
     let rounds = numbers.dropFirst().first ?? 7
     let pairs = max(1, tokens / 640)
@@ -30,6 +32,16 @@ enum KernelBench {
     let again = try Comparison(name: "", shape: "", before: model.passRecomputing, after: model.pass)
       .measure(rounds: rounds)
     row("the model, with and without gradient checkpointing", "\(pairs) pairs", again.before, again.after)
+  }
+
+  private static func generation(rounds: Int) throws {
+    print("\(Runtime.threadCount) threads, \(rounds) rounds, tokens per second of processor time\n")
+    print("| 64 answers | one by one | together | ratios of the rounds |\n| --- | ---: | ---: | ---: |")
+    for (name, folder) in [("the demo's model, 1 M", "Demo"), ("MiniMind-3's shape, 64 M", nil)] {
+      let comparison = try GenerationComparison(folder)
+      try comparison.printRow(name + ", greedy", sampling: false, rounds: rounds)
+      try comparison.printRow(name + ", drawn with top-p 0.95", sampling: true, rounds: rounds)
+    }
   }
 
   /// These cannot alternate: once installed, the heap stays.

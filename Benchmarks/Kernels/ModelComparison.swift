@@ -13,12 +13,7 @@ struct ModelComparison {
   private let rows: Int
 
   init(pairs: Int) throws {
-    model = try CausalLM(
-      ModelConfiguration([
-        "model_type": "qwen3", "vocab_size": 6400, "hidden_size": 768, "intermediate_size": 2432,
-        "num_hidden_layers": 8, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 96,
-        "tie_word_embeddings": true,
-      ]))
+    model = try CausalLM(Self.shape())
     try model.initializeRandomly(seed: 1)
     let gradients = try FlatBuffer(like: model.namedParameters)
     for (view, (_, parameter)) in zip(gradients.views, model.namedParameters) {
@@ -37,6 +32,15 @@ struct ModelComparison {
     batch = try DeviceBatch(packed)
     rows = packed.tokens.count
     operations = FLOPs.training(packed, of: model.configuration, onlineReference: false)
+  }
+
+  /// MiniMind-3's.
+  static func shape() throws -> ModelConfiguration {
+    try ModelConfiguration([
+      "model_type": "qwen3", "vocab_size": 6400, "hidden_size": 768, "intermediate_size": 2432,
+      "num_hidden_layers": 8, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 96,
+      "tie_word_embeddings": true,
+    ])
   }
 
   /// Forward and backward.

@@ -122,6 +122,8 @@ extension TransformersOptions {
     "ref-model-name-or-path": .spelling(of: "ref-model"),
     "tokenizer-name-or-path": .spelling(of: "tokenizer"),
     "lr": .spelling(of: "learning-rate"),
+    "num-return-sequences": .spelling(of: "num-samples"),
+    "num-generations": .spelling(of: "num-samples"),
     "val-size": .spelling(of: "eval-split"),
     "per-gpu-train-batch-size": .spelling(of: "per-device-train-batch-size"),
     "evaluation-strategy": .spelling(of: "eval-strategy"),
