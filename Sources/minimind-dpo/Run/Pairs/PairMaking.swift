@@ -131,7 +131,7 @@ struct PairMaking {
       throw Failure(
         .badData,
         "no prompt gave a pair (\(pairs.report.droppedText)). A higher --temperature or more --num-samples make answers that "
-          + "differ; look at them with --keep-all.")
+          + "differ, a larger --max-new-tokens lets them end; look at them with --keep-all.")
     }
     try writeAtomically(lines(pairs.records), to: output)
     AnswerJournal.remove(besides: output)
