@@ -34,7 +34,6 @@ struct TreePlanTests {
     refuses("sequences") { try plan.update([tree(3, 2, 3), tree(1, 0, 0)]) }
     refuses("key rows") { try plan.update([tree(4, 1, 4)]) }
     refuses("longest queries") { try plan.update([tree(9, 0, 0)]) }
-    refuses("copies of a prefix") { try plan.update([tree(1, 1, 6, 1)]) }
     refuses("longest keys") {
       _ = try TreePlan(
         [tree(3, 2, 4)],

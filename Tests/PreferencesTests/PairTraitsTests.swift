@@ -145,9 +145,12 @@ struct PairTraitsTests {
     let pairs = try byteTokenizer().tokenize(read(lines.joined(separator: "\n")).pairs).usable()
     #expect(Set(pairs.map(\.promptKey)).count == 1)
     #expect(pairs.map(\.index) == [0, 1, 2, 3])
-    let batch = TreeBatch(pairs)
+    let batch = TreeBatch(pairs, sharesPrompts: false)
     // The last token of a side predicts nothing.
     #expect(batch.tokens.count == pairs.reduce(0) { $0 + $1.treeLength - 2 })
+    // All four together run it once.
+    let prompt = pairs[0].sharedPrefix
+    #expect(TreeBatch(pairs).tokens.count <= batch.tokens.count - 3 * (prompt - 1))
     for pair in pairs {
       #expect(pair.sharedPrefix >= pair.promptLength && pair.promptLength > question.utf8.count)
       #expect(pair.chosenIDs.prefix(pair.promptLength) == pairs[0].chosenIDs.prefix(pair.promptLength))

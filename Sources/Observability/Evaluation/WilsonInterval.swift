@@ -20,6 +20,7 @@ extension Estimate {
     let scale = 1 + z * z / n
     let center = (share + z * z / (2 * n)) / scale
     let reach = z * (share * (1 - share) / n + z * z / (4 * n * n)).squareRoot() / scale
-    return Estimate(share, low: max(0, center - reach), high: min(1, center + reach))
+    // At 0 and 1 rounding may put the share itself outside.
+    return Estimate(share, low: max(0, min(share, center - reach)), high: min(1, max(share, center + reach)))
   }
 }

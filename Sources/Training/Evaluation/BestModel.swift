@@ -60,7 +60,8 @@ public struct BestModel: Sendable, Hashable, Codable {
     latest = Candidate(step: step, value: value)
     evaluations += 1
     let improves = best.map { criterion.isBetter(value, than: $0.value) && abs(value - $0.value) > criterion.threshold }
-    withoutImprovement = improves ?? true ? 0 : withoutImprovement + 1
+    // The first evaluation has nothing to be compared with.
+    withoutImprovement = improves ?? (evaluations == 1 || !value.isNaN) ? 0 : withoutImprovement + 1
     if best.map({ criterion.isBetter(value, than: $0.value) }) ?? !value.isNaN { best = latest }
     return criterion.patience.map { withoutImprovement >= $0 } ?? false
   }
