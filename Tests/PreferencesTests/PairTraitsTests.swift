@@ -149,7 +149,7 @@ struct PairTraitsTests {
     // The last token of a side predicts nothing.
     #expect(batch.tokens.count == pairs.reduce(0) { $0 + $1.treeLength - 2 })
     // All four together run it once.
-    let prompt = pairs[0].sharedPrefix
+    let prompt = pairs[0].promptLength
     #expect(TreeBatch(pairs).tokens.count <= batch.tokens.count - 3 * (prompt - 1))
     for pair in pairs {
       #expect(pair.sharedPrefix >= pair.promptLength && pair.promptLength > question.utf8.count)
