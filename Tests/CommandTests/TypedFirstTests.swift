@@ -87,7 +87,7 @@ struct TypedFirstTests {
     for option in ["--model", "--train-data", "--output-dir", "--config", "--nproc-per-node", "--eval-data"] {
       #expect(main.contains(option))
     }
-    let places = ["MAIN OPTIONS:", "--learning-rate", "--beta", "--max-length", "--threads", "--from-weight"].map {
+    let places = ["MAIN OPTIONS:", "--beta", "--learning-rate", "--max-length", "--threads", "--from-weight"].map {
       train.range(of: $0)?.lowerBound
     }
     #expect(places.allSatisfy { $0 != nil })

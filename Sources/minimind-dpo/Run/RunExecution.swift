@@ -151,7 +151,8 @@ struct RunExecution {
       "global batch": "\(trainer.plan.globalBatchSize)", "steps": "\(trainer.plan.totalSteps)",
       "learning-rate": "\(options.learningRate)", "lr-scheduler-type": options.scheduleShape.rawValue,
       "min-lr-rate": "\(options.minimumRateRatio)", "warm-up steps": "\(trainer.schedule.warmupSteps)",
-      "loss": options.loss.description, "reference follows": options.referenceSync?.description ?? "never",
+      "beta": "\(options.loss.beta)", "loss-type": options.loss.name,
+      "label-smoothing": "\(options.loss.labelSmoothing)",
       "weight-decay": "\(options.adam.weightDecay)", "max-grad-norm": "\(options.maxGradientNorm)",
       "adam": "\(options.adam.beta1) \(options.adam.beta2) \(options.adam.epsilon)",
     ]) { known, _ in known }
