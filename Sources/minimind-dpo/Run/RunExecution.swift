@@ -1,3 +1,4 @@
+import DPO
 import Files
 import Foundation
 import Launcher
@@ -143,9 +144,12 @@ struct RunExecution {
   private static func identity(_ request: TrainingRequest, _ inputs: RunInputs, trainer: Trainer) -> [String: String] {
     let options = request.training
     let type = inputs.job.placement.type
-    // Runs of earlier versions, all in float32 and of one file, name neither.
+    // What runs of earlier versions did not have is named only where it is used.
     var later = type == .float32 ? [:] : ["precision": type.rawValue]
     if !trainer.plan.mixture.isPlain { later["mixture"] = "\(trainer.plan.mixture)" }
+    let plain = PreferenceLoss(options.loss.parts, beta: options.loss.beta, labelSmoothing: options.loss.labelSmoothing)
+    if options.loss != plain { later["loss"] = options.loss.description }
+    if let sync = options.referenceSync { later["sync-ref-model"] = sync.description }
     return later.merging([
       "pairs": inputs.pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(options.shuffles)",
       "global batch": "\(trainer.plan.globalBatchSize)", "steps": "\(trainer.plan.totalSteps)",
