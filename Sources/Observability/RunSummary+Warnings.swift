@@ -48,7 +48,7 @@ extension RunSummary {
     let start = before.fairAccuracy
     // A model that already prefers nine in ten has little room; one whose margin grew is on its way.
     guard abs(after.fairAccuracy - start) <= max(0.05, accuracyNoise ?? 0), start < 0.9,
-      after.margin - before.margin < 0.05
+      abs(after.margin - before.margin) < 0.05
     else { return nil }
     let rate = HumanText.short(learningRate)
     return

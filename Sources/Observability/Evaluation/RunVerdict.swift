@@ -60,7 +60,7 @@ extension RunVerdict {
     guard let answers = evidence.answers, !answers.degeneration.isEmpty else { return nil }
     return (
       .broke,
-      "Of its \(HumanText.counted(answers.count, "answer")) to the sample prompts, "
+      "Its \(HumanText.counted(answers.count, "answer")) to the sample prompts broke down: "
         + answers.degeneration.joined(separator: "; ") + ". Lower the learning rate, or take an earlier checkpoint."
     )
   }
@@ -138,7 +138,7 @@ extension RunVerdict {
     return (
       .undecided,
       "\(measured): that holds \(heldOut.accuracy.low <= 0.5 ? "chance (50 %)" : "no change") too\(moved ?? ""). More held-out pairs "
-        + "narrow the interval; a higher learning rate or more steps move the accuracy."
+        + "narrow the interval."
     )
   }
 

@@ -70,7 +70,7 @@ struct Evaluate: ParsableCommand {
       try refModel.map { try source.load($0) } ?? policy
     try VocabularyCheck.requireSame(policy: policy, reference: reference)
     job.activity.set(.preparingData)
-    var first = 0
+    var (first, names) = (0, [String]())
     let sets = try EvaluationFile.named(data).map { file in
       let prepared = try PreparedPairs(
         contentsOf: file.path,
@@ -84,7 +84,11 @@ struct Evaluate: ParsableCommand {
       }
       var pairs = try prepared.usable()
       // Each pair has a number of its own, in whatever file it is.
-      for place in pairs.indices { pairs[place].index += first }
+      for place in pairs.indices {
+        pairs[place].index += first
+        pairs[place].source = names.count
+      }
+      names.append(file.name ?? "file \(names.count + 1)")
       first += prepared.tokenized.pairs.count
       return EvaluationSet(name: file.name, pairs: pairs)
     }
@@ -121,7 +125,7 @@ struct Evaluate: ParsableCommand {
     guard sets.count > 1 || sets[0].name != nil else { return figures }
     let whole = Evaluation(
       metrics: measured.reduce(into: PreferenceMetrics()) { $0 += $1.metrics }, pairs: measured.flatMap(\.pairs))
-    return [(nil, EvaluationFigures(whole, slices: PairSlice.slices(of: all)))] + figures
+    return [(nil, EvaluationFigures(whole, slices: PairSlice.slices(of: all, sources: names)))] + figures
   }
 
   private func report(_ sets: [(name: String?, figures: EvaluationFigures)]) {
