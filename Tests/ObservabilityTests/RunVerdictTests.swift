@@ -90,7 +90,8 @@ struct RunVerdictTests {
     some.guarded = .init(before: 2, after: 3)
     #expect(findings(some) == [.broke, .forgot, .lengthened, .learned])
     #expect(
-      RunVerdict(some).text.hasPrefix("Verdict: the answers broke down, it forgot, it went for length, it learned. Its"))
+      RunVerdict(some).text.hasPrefix("Verdict: the answers broke down, it forgot, it went for length, it learned. Its")
+    )
   }
 
   @Test("Without held-out pairs it is not measured")

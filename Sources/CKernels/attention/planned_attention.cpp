@@ -44,9 +44,8 @@ struct PlannedAttention : torch::autograd::Function<PlannedAttention> {
     // Gathered again instead of kept: keys and values would double a layer's memory to save one pass over them.
     context->save_for_backward({packed, numbers, out, result.log_sums, result.first_state, result.second_state});
     const auto &size = layout.size;
-    context->saved_data["size"] =
-        std::vector<int64_t>{size.tokens,          size.key_rows,     size.sequences,
-                             size.longest_queries, size.longest_keys, size.copies};
+    context->saved_data["size"] = std::vector<int64_t>{size.tokens,          size.key_rows,     size.sequences,
+                                                       size.longest_queries, size.longest_keys, size.copies};
     context->saved_data["heads"] = std::vector<int64_t>{heads.query, heads.key, heads.value, heads.size};
     context->saved_data["scale"] = scale;
     return out;

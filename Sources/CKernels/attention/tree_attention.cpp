@@ -281,9 +281,7 @@ struct PlainAttention {
       for (int64_t part = 2; part < count; ++part) {
         const int64_t length = parts[part];
         if (length > 0) {
-          auto seen = [&](const Tensor &x) {
-            return at::cat({x.narrow(0, start, parts[0]), x.narrow(0, at, length)});
-          };
+          auto seen = [&](const Tensor &x) { return at::cat({x.narrow(0, start, parts[0]), x.narrow(0, at, length)}); };
           outs.push_back(attend(query.narrow(0, at, length), seen(key), seen(value)));
         }
         at += length;

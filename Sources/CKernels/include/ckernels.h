@@ -85,8 +85,8 @@ typedef struct ckernels_trees {
 // side by side. If `queries` is given, `packed` holds only keys and values, and the queries belong to the tokens `rows`.
 CTORCH_CHECKED ctorch_status ckernels_tree_attention(ctorch_tensor packed, ctorch_tensor queries /* or NULL */,
                                                      ctorch_tensor rows /* or NULL */, ckernels_trees trees,
-                                                     ckernels_heads heads, double scale,
-                                                     ctorch_tensor *out, char **error);
+                                                     ckernels_heads heads, double scale, ctorch_tensor *out,
+                                                     char **error);
 
 // The capacity of a plan, or the size that trees need.
 typedef struct ckernels_plan_size {

@@ -30,8 +30,10 @@ public struct Objective: Sendable {
 
   /// What an objective needs, and what may be combined with it.
   public struct Traits: OptionSet, Sendable {
+    /// A bit for each trait.
     public let rawValue: Int
 
+    /// The traits of these bits.
     public init(rawValue: Int) { self.rawValue = rawValue }
 
     /// It compares with a reference model.
@@ -66,7 +68,9 @@ public struct Objective: Sendable {
 }
 
 extension Objective: Hashable {
+  /// Objectives are told apart by their names.
   public static func == (one: Objective, other: Objective) -> Bool { one.name == other.name }
+  /// Hashes the name.
   public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 

@@ -101,7 +101,7 @@ typedef struct LogProbabilityArguments {
   const long long *targets; // [rows]
   float *out;               // [rows], logit[target] − log Σ exp(logit)
   float *log_sum;           // [rows], log Σ exp(logit)
-  float *statistics;        // [4, rows], or null: entropy, log Σ p², whether the target is the likeliest word, mean logit
+  float *statistics; // [4, rows], or null: entropy, log Σ p², whether the target is the likeliest word, mean logit
   long long rows;
   int words;
 } LogProbabilityArguments;
