@@ -47,6 +47,8 @@ public enum MetricName {
   public static let samplesDegeneration = "samples/degeneration"
   /// Tokens run through the model since the start.
   public static let tokens = "tokens"
+  /// Tokens of both sides so far, as TRL counts them: without padding, shared prefixes twice.
+  public static let sideTokens = "num_tokens"
   /// Pairs trained on since the start.
   public static let pairs = "pairs"
   /// Tokens per second of the interval, over all ranks.

@@ -43,6 +43,8 @@ final class RunRecorder: TrainingObserver {
   private let started = ContinuousClock.now
   private var firstStep = 0
   private var latest: IntervalReport?
+  /// Tokens of both sides of all pairs so far.
+  private var sideTokens = 0
   /// The tokens of a micro-batch that memory was found to suffice for.
   private var memoryLimit: Int?
   private var hasTriedToRecord = false
@@ -93,6 +95,7 @@ final class RunRecorder: TrainingObserver {
     totals.epochs = report.epoch
     totals.pairs += Int(report.metrics.pairs)
     totals.tokens += Int(report.metrics.tokens)
+    sideTokens += Int(report.metrics.sideTokens)
     totals.seconds = (ContinuousClock.now - started) / .seconds(1)
     totals.stepSeconds += report.seconds
     if report.step == 1 {
@@ -130,6 +133,7 @@ final class RunRecorder: TrainingObserver {
       }
     }
     record.set(MetricName.tokens, to: totals.tokens)
+    record.set(MetricName.sideTokens, to: sideTokens)
     record.set(MetricName.pairs, to: totals.pairs)
     record[MetricName.tokensPerSecond] = interval.metrics.tokens / interval.seconds
     record[MetricName.pairsPerSecond] = interval.metrics.pairs / interval.seconds
