@@ -24,7 +24,7 @@ extension CausalLM {
   /// What an answer is does not depend on what runs beside it: it draws from numbers of its own, made of seed, prompt and
   /// sample; attention is masked behind its own end; and the rows of a product are padded to a multiple of 16, below
   /// which LibTorch's libraries choose other kernels with other rounding. Above that a row had the same bits in products of
-  /// any height on all CPUs that were tried, though no library promises it. The tokens are those of `generate(_:)`, whose
+  /// any height on the processor at hand, though no library promises it. The tokens are those of `generate(_:)`, whose
   /// products have one row, but for the rare case that rounding decides between two tokens which are equally
   /// probable to six digits; from there on the two answers differ.
   ///
