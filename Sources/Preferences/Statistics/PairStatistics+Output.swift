@@ -42,16 +42,16 @@ extension PairStatistics {
     var remarks: [String] = []
     if plainTextPairsBesideTemplate > 0 {
       remarks.append(
-        "\(count(plainTextPairsBesideTemplate)) of \(count(pairs)) pairs are plain text and are trained on as such, without "
+        "\(grouped(plainTextPairsBesideTemplate)) of \(grouped(pairs)) pairs are plain text and are trained on as such, without "
           + "the tokenizer's chat template; --apply-chat-template writes them with it")
     }
     if unscoredPairsKept > 0 {
       remarks.append(
-        "pairs kept although they have no scores to compare with --min-margin: \(count(unscoredPairsKept))")
+        "pairs kept although they have no scores to compare with --min-margin: \(grouped(unscoredPairsKept))")
     }
     if !unusedKeys.isEmpty {
       let keys = unusedKeys.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-      let shown = keys.prefix(8).map { "\"\($0.key)\" (\(count($0.value)))" }.joined(separator: ", ")
+      let shown = keys.prefix(8).map { "\"\($0.key)\" (\(grouped($0.value)))" }.joined(separator: ", ")
       remarks.append("keys that are not used: \(shown)\(keys.count > 8 ? ", …" : "")")
     }
     return remarks
@@ -60,30 +60,33 @@ extension PairStatistics {
   /// The numbers as a table with a few words, for readers.
   public var table: String {
     var rows: [(String, String)] = [
-      ("pairs", count(pairs)),
-      ("  trained on", "\(count(usablePairs)) (\(share(usablePairs, of: pairs)))"),
+      ("pairs", grouped(pairs)),
+      ("  trained on", "\(grouped(usablePairs)) (\(percentText(usablePairs, of: pairs)))"),
     ]
     for reason in DropReason.allCases {
-      if let number = dropped[reason] { rows.append(("  dropped", "\(count(number)): \(reason.rawValue)")) }
+      if let number = dropped[reason] { rows.append(("  dropped", "\(grouped(number)): \(reason.rawValue)")) }
     }
     rows += [
-      ("maximal length", "\(count(maxLength)) tokens"),
-      ("tokens, padded to the maximum", count(paddedTokens)),
-      ("tokens of both sides", count(tokens)),
-      ("tokens, shared prefix once", count(treeTokens)),
+      ("maximal length", "\(grouped(maxLength)) tokens"),
+      ("tokens, padded to the maximum", grouped(paddedTokens)),
+      ("tokens of both sides", grouped(tokens)),
+      ("tokens, shared prefix once", grouped(treeTokens)),
       (
         "  of the pairs trained on",
-        "\(count(usableTreeTokens)) (\(factor(savingOverPadding)) fewer than padded, "
+        "\(grouped(usableTreeTokens)) (\(factor(savingOverPadding)) fewer than padded, "
           + "\(factor(savingOverSides)) fewer than both sides)"
       ),
-      ("  target tokens", "\(count(targetTokens)) on both sides"),
-      ("truncated sides", "\(count(truncatedSides)) of \(count(2 * pairs)) (\(share(truncatedSides, of: 2 * pairs)))"),
+      ("  target tokens", "\(grouped(targetTokens)) on both sides"),
+      (
+        "truncated sides",
+        "\(grouped(truncatedSides)) of \(grouped(2 * pairs)) (\(percentText(truncatedSides, of: 2 * pairs)))"
+      ),
       ("chosen is the longer reply", chosenIsLongerText),
-      ("repeated pairs", count(duplicatePairs)),
-      ("repeated prompts", count(duplicatePrompts)),
-      ("pairs whose prompts differ", count(differingPrompts)),
+      ("repeated pairs", grouped(duplicatePairs)),
+      ("repeated prompts", grouped(duplicatePrompts)),
+      ("pairs whose prompts differ", grouped(differingPrompts)),
     ]
-    if scoredPairs > 0 { rows.append(("pairs with scores", count(scoredPairs))) }
+    if scoredPairs > 0 { rows.append(("pairs with scores", grouped(scoredPairs))) }
     let width = rows.map(\.0.count).max() ?? 0
     var lines = rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }
 
@@ -96,7 +99,7 @@ extension PairStatistics {
       [header]
       + lengths.map { name, lengths in
         let numbers = [lengths.minimum, lengths.median, lengths.p90, lengths.p99, lengths.maximum]
-        return [name, count(Int(lengths.mean.rounded()))] + numbers.map(count)
+        return [name, grouped(Int(lengths.mean.rounded()))] + numbers.map(grouped)
       }
     lines += cells.map { row in
       row[0].padding(toLength: width + 2, withPad: " ", startingAt: 0)
@@ -107,24 +110,9 @@ extension PairStatistics {
   }
 
   private var chosenIsLongerText: String {
-    let text = "\(share(chosenIsLonger, of: pairs - equallyLong)) of the pairs"
+    let text = "\(percentText(chosenIsLonger, of: pairs - equallyLong)) of the pairs"
     guard pairs - equallyLong >= 20, abs(chosenIsLongerShare - 0.5) > 0.15 else { return text }
     return text + "; the model may learn length instead of quality"
-  }
-
-  /// A number with its thousands set apart: 1,227,600.
-  private func count(_ value: Int) -> String {
-    var digits = String(value)
-    var position = digits.count - 3
-    while position > 0 {
-      digits.insert(",", at: digits.index(digits.startIndex, offsetBy: position))
-      position -= 3
-    }
-    return digits
-  }
-
-  private func share(_ part: Int, of whole: Int) -> String {
-    whole == 0 ? "–" : String(format: "%.1f %%", 100 * Double(part) / Double(whole))
   }
 
   private func factor(_ value: Double) -> String { String(format: "%.2f×", value) }

@@ -5,13 +5,12 @@ import Synchronization
 struct StepBatches: Sendable {
   /// Those of this rank; none where there are fewer pairs than ranks.
   let packed: [TreeBatch]
-  /// The pairs of the global batch, by their places among the trainer's pairs.
-  let pairs: [Int]
+  /// Where the pairs of each of them are in the global batch. A pair that is drawn twice has two places.
+  let places: [[Int]]
+  /// Pairs of the global batch.
+  let pairCount: Int
   /// Target tokens of the chosen sides of the global batch.
   let chosenTargets: Int
-
-  /// Pairs of the global batch.
-  var pairCount: Int { pairs.count }
 }
 
 /// Packs a rank's share of the pairs of any step.
@@ -24,12 +23,13 @@ struct StepBatchPacker: Sendable {
   let worldSize: Int
 
   func batches(ofStep step: Int) -> StepBatches {
-    let places = plan.pairs(ofStep: step)
-    let taken = places.map { pairs[$0] }
-    let own = fairShares(of: taken.map { work($0) }, among: worldSize)[rank].map { taken[$0] }
+    let taken = plan.pairs(ofStep: step).map { pairs[$0] }
+    let share = fairShares(of: taken.map { work($0) }, among: worldSize)[rank]
+    let packed = options.pack(microBatches(of: share.map { taken[$0] }))
+    var free = Dictionary(grouping: share) { taken[$0].index }
     return StepBatches(
-      packed: options.pack(microBatches(of: own)), pairs: taken.map(\.index),
-      chosenTargets: taken.reduce(0) { $0 + $1.chosenTargets.count { $0 } })
+      packed: packed, places: packed.map { $0.pairIndices.compactMap { free[$0]?.removeFirst() } },
+      pairCount: taken.count, chosenTargets: taken.reduce(0) { $0 + $1.chosenTargets.count { $0 } })
   }
 
   /// Without a token budget a process alone takes its pairs in their order, `perDeviceBatchSize` at once. A rank's share was

@@ -14,9 +14,8 @@ extension Trainer {
     let isWhole = ranks == nil && batches.packed.count == 1 && passes is PlainPasses
     guard options.loss.couplesPairs, !isWhole else { return (nothing, nil) }
 
-    let places = Dictionary(uniqueKeysWithValues: batches.pairs.enumerated().map { ($1, $0) })
     var columns = ScoreColumns(pairs: batches.pairCount)
-    let shortage = try forEach(batches.packed) { packed, _ in
+    let shortage = try forEach(batches.packed) { packed, number in
       let batch = try DeviceBatch(packed, device: device)
       clock.enter(.reference)
       let reference = try reference?.logProbabilities(batch, of: packed.pairIndices)
@@ -24,7 +23,7 @@ extension Trainer {
       let scores = try withoutGrad { () throws(TorchError) in
         try policy.sideScores(batch, excessTokenWeight: options.loss.excessTokenWeight)
       }
-      try columns.set(packed.pairIndices.compactMap { places[$0] }, scores, reference, lengths: batch.targetCounts)
+      try columns.set(batches.places[number], scores, reference, lengths: batch.targetCounts)
     }
     clock.enter(.communication)
     columns.numbers = try ranks.sum(columns.numbers)
@@ -35,9 +34,8 @@ extension Trainer {
     }
     let rows = try (0..<options.loss.couplingCount).map { try couplings.select(0, $0).array(Double.self) }
     return (
-      batches.packed.map { packed in
-        let own = packed.pairIndices.compactMap { places[$0] }
-        return KnownScores(
+      batches.places.map { own in
+        KnownScores(
           reference: reference == nil ? nil : columns.reference(of: own),
           couplings: rows.map { row in own.map { row[$0] } })
       }, nil

@@ -19,7 +19,7 @@ struct ObjectiveArguments: ParsableArguments {
   @Option(
     parsing: .upToNextOption,
     help: ArgumentHelp("What each loss is multiplied with. (default: 1 each)", valueName: "weight …"))
-  var lossWeights: [Numbers] = []
+  var lossWeights: [NumberList] = []
 
   @Option(help: ArgumentHelp("Probability that a preference is the wrong way round, 0 to 0.5.", valueName: "ε"))
   var labelSmoothing = 0.0
@@ -145,18 +145,6 @@ struct LossNames: ExpressibleByArgument {
   }
 
   static var allValueStrings: [String] { Objective.all.map(\.name) }
-}
-
-/// Numbers as one word of the command line holds them: one, or several with commas between.
-struct Numbers: ExpressibleByArgument {
-  let values: [Double]
-
-  init?(argument: String) {
-    let words = argument.split(whereSeparator: { $0 == "," || $0 == " " })
-    let values = words.compactMap { Double($0) }
-    guard !values.isEmpty, values.count == words.count else { return nil }
-    self.values = values
-  }
 }
 
 extension Divergence: ExpressibleByArgument {}
