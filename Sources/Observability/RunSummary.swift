@@ -265,7 +265,9 @@ extension RunSummary {
         "Dropped \(HumanText.grouped(count))\(all) \((totals.pairsRead ?? count) == 1 ? example : example + "s"): "
           + dropped.map { "\(HumanText.grouped($0.value)) \($0.key)" }.joined(separator: ", ") + ".")
     }
-    if totals.truncated > 0 { sentences.append("Cut to the maximum length: \(counted(totals.truncated, texts == nil ? "side" : "text")).") }
+    if totals.truncated > 0 {
+      sentences.append("Cut to the maximum length: \(counted(totals.truncated, texts == nil ? "side" : "text")).")
+    }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
 

@@ -64,7 +64,8 @@ public struct TextOutcome: Sendable {
 
   var explanation: String? {
     guard after != nil else { return nil }
-    return "The loss is the mean of −log p over the tokens to learn, the perplexity e to its power: among how many equally likely "
+    return
+      "The loss is the mean of −log p over the tokens to learn, the perplexity e to its power: among how many equally likely "
       + "tokens the model hesitates. What counts is how it falls on texts that were held out."
   }
 

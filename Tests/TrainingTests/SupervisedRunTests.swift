@@ -97,7 +97,8 @@ struct SupervisedRunTests {
         let means = Dictionary(uniqueKeysWithValues: report.metrics.means(of: .texts).map { ($0.name, $0.value) })
         func agrees(_ name: String, _ value: Double?, within tolerance: Double) throws {
           let (wanted, found) = (try #require(expected[name]), try #require(value))
-          #expect(abs(found - wanted) <= tolerance, "\(division), step \(report.step), \(name): \(found), not \(wanted)")
+          #expect(
+            abs(found - wanted) <= tolerance, "\(division), step \(report.step), \(name): \(found), not \(wanted)")
         }
         try agrees("loss", means["loss"], within: 1e-4)
         try agrees("loss", report.loss, within: 1e-4)

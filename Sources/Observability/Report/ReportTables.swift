@@ -50,7 +50,10 @@ struct ReportTables {
     for run in runs { reasons.formUnion(run.log.totals?.dropped.map(\.key) ?? []) }
     let number = { (count: Int?) in count.map(HumanText.grouped) ?? "–" }
     let rows =
-      [[runs.contains(where: \.isSupervised) ? "texts in the data" : "pairs in the data"] + runs.map { number($0.log.totals?.pairsRead) }]
+      [
+        [runs.contains(where: \.isSupervised) ? "texts in the data" : "pairs in the data"]
+          + runs.map { number($0.log.totals?.pairsRead) }
+      ]
       + reasons.map { reason in
         ["dropped: " + HTML.escape(reason)] + runs.map { run in number(run.log.totals.map { $0.dropped[reason] ?? 0 }) }
       }

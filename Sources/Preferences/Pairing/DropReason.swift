@@ -16,8 +16,8 @@ public enum DropReason: String, CaseIterable, Hashable, Sendable, Codable, Codin
   case tied = "neither answer is the better one"
   /// The scores of the answers differ by less than was asked for.
   case smallMargin = "score margin below --min-margin"
-  /// A text to imitate has no target token: nothing of the assistant's within the maximal length.
-  case noTargetsInText = "no target token"
+  /// A text to imitate has no target token, or none within the maximal length.
+  case noTargetsInText = "no target token within the maximal length"
 }
 
 extension TokenizedPair {

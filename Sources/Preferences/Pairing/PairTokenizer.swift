@@ -144,7 +144,8 @@ public struct PairTokenizer: Sendable {
       let turns = try turns(of: pair, shared: shared)
       let conversation = try turns.conversation(messages)
       let spans = turns.spans(of: shared..<messages.count, in: conversation)
-      var side = Side(ids: conversation.ids, spans: spans, promptLength: spans.first?.lowerBound ?? conversation.ids.count)
+      var side = Side(
+        ids: conversation.ids, spans: spans, promptLength: spans.first?.lowerBound ?? conversation.ids.count)
       if options.completionMask == .all { side.spans = allSpans(of: side, shared, turns, conversation) }
       return side
     }

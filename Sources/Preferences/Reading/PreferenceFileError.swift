@@ -39,7 +39,8 @@ public enum PreferenceFileError: Error, Hashable, Sendable, CustomStringConverti
       "\(path): cannot be read: \(reason)"
     case .foreign(let path, let format):
       "\(path): \(format.name), not JSON lines in UTF-8. \(format.remedy(path: path))"
-    case .empty(let path, .texts): "\(path): the file holds no texts. Expected a JSON object per line: \(TextFormat.known)."
+    case .empty(let path, .texts):
+      "\(path): the file holds no texts. Expected a JSON object per line: \(TextFormat.known)."
     case .empty(let path, _):
       "\(path): the file holds no preference pairs. Expected a JSON object with \"chosen\" and \"rejected\" per line."
     case .badLines(let path, let lines, let total):
@@ -47,7 +48,8 @@ public enum PreferenceFileError: Error, Hashable, Sendable, CustomStringConverti
         + Self.list(lines)
         + "\nCorrect them, or drop them with --skip-bad-lines."
     case .onlyBadLines(let path, let lines, let examples):
-      "\(path): none of its \(lines.count) lines is a usable \(examples == .texts ? "text" : "preference pair"):\n" + Self.list(lines)
+      "\(path): none of its \(lines.count) lines is a usable \(examples == .texts ? "text" : "preference pair"):\n"
+        + Self.list(lines)
     case .damagedGzip(let path, let reason):
       "\(path): the compressed file is damaged or cut off (\(reason)). Fetch it again; `gzip -t` checks it."
     case .zlibMissing(let path, let reason):

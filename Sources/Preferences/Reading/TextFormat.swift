@@ -48,7 +48,8 @@ enum TextFormat {
     } else if let text = members["text"] {
       used = ["text"]
       guard let text = text.string, !text.isEmpty else {
-        throw UnusableRecord("\"text\" is \(text.string == nil ? PreferenceFormat.kind(of: text) : "empty"); expected a text")
+        throw UnusableRecord(
+          "\"text\" is \(text.string == nil ? PreferenceFormat.kind(of: text) : "empty"); expected a text")
       }
       pair = PreferencePair(content: .text(prompt: "", chosen: text, rejected: ""))
     } else if members["chosen"] != nil {
@@ -144,7 +145,8 @@ enum TextFormat {
         messages.insert(system, at: 0)
         shared += shared > 0 ? 1 : 0
       } else if !isSameValue(messages[0]["content"] ?? .null, system["content"] ?? .null) {
-        throw UnusableRecord("\"system\" is not the system message that the conversation begins with; take one of them out")
+        throw UnusableRecord(
+          "\"system\" is not the system message that the conversation begins with; take one of them out")
       }
     }
     pair.content = .conversation(chosen: messages, rejected: [], sharedMessages: shared)

@@ -19,7 +19,8 @@ struct MiniMindDPO: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      Train.self, SupervisedFineTuning.self, Sweep.self, Launch.self, Evaluate.self, InspectData.self, MakePairs.self, Convert.self,
+      Train.self, SupervisedFineTuning.self, Sweep.self, Launch.self, Evaluate.self, InspectData.self, MakePairs.self,
+      Convert.self,
       Generate.self, Chat.self,
       Initialize.self,
       Report.self, Bench.self, Demo.self, Doctor.self,

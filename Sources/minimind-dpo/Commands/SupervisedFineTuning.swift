@@ -7,7 +7,8 @@ import Training
 struct SupervisedFineTuning: TrainingCommand {
   static let configuration = CommandConfiguration(
     commandName: "sft",
-    abstract: "Trains a model on texts: conversations, prompts with completions, or the chosen sides of preference pairs.",
+    abstract:
+      "Trains a model on texts: conversations, prompts with completions, or the chosen sides of preference pairs.",
     discussion: """
       Supervised fine-tuning, the step before a preference run: the model learns the assistant's words. It reads MiniMind's \
       conversations, OpenAI's messages, TRL's prompt and completion, Alpaca's instruction and output, and plain text; texts are \

@@ -6,7 +6,8 @@ import Foundation
 /// `--save-dir` and `--save-weight` are there exactly when a run is MiniMind's: `MiniMindCommandLine` completes them.
 struct MiniMindArguments: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Train the model in SAVE_DIR/NAME_HIDDEN.pth. (default: full_sft; in sft pretrain)", valueName: "name"))
+    help: ArgumentHelp(
+      "Train the model in SAVE_DIR/NAME_HIDDEN.pth. (default: full_sft; in sft pretrain)", valueName: "name"))
   var fromWeight: String?
 
   @Option(

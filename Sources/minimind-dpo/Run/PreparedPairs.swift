@@ -80,7 +80,8 @@ struct PreparedPairs {
       statistics: PairStatistics(pairs: file.pairs, tokenized: tokenized, hasChatTemplate: template != nil),
       // What it looks for is wrong with two answers, not with one.
       lint: options.examples.areTexts
-        ? LintReport() : LintReport(pairs: file.pairs, tokenized: tokenized, specialTokens: SpecialTokens(of: tokenizer)),
+        ? LintReport()
+        : LintReport(pairs: file.pairs, tokenized: tokenized, specialTokens: SpecialTokens(of: tokenizer)),
       badLines: file.badLines)
   }
 

@@ -59,7 +59,8 @@ final class RunRecorder: TrainingObserver {
   ///   - stop: looked at while the reference is measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
-    of examples: ExampleKind, files: RunFiles?, resumedStep: Int, evaluations: EvaluationRecorder, progress: ProgressLine,
+    of examples: ExampleKind, files: RunFiles?, resumedStep: Int, evaluations: EvaluationRecorder,
+    progress: ProgressLine,
     referenceCache: ReferenceCache? = nil, stop: StopRequest,
     saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
   ) {

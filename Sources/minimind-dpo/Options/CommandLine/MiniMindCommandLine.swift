@@ -18,7 +18,8 @@ struct MiniMindCommandLine {
   ///   - checkout: the folder that MiniMind's paths start from
   ///   - parse: parses arguments of the command, and throws what is wrong with them
   static func completed(
-    _ given: GivenOptions, of script: MiniMindScript, checkout: MiniMindCheckout = MiniMindCheckout(), parse: ([String]) throws -> Void
+    _ given: GivenOptions, of script: MiniMindScript, checkout: MiniMindCheckout = MiniMindCheckout(),
+    parse: ([String]) throws -> Void
   ) throws -> [String] {
     let isMiniMinds =
       given.has("from-weight", "save-dir", "save-weight") || !given.has("model", "output-dir")
