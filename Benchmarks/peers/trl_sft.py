@@ -44,7 +44,7 @@ def measure(rows: list[dict], way: str, options: argparse.Namespace) -> dict:
             args=SFTConfig(
                 folder, per_device_train_batch_size=int(batch), gradient_accumulation_steps=int(accumulated),
                 num_train_epochs=1, learning_rate=options.learning_rate, lr_scheduler_type="linear", max_grad_norm=1.0,
-                max_length=options.max_length, packing=name == "bfd", padding_free=name == "padding_free",
+                max_length=options.max_length if name == "bfd" else None, packing=name == "bfd", padding_free=name == "padding_free",
                 optim="adamw_torch", logging_steps=1, save_strategy="no", report_to="none", use_cpu=True, bf16=False,
                 gradient_checkpointing=False, disable_tqdm=True, dataloader_pin_memory=False))
         loader = trainer.get_train_dataloader()
