@@ -66,7 +66,7 @@ public struct PairStatistics: Hashable, Sendable, Codable {
     self.pairs = tokenized.pairs.count
     maxLength = tokenized.options.maxLength
     dropped = tokenized.dropCounts
-    paddedTokens = tokenized.pairs.count * 2 * (maxLength - 1)
+    paddedTokens = tokenized.pairs.count * (tokenized.options.examples.areTexts ? 1 : 2) * (maxLength - 1)
     for pair in tokenized.pairs { count(pair) }
     if tokenized.options.minimumMargin != nil {
       unscoredPairsKept = tokenized.pairs.count { $0.dropReason == nil && $0.scoreMargin == nil }

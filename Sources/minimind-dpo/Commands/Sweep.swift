@@ -64,7 +64,8 @@ extension Train {
   /// What a sweep varies, as the options say.
   fileprivate var setting: SweepSetting {
     SweepSetting(
-      learningRate: optimization.learningRate, beta: objective.beta, lossType: objective.lossName)
+      learningRate: optimization.learningRate ?? Self.usualLearningRate, beta: objective.beta,
+      lossType: objective.lossName)
   }
 
   /// The same run with another setting, in a folder of its own.

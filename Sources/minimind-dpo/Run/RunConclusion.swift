@@ -35,6 +35,10 @@ struct RunConclusion {
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")),
       evaluationPairs: inputs.evaluationSets.isEmpty ? nil : inputs.evaluationPairs.count)
+    if request.pairs.examples.areTexts {
+      summary.texts = TextOutcome(
+        try MetricsLog(contentsOf: folder.file("metrics.jsonl")), takenStep: outcome.choice?.step)
+    }
     if let choice = outcome.choice { summary.notes.append(choice.sentence) }
     summary.outputs = [.folder(request.output.folder)]
     if let miniMind = MiniMindRun(request) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
