@@ -41,23 +41,20 @@ public final class Attention: Module {
   func callAsFunction(
     _ x: Tensor, layer: Int, rotary: RotaryTables, pattern: any AttentionPattern, rows: Tensor?
   ) throws(TorchError) -> Tensor {
-    let (query, key, value) = (
-      queryProjection.weight.weight, keyProjection.weight.weight, valueProjection.weight.weight
-    )
     let heads = HeadLayout(
       queries: configuration.headCount, keys: configuration.keyValueHeadCount, values: configuration.keyValueHeadCount,
       size: configuration.headSize)
     let scale = 1 / Double(heads.size).squareRoot()
     guard let rows, !pattern.needsAllQueries(on: x.device) else {
-      let packed = try rotated(projections(x, weights: [query, key, value]), heads, rotary)
+      let packed = try rotated(projected(x, [queryProjection, keyProjection, valueProjection]), heads, rotary)
       let attended = try pattern.attend(layer: layer, packed: packed, queries: nil, heads: heads, scale: scale)
       return try outputProjection(rows.map { rows throws(TorchError) in try attended.indexSelect(0, rows) } ?? attended)
     }
     let asked = try rotated(
-      projections(x.indexSelect(0, rows), weights: [query]),
+      projected(x.indexSelect(0, rows), [queryProjection]),
       HeadLayout(queries: heads.queries, keys: 0, values: 0, size: heads.size), rotary.rows(rows))
     let seen = try rotated(
-      projections(x, weights: [key, value]),
+      projected(x, [keyProjection, valueProjection]),
       HeadLayout(queries: 0, keys: heads.keys, values: heads.values, size: heads.size), rotary)
     return try outputProjection(
       pattern.attend(layer: layer, packed: seen, queries: (asked, rows), heads: heads, scale: scale))

@@ -4,6 +4,8 @@ import Torch
 public final class Linear: Module {
   /// `[output, input]`
   public let weight: Parameter
+  /// What is trained beside the weight, which is then frozen; nil where the weight itself is trained.
+  var adapter: LowRankAdapter?
 
   /// - Throws: `TorchError` when memory runs out.
   public init(input: Int, output: Int) throws(TorchError) {
@@ -16,7 +18,7 @@ public final class Linear: Module {
   /// The compute dtype.
   var type: DType { weight.weight.type }
 
-  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor { try projections(x, weights: [weight.weight]) }
+  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor { try projected(x, [self]) }
 }
 
 /// A table with one vector for each token id.
