@@ -8,14 +8,14 @@ import Torch
 struct ConfigurationTests {
   /// A change to a good configuration, and what the refusal says of it.
   static let refusals: [(key: String, value: JSON, words: String)] = [
-    ("model_type", "qwen3_moe", "model_type is \"qwen3_moe\"; supported are qwen3, llama and minimind"),
-    ("model_type", "gpt2", "model_type is \"gpt2\"; supported are qwen3, llama and minimind"),
+    ("model_type", "qwen3_moe", "model_type is \"qwen3_moe\"; supported are qwen3, qwen2, llama and minimind"),
+    ("model_type", "gpt2", "model_type is \"gpt2\"; supported are qwen3, qwen2, llama and minimind"),
+    ("model_type", "mistral", "model_type is \"mistral\"; supported are qwen3, qwen2, llama and minimind"),
     ("model_type", .null, "\"model_type\" is missing; expected a string"),
     ("use_moe", true, "mixture-of-experts models are not supported"),
     ("num_experts", 4, "mixture-of-experts models are not supported"),
-    ("attention_bias", true, "attention_bias and mlp_bias must be false"),
-    ("mlp_bias", true, "attention_bias and mlp_bias must be false"),
-    ("use_sliding_window", true, "use_sliding_window must be false"),
+    ("mlp_bias", true, "mlp_bias must be false"),
+    ("layer_types", ["full_attention", "sliding_attention"], "sliding-window attention is not supported"),
     ("hidden_act", "gelu", "hidden_act is \"gelu\"; only \"silu\" is supported"),
     ("num_key_value_heads", 3, "num_key_value_heads (3) must divide num_attention_heads (4)"),
     ("head_dim", 7, "head_dim (7) must be even"),
@@ -51,6 +51,37 @@ struct ConfigurationTests {
       performing: { try ModelConfiguration(smallJSON([key: value]), file: "m/config.json") })
     #expect(error.description.hasPrefix("m/config.json: "))
     #expect(error.description.contains(words), "\(error)")
+  }
+
+  @Test("A window is refused where it is over some layer, by the rules of `Qwen2Config`")
+  func slidingWindow() throws {
+    func model(_ type: String, _ keys: JSON.Object) throws -> ModelConfiguration {
+      let window: JSON.Object = ["model_type": .string(type), "use_sliding_window": true, "num_hidden_layers": 4]
+      return try smallConfiguration(window.merging(keys))
+    }
+    for type in ["qwen2", "qwen3"] {
+      let error = try #require(throws: ModelConfigurationError.self) { try model(type, ["max_window_layers": 3]) }
+      #expect(error.reason.contains("use_sliding_window must be false"))
+      #expect(try model(type, ["max_window_layers": 4]).layerCount == 4)
+      #expect(try model(type, [:]).layerCount == 4)
+      #expect(try model(type, ["max_window_layers": 2, "sliding_window": .null]).layerCount == 4)
+    }
+  }
+
+  @Test("Biases: always on the inputs of Qwen2's attention, where attention_bias says so on all four of others")
+  func biases() throws {
+    #expect(try smallConfiguration(["model_type": "qwen2"]).attentionBiases == .onInputs)
+    #expect(try smallConfiguration(["model_type": "llama"]).attentionBiases == .none)
+    for type in ["llama", "qwen3"] {
+      let model = try smallModel(["model_type": .string(type), "attention_bias": true])
+      #expect(model.configuration.attentionBiases == .onAll)
+      #expect(model.namedParameters.contains { $0.name == "model.layers.1.self_attn.o_proj.bias" })
+      #expect(model.configuration.parameterCount == model.namedParameters.reduce(0) { $0 + $1.parameter.count })
+    }
+    let error = try #require(throws: ModelConfigurationError.self) {
+      try smallConfiguration(["model_type": "minimind", "attention_bias": true])
+    }
+    #expect(error.reason.contains("attention_bias must be false"))
   }
 
   @Test("A file that is not JSON is refused with its path, line and column")

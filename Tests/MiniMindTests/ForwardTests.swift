@@ -1,5 +1,6 @@
 import Foundation
 import MiniMind
+import OrderedJSON
 import Testing
 import Torch
 
@@ -19,6 +20,8 @@ struct ForwardTests {
     ("llama_untied", "config.json", "logits"),
     ("llama3_rope", "config.json", "logits"),
     ("llama3_rope", "config_v4.json", "logits"),
+    ("llama_biases", "config.json", "logits"),
+    ("qwen2", "config.json", "logits"),
   ]
 
   @Test("Logits are within 1e-4, whatever spelling the configuration has", arguments: spellings)
@@ -44,7 +47,9 @@ struct ForwardTests {
 
   @Test(
     "Log-probabilities of next tokens are within 1e-4",
-    arguments: ["qwen3", "qwen3_bf16", "qwen3_yarn", "minimind", "llama", "llama_untied", "llama3_rope"])
+    arguments: [
+      "qwen3", "qwen3_bf16", "qwen3_yarn", "minimind", "llama", "llama_untied", "llama3_rope", "llama_biases", "qwen2",
+    ])
   func logProbabilities(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()
@@ -53,7 +58,9 @@ struct ForwardTests {
     #expect(try largestDifference(found, golden.tensor("next_token_logprobs")) < 1e-4)
   }
 
-  @Test("Each parameter's gradient has the norm of the reference, within 1e-4 of it", arguments: ["qwen3", "llama"])
+  @Test(
+    "Each parameter's gradient has the norm of the reference, within 1e-4 of it",
+    arguments: ["qwen3", "qwen2", "llama"])
   func gradients(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()
@@ -77,15 +84,17 @@ struct ForwardTests {
     #expect(throws: TorchError.self) { try model.logits(of: [[-1]]) }
   }
 
-  @Test("Random weights follow their seed: matrices with deviation 0.02, norms 1")
-  func initialization() throws {
-    let model = try smallModel(["vocab_size": 2000], seed: 3)
-    #expect(try model.hasSameWeights(as: smallModel(["vocab_size": 2000], seed: 3)))
-    #expect(try !model.hasSameWeights(as: smallModel(["vocab_size": 2000], seed: 4)))
+  @Test(
+    "Random weights follow their seed: matrices with deviation 0.02, norms 1, biases 0", arguments: ["qwen3", "qwen2"])
+  func initialization(type: String) throws {
+    let shape: JSON.Object = ["vocab_size": 2000, "model_type": .string(type)]
+    let model = try smallModel(shape, seed: 3)
+    #expect(try model.hasSameWeights(as: smallModel(shape, seed: 3)))
+    #expect(try !model.hasSameWeights(as: smallModel(shape, seed: 4)))
     for (name, parameter) in model.namedParameters {
       let value = parameter.value
-      if name.contains("norm") {
-        #expect(try value.equal(1).all().item() == 1)
+      if name.contains("norm") || name.hasSuffix(".bias") {
+        #expect(try value.equal(name.hasSuffix(".bias") ? 0 : 1).all().item() == 1)
       } else {
         let deviation = try value.multiply(value).mean().item().squareRoot()
         #expect(abs(deviation - 0.02) < 0.002, "\(name)")

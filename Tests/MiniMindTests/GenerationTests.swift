@@ -5,7 +5,7 @@ import Torch
 
 @Suite("Generation")
 struct GenerationTests {
-  @Test("Greedy answers are those of `transformers`, token by token", arguments: ["qwen3", "llama"])
+  @Test("Greedy answers are those of `transformers`, token by token", arguments: ["qwen3", "qwen2", "llama"])
   func greedy(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()
@@ -22,7 +22,7 @@ struct GenerationTests {
     }
   }
 
-  @Test("The three largest logits of each step are those of `transformers`", arguments: ["qwen3", "llama"])
+  @Test("The three largest logits of each step are those of `transformers`", arguments: ["qwen3", "qwen2", "llama"])
   func scores(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()
@@ -43,7 +43,8 @@ struct GenerationTests {
   }
 
   @Test(
-    "The cache gives the result of a full pass, in pieces of any length", arguments: ["qwen3", "llama", "qwen3_yarn"])
+    "The cache gives the result of a full pass, in pieces of any length",
+    arguments: ["qwen3", "qwen2", "llama", "qwen3_yarn"])
   func cache(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()

@@ -81,6 +81,10 @@ struct InferenceTests {
       try refusal(experts, in: scratch).contains(
         "holds model.layers.0.mlp.experts.0.up_proj.weight: mixture-of-experts models are not supported"))
 
+    var biased = tensors
+    biased["model.layers.0.self_attn.q_proj.bias"] = try .zeros([32])
+    #expect(try refusal(biased, in: scratch).contains("name the Hugging Face folder, with its config.json"))
+
     var headless = tensors
     headless["model.embed_tokens.weight"] = nil
     #expect(try refusal(headless, in: scratch).contains("has no matrix model.embed_tokens.weight"))

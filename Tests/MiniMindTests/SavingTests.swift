@@ -9,8 +9,9 @@ import Torch
 @Suite("Saving")
 struct SavingTests {
   static let folders = ["qwen3", "qwen3_yarn", "minimind", "llama", "llama_untied", "llama3_rope"]
+  static let withBiases = ["qwen2", "llama_biases"]
 
-  @Test("A written folder loads as the same model, bit for bit", arguments: folders)
+  @Test("A written folder loads as the same model, bit for bit", arguments: folders + withBiases)
   func folder(name: String) throws {
     let scratch = try Scratch()
     let model = try Golden(name).model()

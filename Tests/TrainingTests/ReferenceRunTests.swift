@@ -16,8 +16,9 @@ private struct ReferenceRun {
   let steps: [JSON]
   let json: JSON
 
-  init(_ name: String) throws {
-    let folder = try goldens().appendingPathComponent("dpo20")
+  /// - Parameter model: the folder of the goldens that holds the model; all runs have the pairs of dpo20
+  init(_ name: String, of model: String = "dpo20") throws {
+    let folder = try goldens().appendingPathComponent(model)
     policy = try CausalLM.pretrained(folder)
     reference = try CausalLM.pretrained(folder)
     json = try JSON(parsing: Data(contentsOf: folder.appendingPathComponent(name)))
@@ -40,7 +41,9 @@ private struct ReferenceRun {
     options.shuffles = false
     self.options = options
 
-    pairs = try #require(try JSON(parsing: Data(contentsOf: folder.appendingPathComponent("pairs.json"))).array).map {
+    pairs = try #require(
+      try JSON(parsing: Data(contentsOf: goldens().appendingPathComponent("dpo20/pairs.json"))).array
+    ).map {
       pair in
       func list(_ name: String) throws -> [Int] { try #require(pair[name]?.array).compactMap(\.int) }
       let (chosen, rejected) = (try list("chosen_ids"), try list("rejected_ids"))
@@ -57,9 +60,11 @@ private struct ReferenceRun {
 struct ReferenceRunTests {
   @Test(
     "Each step has the reference's loss, gradient norm, rate, rewards and log-probabilities",
-    arguments: ["trajectory.json", "trajectory_smoothed.json"], [true, false])
-  func trajectory(name: String, sharesPrefix: Bool) throws {
-    let run = try ReferenceRun(name)
+    arguments: [
+      ("dpo20", "trajectory.json"), ("dpo20", "trajectory_smoothed.json"), ("dpo20_qwen2", "trajectory.json"),
+    ], [true, false])
+  func trajectory(of model: (folder: String, run: String), sharesPrefix: Bool) throws {
+    let run = try ReferenceRun(model.run, of: model.folder)
     var options = run.options
     options.sharesPrefix = sharesPrefix
     let trainer = try Trainer(policy: run.policy, reference: run.reference, pairs: run.pairs, options: options)

@@ -4,7 +4,8 @@
     python3 Tools/reference/dpo_run.py --check      also runs float64 and TRL's DPOTrainer, and prints the differences
 
 Writes Tests/TrainingTests/Goldens/dpo20/{config.json, model.safetensors, pairs.json, trajectory.json,
-trajectory_smoothed.json} and Tests/TrainingTests/Goldens/schedules.json.
+trajectory_smoothed.json}, dpo20_qwen2/{config.json, model.safetensors, trajectory.json} (the same pairs, a model with
+biases) and Tests/TrainingTests/Goldens/schedules.json.
 
 The two sides of a pair run separately and padded on the right; nothing is shared. A step takes the next
 `batch_size · gradient_accumulation_steps` pairs in file order, wrapping around (48 pairs: six steps of eight are an
@@ -27,6 +28,8 @@ import sys
 import torch
 import torch.nn.functional as F
 from transformers import (
+    Qwen2Config,
+    Qwen2ForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
     get_constant_schedule,
@@ -296,6 +299,20 @@ def trl_run(initial, pairs: list[dict], options: dict) -> list[dict]:
     return [record | {"learning_rate": rate} for record, rate in zip(records, rates.rates, strict=True)]
 
 
+def write_model_with_biases(pairs: list[dict]) -> None:
+    config = Qwen2Config(
+        vocab_size=VOCABULARY, hidden_size=48, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, max_position_embeddings=256, rms_norm_eps=1e-6, rope_parameters=rope(1e6),
+        tie_word_embeddings=True, bos_token_id=1, eos_token_id=2)
+    config._attn_implementation = "eager"
+    initial = Qwen2ForCausalLM(config)
+    draw_weights(initial, torch.Generator().manual_seed(103))
+    folder = GOLDENS / "dpo20_qwen2"
+    write_tensors(folder / "model.safetensors", weights_of(initial))
+    write_config(folder, config)
+    write_json(folder / "trajectory.json", train(initial, pairs, LINEAR))
+
+
 def main() -> None:
     deterministic(0)
     config = Qwen3Config(
@@ -306,6 +323,8 @@ def main() -> None:
     initial = Qwen3ForCausalLM(config)
     draw_weights(initial, torch.Generator().manual_seed(101))
     pairs = draw_pairs(torch.Generator().manual_seed(102))
+
+    write_model_with_biases(pairs)
 
     folder = GOLDENS / "dpo20"
     write_tensors(folder / "model.safetensors", weights_of(initial))

@@ -9,7 +9,7 @@ lists of MiniMind-3 and MiniMind2. golden.safetensors holds, for every model:
     logits               [2, 40, V] float32
     next_token_logprobs  [2, 39] float32, log p(input_ids[:, t + 1] | input_ids[:, :t + 1])
 
-and for `qwen3` and `llama` also:
+and for `qwen3`, `qwen2` and `llama` also:
 
     loss                 [1], the mean of -next_token_logprobs
     gradient_norm/NAME   [1], the 2-norm of the loss's gradient with respect to the parameter NAME
@@ -22,12 +22,14 @@ import math
 from pathlib import Path
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM
+from transformers import (LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config,
+                          Qwen3ForCausalLM)
 
 from tiny import TESTS, deterministic, draw_weights, weights_of, write_json, write_tensors
 
 GOLDENS = TESTS / "MiniMindTests" / "Goldens"
 VOCABULARY, LENGTH, PROMPT, ANSWER = 256, 40, 12, 24
+CLASSES = {"qwen3": Qwen3ForCausalLM, "qwen2": Qwen2ForCausalLM, "llama": LlamaForCausalLM}
 SHARED = {
     "vocab_size": VOCABULARY,
     "num_hidden_layers": 2,
@@ -44,9 +46,8 @@ def rope(theta: float, **scaling) -> dict:
 
 
 def build(config, seed: int):
-    kind = Qwen3ForCausalLM if isinstance(config, Qwen3Config) else LlamaForCausalLM
     config._attn_implementation = "eager"
-    model = kind(config).eval()
+    model = CLASSES[config.model_type](config).eval()
     draw_weights(model, torch.Generator().manual_seed(seed))
     return model
 
@@ -104,7 +105,7 @@ def write_config(folder: Path, config, name: str = "config.json", **changes) -> 
                 "num_key_value_heads", "head_dim", "hidden_act", "max_position_embeddings", "rms_norm_eps",
                 "rope_parameters", "tie_word_embeddings", "model_type", "bos_token_id", "eos_token_id",
                 "attention_bias", "attention_dropout"}
-        kind = "Qwen3ForCausalLM" if values["model_type"] == "qwen3" else "LlamaForCausalLM"
+        kind = CLASSES[values["model_type"]].__name__
         values = {"architectures": [kind], "dtype": "float32"} | {k: v for k, v in values.items() if k in keep}
     values |= changes
     write_json(folder / name, {k: v for k, v in sorted(values.items()) if v is not ...}, indent=2)
@@ -273,14 +274,33 @@ def llama3_rope() -> None:
                  rope_theta=5e3, rope_scaling=scaling)
 
 
+# MARK: - Models with biases
+
+
+def qwen2() -> None:
+    """Qwen2: biases on queries, keys and values, no QK-norm, tied; its config.json has no head_dim."""
+    config = Qwen2Config(**SHARED, hidden_size=48, intermediate_size=64, rms_norm_eps=1e-6,
+                         rope_parameters=rope(1e6), tie_word_embeddings=True)
+    model, ids = build(config, 88), tokens(98)
+    golden = forward_golden(model, ids) | training_golden(model, ids) | generation_golden(model, ids)
+    write_config(write_model("qwen2", model, golden), config)
+
+
+def llama_biases() -> None:
+    """attention_bias: biases on all four projections."""
+    config = LlamaConfig(**SHARED, hidden_size=32, intermediate_size=64, rms_norm_eps=1e-5, attention_bias=True,
+                         rope_parameters=rope(1e4), tie_word_embeddings=False)
+    model, ids = build(config, 91), tokens(92)
+    write_config(write_model("llama_biases", model, forward_golden(model, ids)), config)
+
+
 # MARK: - State-dict keys of the real sizes
 
 
 def keys(config) -> dict:
     """Names and shapes as the model on the meta device gives them, and the number of parameters (a tied table once)."""
-    kind = Qwen3ForCausalLM if isinstance(config, Qwen3Config) else LlamaForCausalLM
     with torch.device("meta"):
-        model = kind(config)
+        model = CLASSES[config.model_type](config)
     return {
         "parameters": sum(p.numel() for p in model.parameters()),
         "tensors": {name: list(tensor.shape) for name, tensor in model.state_dict().items()},
@@ -304,6 +324,7 @@ def write_keys() -> None:
 
 if __name__ == "__main__":
     deterministic(0)
-    for make in (qwen3, qwen3_bf16, qwen3_yarn, minimind, llama, llama_untied, llama3_rope):
+    for make in (qwen3, qwen3_bf16, qwen3_yarn, minimind, llama, llama_untied, llama3_rope, qwen2,
+                 llama_biases):
         make()
     write_keys()

@@ -3,7 +3,7 @@ import OrderedJSON
 import Torch
 
 /// Low-rank additions to the weights of a model, which are trained in place of these.
-public final class Adapter {
+public final class Adapter: CustomStringConvertible {
   /// What it is, in PEFT's terms.
   public var configuration: LoRAConfiguration
   /// The layers that have an addition, by their names in the model, in its order.
@@ -44,6 +44,20 @@ public final class Adapter {
 
   /// The number of trained numbers.
   public var parameterCount: Int { namedParameters.reduce(0) { $0 + $1.parameter.count } }
+
+  /// The settings in words, on one line.
+  public var description: String {
+    let ranks = Set(layers.map(\.adapter.rank)).sorted().map(String.init).joined(separator: " to ")
+    var names: [String] = []
+    for (path, _) in layers {
+      let name = path.split(separator: ".").last.map(String.init) ?? path
+      if !names.contains(name) { names.append(name) }
+    }
+    let kind = configuration.usesDoRA ? "DoRA" : configuration.usesRSLoRA ? "rsLoRA" : "LoRA"
+    return
+      "\(kind) of rank \(ranks), α \(configuration.alpha), at \(layers.count) layers (\(names.joined(separator: ", ")))"
+      + (drops ? ", dropout \(configuration.dropout)" : "")
+  }
 
   /// Draws A, sets B to 0, and the lengths of rows to those of the weights.
   func initialize(seed: UInt64) throws(TorchError) {
@@ -91,7 +105,13 @@ public final class Adapter {
   // MARK: - Dropout
 
   /// Whether inputs are dropped in training.
-  package var drops: Bool { dropout.probability > 0 }
+  public var drops: Bool { dropout.probability > 0 }
+
+  /// Sets the probability with which inputs are dropped in training, in the configuration too.
+  public func setDropout(_ probability: Double) {
+    configuration.dropout = probability
+    dropout.probability = probability
+  }
 
   /// Before a training pass: which inputs it drops.
   package func prepareDropout(key: UInt64) throws(TorchError) {

@@ -59,7 +59,9 @@ extension CausalLM {
   }
 
   /// Whether a layer with such a target exists; its names otherwise.
-  private func layers(chosenBy targets: LoRAConfiguration.Targets) throws(AdapterError) -> [(path: String, layer: Linear)] {
+  private func layers(chosenBy targets: LoRAConfiguration.Targets) throws(AdapterError) -> [(
+    path: String, layer: Linear
+  )] {
     let all = adaptableLayers
     var chosen: [(path: String, layer: Linear)] = []
     var unmatched: [String] = []

@@ -109,8 +109,8 @@ extension LoRAConfiguration {
     set("bias", "none")
     set("fan_in_fan_out", .bool(false))
     set("inference_mode", .bool(true))
-    set("rank_pattern", .object(JSON.Object(uniqueKeysWithValues: rankPattern.map { ($0, .integer($1)) })))
-    set("alpha_pattern", .object(JSON.Object(uniqueKeysWithValues: alphaPattern.map { ($0, .number($1)) })))
+    set("rank_pattern", .object(rankPattern.reduce(into: [:]) { $0[$1.key] = .integer($1.value) }))
+    set("alpha_pattern", .object(alphaPattern.reduce(into: [:]) { $0[$1.key] = .number($1.value) }))
     if file == nil {
       set("init_lora_weights", initialization == .gaussian ? "gaussian" : .bool(true))
       if case .pattern(let pattern) = targets {

@@ -8,10 +8,16 @@ extension ModelConfiguration {
   /// `transformers` that computes the same.
   public func huggingFaceJSON(dtype: DType) -> JSON {
     var object = family == .minimind ? translated : source.object ?? [:]
-    object["architectures"] = [.string(hasQueryKeyNorm ? "Qwen3ForCausalLM" : "LlamaForCausalLM")]
+    object["architectures"] = [.string(architecture)]
     // `transformers` 5 writes dtype, 4 writes torch_dtype; each reads both.
     object[object["dtype"] != nil ? "dtype" : "torch_dtype"] = .string(dtype.rawValue)
     return .object(object)
+  }
+
+  /// The class of `transformers` that computes the same.
+  private var architecture: String {
+    if hasQueryKeyNorm { return "Qwen3ForCausalLM" }
+    return family == .qwen2 ? "Qwen2ForCausalLM" : "LlamaForCausalLM"
   }
 
   private var translated: JSON.Object {

@@ -29,6 +29,12 @@ extension ModelConfiguration {
     let query = try shape(first + "self_attn.q_proj.weight")
     let key = try shape(first + "self_attn.k_proj.weight")
     let up = try shape(first + "mlp.up_proj.weight")
+    if state.shape(of: first + "self_attn.q_proj.bias") != nil {
+      throw ModelConfigurationError(
+        file: state.source,
+        reason: "holds attention with biases, as of Qwen2, whose heads and rotation a bare weight file does not tell; "
+          + "name the Hugging Face folder, with its config.json")
+    }
     let normSize = state.shape(of: first + "self_attn.q_norm.weight")?.first
     let heads = headCount ?? normSize.map { query[0] / $0 } ?? 8
     let layers = 1 + (state.names.compactMap(Self.layerNumber).max() ?? 0)

@@ -44,7 +44,8 @@ extension ModelConfiguration {
       "max_position_embeddings", default: defaults.maximumPositions, null: reading)
     normEpsilon = try reader.positiveNumber("rms_norm_eps", default: 1e-6, null: reading)
     tiesEmbeddings = json["tie_word_embeddings"]?.bool ?? defaults.tiesEmbeddings
-    hasQueryKeyNorm = family != .llama
+    hasQueryKeyNorm = family != .llama && family != .qwen2
+    attentionBiases = family == .qwen2 ? .onInputs : json["attention_bias"]?.bool == true ? .onAll : .none
     endTokenIDs = try reader.tokenIDs("eos_token_id", default: defaults.endTokenIDs)
     rope = try RotaryConfiguration(json, family: family, maximumPositions: maximumPositions, file: file)
     source = json
@@ -60,25 +61,36 @@ extension ModelConfiguration {
     let json = reader.json
     let name = try reader.string("model_type")
     guard let family = Family(rawValue: name) else {
-      throw reader.error("model_type is \"\(name)\"; supported are qwen3, llama and minimind")
+      throw reader.error("model_type is \"\(name)\"; supported are qwen3, qwen2, llama and minimind")
     }
     if json["use_moe"]?.bool == true || (json["num_experts"]?.int ?? 0) > 0 && family != .minimind {
       throw reader.error("mixture-of-experts models are not supported by this version; use a dense model")
     }
-    if json["attention_bias"]?.bool == true || json["mlp_bias"]?.bool == true {
-      throw reader.error("layers with biases are not supported; attention_bias and mlp_bias must be false")
+    if json["mlp_bias"]?.bool == true {
+      throw reader.error("feed-forward networks with biases are not supported; mlp_bias must be false")
     }
-    if json["use_sliding_window"]?.bool == true {
-      throw reader.error("sliding-window attention is not supported; use_sliding_window must be false")
+    if family == .minimind, json["attention_bias"]?.bool == true {
+      throw reader.error("MiniMind's models have no biases; attention_bias must be false")
+    }
+    if slides(json) {
+      throw reader.error(
+        "sliding-window attention is not supported; use_sliding_window must be false, and layer_types full_attention")
     }
     if let activation = json["hidden_act"]?.string, activation != "silu" {
       throw reader.error("hidden_act is \"\(activation)\"; only \"silu\" is supported")
     }
     return family
   }
+
+  /// Whether some layer attends to a window alone, by the rules of `Qwen2Config` and `Qwen3Config`.
+  private static func slides(_ json: JSON) -> Bool {
+    if let types = json["layer_types"]?.array { return types.contains { $0.string == "sliding_attention" } }
+    guard json["use_sliding_window"]?.bool == true, json["sliding_window"] != .null else { return false }
+    return (json["max_window_layers"]?.int ?? 28) < (json["num_hidden_layers"]?.int ?? 32)
+  }
 }
 
-/// The values of absent keys: the defaults of `Qwen3Config` and `LlamaConfig` in `transformers` 5.24 and of
+/// The values of absent keys: the defaults of `Qwen3Config`, `Qwen2Config` and `LlamaConfig` in `transformers` 5.24 and of
 /// MiniMind's `MiniMindConfig`. The tests compare them with what
 /// Tools/reference/configurations.py reads from these classes.
 private struct ConfigurationDefaults {
@@ -102,6 +114,10 @@ private struct ConfigurationDefaults {
       ConfigurationDefaults(
         vocabularySize: 151_936, hiddenSize: 4096, intermediateSize: 22016, layerCount: 32, headCount: 32,
         keyValueHeadCount: 32, headSize: 128, maximumPositions: 32768, tiesEmbeddings: false, endTokenIDs: [])
+    case .qwen2:
+      ConfigurationDefaults(
+        vocabularySize: 151_936, hiddenSize: 4096, intermediateSize: 22016, layerCount: 32, headCount: 32,
+        keyValueHeadCount: 32, headSize: nil, maximumPositions: 32768, tiesEmbeddings: false, endTokenIDs: [])
     case .llama:
       ConfigurationDefaults(
         vocabularySize: 32000, hiddenSize: 4096, intermediateSize: 11008, layerCount: 32, headCount: 32,

@@ -3,16 +3,28 @@ import OrderedJSON
 
 /// The shape of a decoder-only language model: what `config.json` of a Hugging Face or MiniMind folder says.
 ///
-/// Qwen3 and Llama are the same network here; they differ in whether queries and keys are normalized.
+/// Qwen3, Qwen2 and Llama are the same network here; they differ in whether queries and keys are normalized, and in biases.
 public struct ModelConfiguration: Sendable, Equatable {
   /// The families that `model_type` names.
   public enum Family: String, Sendable {
     /// `Qwen3ForCausalLM`, the shape of MiniMind-3.
     case qwen3
+    /// `Qwen2ForCausalLM`: Llama with biases on queries, keys and values.
+    case qwen2
     /// `LlamaForCausalLM`, the shape of MiniMind2.
     case llama
     /// MiniMind's own classes; only the weights show whether there is QK-norm.
     case minimind
+  }
+
+  /// The projections of attention that have biases.
+  public enum AttentionBiases: Sendable {
+    /// None.
+    case none
+    /// Those to queries, keys and values: Qwen2.
+    case onInputs
+    /// All four: Llama and Qwen3 with `attention_bias`.
+    case onAll
   }
 
   /// The family that `model_type` names.
@@ -41,6 +53,8 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var tiesEmbeddings: Bool
   /// Whether queries and keys pass an RMSNorm over each head before rotation.
   public var hasQueryKeyNorm: Bool
+  /// Which projections of attention have biases.
+  public var attentionBiases: AttentionBiases
   /// The ids that end a turn, from `eos_token_id`.
   public var endTokenIDs: [Int]
   /// The whole `config.json` as it was read; it is written back when the model is saved.
@@ -50,7 +64,16 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var bodyParameterCount: Int {
     let attention = hiddenSize * headSize * (2 * headCount + 2 * keyValueHeadCount)
     let norms = 2 * hiddenSize + (hasQueryKeyNorm ? 2 * headSize : 0)
-    return layerCount * (attention + 3 * hiddenSize * intermediateSize + norms) + hiddenSize
+    return layerCount * (attention + biasCount + 3 * hiddenSize * intermediateSize + norms) + hiddenSize
+  }
+
+  /// The numbers in the biases of one layer.
+  private var biasCount: Int {
+    switch attentionBiases {
+    case .none: 0
+    case .onInputs: headSize * (headCount + 2 * keyValueHeadCount)
+    case .onAll: headSize * (headCount + 2 * keyValueHeadCount) + hiddenSize
+    }
   }
 
   /// All parameters; a tied table counts once.

@@ -1,6 +1,6 @@
 import Torch
 
-/// A decoder-only language model with the architecture of Qwen3 or Llama; MiniMind's models are of these kinds.
+/// A decoder-only language model with the architecture of Qwen3, Qwen2 or Llama; MiniMind's models are of these kinds.
 ///
 /// ```swift
 /// let model = try CausalLM(configuration)
@@ -81,14 +81,14 @@ public final class CausalLM: Module {
   /// The network and, where it is not tied to the embedding, the head.
   public var members: [Member] { ModelParts(backbone: backbone, head: head).members }
 
-  /// Draws matrices from N(0, 0.02²) and sets norms to 1, as `transformers` initializes these models.
+  /// Draws matrices from N(0, 0.02²) and sets norms to 1 and biases to 0, as `transformers` initializes these models.
   ///
   /// - Throws: `TorchError` when LibTorch fails.
   public func initializeRandomly(seed: UInt64) throws(TorchError) {
     let generator = try Generator(seed: seed)
-    for (_, parameter) in namedParameters {
+    for (name, parameter) in namedParameters {
       if parameter.shape.count == 1 {
-        try parameter.value.fillInPlace(1)
+        try parameter.value.fillInPlace(name.hasSuffix(".bias") ? 0 : 1)
       } else {
         try parameter.value.fillNormal(deviation: 0.02, from: generator)
       }
@@ -113,7 +113,7 @@ public final class CausalLM: Module {
         type == .float32 ? nil : try FlatBuffer(viewing: weights.storage.detached().to(type), as: weights)
     }
     for (index, (_, parameter)) in namedParameters.enumerated() {
-      // Norms are computed in float32.
+      // Norms are computed in float32, and biases are converted as they are added.
       parameter.copy = parameter.shape.count > 1 ? copies?.views[index] : nil
     }
   }

@@ -19,6 +19,6 @@ public final class FeedForward: Module {
   }
 
   func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
-    try downProjection.ofSwiGLU(projected(x, [gateProjection, upProjection]))
+    try downProjection.ofSwiGLU(Linear.sideBySide([gateProjection, upProjection], x))
   }
 }

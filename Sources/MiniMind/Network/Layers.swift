@@ -1,24 +1,37 @@
 import Torch
 
-/// A linear layer without bias: `[tokens, input] → [tokens, output]`.
+/// A linear layer: `[tokens, input] → [tokens, output]`.
 public final class Linear: Module {
   /// `[output, input]`
   public let weight: Parameter
+  /// `[output]`; nil in most models.
+  public let bias: Parameter?
   /// What is trained beside the weight, which is then frozen; nil where the weight itself is trained.
   var adapter: LowRankAdapter?
 
   /// - Throws: `TorchError` when memory runs out.
-  public init(input: Int, output: Int) throws(TorchError) {
+  public init(input: Int, output: Int, hasBias: Bool = false) throws(TorchError) {
     weight = try Parameter([output, input])
+    bias = hasBias ? try Parameter([output]) : nil
   }
 
-  /// The weight.
+  /// The weight. The bias is declared by the module around this one, after all of its weights: weights that are neighbours in
+  /// memory are one product.
   public var members: [Member] { [.parameter("weight", weight)] }
 
   /// The compute dtype.
   var type: DType { weight.weight.type }
 
-  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor { try projected(x, [self]) }
+  func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor { try Linear.sideBySide([self], x) }
+
+  /// The results of one to three layers, side by side: `[tokens, Σ output]`.
+  static func sideBySide(_ layers: [Linear], _ x: Tensor) throws(TorchError) -> Tensor {
+    let products = try adapted(projections(x, weights: layers.map(\.weight.weight)), of: layers, x)
+    let biases = layers.compactMap(\.bias?.value)
+    guard !biases.isEmpty else { return products }
+    precondition(biases.count == layers.count, "layers side by side have biases together or none")
+    return try products + .concatenate(biases).to(products.dtype)
+  }
 }
 
 /// A table with one vector for each token id.

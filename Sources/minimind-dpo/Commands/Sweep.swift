@@ -28,7 +28,9 @@ struct Sweep: ParsableCommand {
         "A sweep goes on by itself when the same command is given again; leave out --resume-from-checkpoint.")
     }
     let miniMind = training.miniMind
-    guard miniMind.fromWeight == nil, miniMind.saveDir == nil, miniMind.saveWeight == nil else {
+    guard miniMind.fromWeight == nil, miniMind.saveDir == nil, miniMind.saveWeight == nil,
+      training.adapter.loraName == nil
+    else {
       throw ValidationError("A sweep names its model with --model and its folder with --output-dir.")
     }
   }

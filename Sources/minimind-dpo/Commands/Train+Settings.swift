@@ -8,7 +8,8 @@ extension Train {
     func flag(_ value: Bool) -> Bool? { value ? true : nil }
     let model = main.model
     return [
-      ("model", model.model), ("tokenizer", model.tokenizer), ("ref-model", main.refModel),
+      ("model", model.model), ("tokenizer", model.tokenizer), ("adapter", model.adapter),
+      ("ref-model", main.refModel),
       ("hidden-size", shape.hiddenSize), ("num-hidden-layers", shape.numHiddenLayers),
       ("num-attention-heads", shape.numAttentionHeads),
       ("inference-rope-scaling", flag(shape.inferenceRopeScaling)),
@@ -56,6 +57,6 @@ extension Train {
       ("from-weight", miniMind.fromWeight), ("save-dir", miniMind.saveDir), ("save-weight", miniMind.saveWeight),
       ("dtype", miniMind.dtype?.rawValue), ("num-workers", miniMind.numWorkers), ("use-wandb", flag(miniMind.useWandb)),
       ("wandb-project", miniMind.wandbProject), ("use-compile", miniMind.useCompile == 1 ? 1 : nil),
-    ] + objective.settings + reference.settings
+    ] + objective.settings + reference.settings + adapter.settings
   }
 }

@@ -25,6 +25,7 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Main options") var main: MainArguments
   @OptionGroup(title: "Loss") var objective: ObjectiveArguments
   @OptionGroup(title: "Reference") var reference: ReferenceArguments
+  @OptionGroup(title: "Adapter (LoRA)") var adapter: AdapterArguments
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
   @OptionGroup(title: "Pairs") var pairs: PairArguments
   @OptionGroup(title: "Output") var output: OutputArguments
@@ -41,6 +42,11 @@ struct Train: ParsableCommand {
     }
     if main.refModel != nil, !isReferenceUsed {
       throw ValidationError("--ref-model: no loss of --loss-type compares with a reference; leave it out.")
+    }
+    if let problem = adapter.problem(goingOnWith: main.model.adapter) { throw ValidationError(problem) }
+    if reference.syncRefModel, adapter.configuration != nil || main.model.adapter != nil {
+      throw ValidationError(
+        "--sync-ref-model: the reference of an adapter is the model without it, which does not change. Leave one out.")
     }
     if let problem = evaluation.problem(
       beside: output, hasHeldOutPairs: main.data.evalSplit != nil || !main.data.evalData.isEmpty)
@@ -70,10 +76,13 @@ struct Train: ParsableCommand {
     training.recordsPasses = !device.noCudaGraphs
     training.loggingSteps = output.loggingSteps
     training.recordsFirstStep = output.loggingFirstStep
-    training.startsAtReference = main.refModel == nil
+    // The reference of a new adapter is the base in any case.
+    training.startsAtReference =
+      main.refModel == nil || (main.refModel == ModelSource.base && adapter.configuration != nil)
     if device.tf32 { training.referenceVariant = "TF32" }
     return TrainingRequest(
-      source: main.model.source(shape), reference: main.refModel, trainingPairs: main.data.trainData,
+      source: main.model.source(shape), reference: main.refModel, lora: adapter.configuration,
+      loraDropout: main.model.adapter == nil ? nil : adapter.loraDropout, trainingPairs: main.data.trainData,
       mixStrategy: main.data.mixStrategy, evaluationPairs: try main.data.evaluationFiles, heldOut: main.data.evalSplit,
       pairs: pairs.options(seed: optimization.seed), tokenCache: pairs.cache,
       referenceCache: reference.kept.cache, training: training,
@@ -82,8 +91,9 @@ struct Train: ParsableCommand {
       output: .init(
         folder: main.outputDir, replacesRun: output.overwriteOutputDir, checkpoint: output.resumeFromCheckpoint,
         evaluations: output.evaluations, evaluationBatchSize: output.perDeviceEvalBatchSize, saves: output.saves,
-        checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype),
-      evaluation: evaluation.request, miniMind: miniMind.request(onGPU: onGPU), settings: settings)
+        checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype, merges: adapter.merge),
+      evaluation: evaluation.request, miniMind: miniMind.request(loraName: adapter.loraName, onGPU: onGPU),
+      settings: settings)
   }
 }
 
@@ -103,9 +113,11 @@ extension EvaluationArguments {
 
 extension MiniMindArguments {
   /// What a run does for MiniMind; nil where it is not MiniMind's.
-  fileprivate func request(onGPU: Bool) -> TrainingRequest.MiniMind? {
+  fileprivate func request(loraName: String?, onGPU: Bool) -> TrainingRequest.MiniMind? {
     guard let saveDir, let saveWeight else { return nil }
-    return .init(folder: saveDir, name: saveWeight, asksToResume: fromResume == 1, remarks: remarks(onGPU: onGPU))
+    return .init(
+      folder: saveDir, name: saveWeight, loraName: loraName, asksToResume: fromResume == 1,
+      remarks: remarks(onGPU: onGPU))
   }
 }
 

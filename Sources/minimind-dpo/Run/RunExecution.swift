@@ -134,6 +134,8 @@ struct RunExecution {
   private static func options(of request: TrainingRequest, _ inputs: RunInputs) -> TrainingOptions {
     var options = request.training
     options.mixture = inputs.training.mixture
+    // What an adapter that was trained already drops, its reference does not.
+    if let adapter = inputs.policy.adapter, adapter.drops, request.lora == nil { options.startsAtReference = false }
     let plan = options.plan(pairs: inputs.pairs.count, worldSize: inputs.job.worldSize)
     options.evaluationSteps = request.output.evaluations?.steps(perEpoch: plan.stepsPerEpoch)
     options.saveSteps = request.output.saves?.steps(perEpoch: plan.stepsPerEpoch)
@@ -149,6 +151,7 @@ struct RunExecution {
     if !trainer.plan.mixture.isPlain { later["mixture"] = "\(trainer.plan.mixture)" }
     let plain = PreferenceLoss(options.loss.parts, beta: options.loss.beta, labelSmoothing: options.loss.labelSmoothing)
     if options.loss != plain { later["loss"] = options.loss.description }
+    if let adapter = inputs.policy.adapter { later["adapter"] = adapter.description }
     if let sync = options.referenceSync { later["sync-ref-model"] = sync.description }
     return later.merging([
       "pairs": inputs.pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(options.shuffles)",

@@ -3,7 +3,7 @@ import Foundation
 /// Makes the command line of MiniMind's `train_dpo.py` one of `train`: its defaults and its files become options of this
 /// program. What the user gave wins.
 ///
-/// A run is MiniMind's when it names MiniMind's files (`--from_weight`, `--save_dir`, `--save_weight`), or neither a model
+/// A run is MiniMind's when it names MiniMind's files (`--from_weight`, `--save_dir`, `--save_weight`, `--lora_name`), or neither a model
 /// nor a folder for the result.
 struct MiniMindCommandLine {
   private let given: GivenOptions
@@ -19,7 +19,7 @@ struct MiniMindCommandLine {
     _ given: GivenOptions, checkout: MiniMindCheckout = MiniMindCheckout(), parse: ([String]) throws -> Void
   ) throws -> [String] {
     let isMiniMinds =
-      given.has("from-weight", "save-dir", "save-weight") || !given.has("model", "output-dir")
+      given.has("from-weight", "save-dir", "save-weight", "lora-name") || !given.has("model", "output-dir")
     guard isMiniMinds else { return given.arguments }
     // Whatever is wrong with the options is said before a file is looked for.
     try parse(
@@ -45,7 +45,7 @@ struct MiniMindCommandLine {
     }
     let folder = checkout.path(given.value("save-dir") ?? "../out")
     let hidden = given.value("hidden-size") ?? "768"
-    let name = given.value("save-weight") ?? "dpo"
+    let name = given.value("save-weight") ?? given.value("lora-name") ?? "dpo"
     let source = given.value("from-weight") ?? "full_sft"
 
     var front = Self.defaults
