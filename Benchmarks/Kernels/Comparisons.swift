@@ -14,7 +14,7 @@ struct Comparisons {
   func all() throws -> [Comparison] {
     [
       try addition(), try rotation(), try weightGradients(), try feedForward(), try attention(), try head(keeps: true),
-      try head(keeps: false), try table(),
+      try head(keeps: false), try statistics(), try table(),
     ]
   }
 
@@ -133,6 +133,19 @@ struct Comparisons {
         return try scores.gather(1, targets.unsqueeze(1)).squeeze(1).subtract(scores.logSumExp(1))
       },
       after: { try logProbabilities(hidden, weight: Weight(weight), targets: targets, keepsLogits: keeps) })
+  }
+
+  private func statistics() throws -> Comparison {
+    let rows = tokens * 3 / 5
+    let (hidden, weight) = (try activation(rows, 768), try parameter(6400, 768))
+    let targets = try Tensor((0..<rows).map { $0 * 7919 % 6400 })
+    return compare(
+      "log-probabilities, with and without entropy and the like", "[\(rows), 768] by [6400, 768]", [hidden],
+      gradient: try data(rows),
+      before: {
+        try tokenPredictions(hidden, weight: Weight(weight), targets: targets, keepsLogits: true).logProbabilities
+      },
+      after: { try logProbabilities(hidden, weight: Weight(weight), targets: targets, keepsLogits: true) })
   }
 
   private func table() throws -> Comparison {
