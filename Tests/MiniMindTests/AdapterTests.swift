@@ -279,3 +279,36 @@ struct AdapterTests {
     #expect(try largestDifference(frozen.logits(of: ids()).detached().to(DType.float32), before) < 0.3)
   }
 }
+
+@Suite("What was merged is split off again")
+struct SplittingTests {
+  @Test("An adapter's rank finds it whole; a lower one finds the nearest matrix")
+  func splitsOff() throws {
+    let merged = try Golden("qwen3").model()
+    try merged.loadAdapter(goldens().appendingPathComponent("adapters/patterns"))
+    let ids = try Golden("qwen3").ids()
+    let expected = try merged.nextTokenLogProbabilities(of: ids).detached()
+    try merged.mergeAdapter()
+
+    let model = try Golden("qwen3").model()
+    #expect(try model.splitOff(merged, rank: 4) < 1e-5)
+    #expect(try #require(model.adapter).layers.count == 10)
+    #expect(try largestDifference(model.nextTokenLogProbabilities(of: ids).detached(), expected) < 1e-5)
+    let coarse = try Golden("qwen3").model()
+    let left = try coarse.splitOff(merged, rank: 1)
+    #expect(left > 0.2 && left < 0.9)
+  }
+
+  @Test("Models that are the same, or differ in what no adapter has, are refused")
+  func refusals() throws {
+    let model = try Golden("qwen3").model()
+    #expect(throws: AdapterError.self) { try model.splitOff(Golden("qwen3").model(), rank: 4) }
+    let other = try Golden("qwen3").model()
+    for (name, parameter) in other.namedParameters where name == "model.norm.weight" {
+      try parameter.value.fillInPlace(2)
+    }
+    let error = try #require(#expect(throws: AdapterError.self) { try model.splitOff(other, rank: 4) })
+    #expect(error.description.contains("model.norm.weight"))
+    #expect(throws: AdapterError.self) { try model.splitOff(Golden("llama").model(), rank: 4) }
+  }
+}
