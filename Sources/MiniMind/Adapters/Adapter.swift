@@ -55,7 +55,7 @@ public final class Adapter: CustomStringConvertible {
     }
     let kind = configuration.usesDoRA ? "DoRA" : configuration.usesRSLoRA ? "rsLoRA" : "LoRA"
     return
-      "\(kind) of rank \(ranks), α \(configuration.alpha), at \(layers.count) layers (\(names.joined(separator: ", ")))"
+      "\(kind) of rank \(ranks), α \(Int(exactly: configuration.alpha).map(String.init) ?? "\(configuration.alpha)"), at \(layers.count) layers (\(names.joined(separator: ", ")))"
       + (drops ? ", dropout \(configuration.dropout)" : "")
   }
 
