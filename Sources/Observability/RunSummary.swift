@@ -61,8 +61,12 @@ public struct RunSummary: Sendable {
   public enum Output: Hashable, Sendable {
     /// A folder that `transformers` loads.
     case folder(String)
+    /// A folder that PEFT loads, for a model.
+    case adapter(String, model: String)
     /// MiniMind's own file.
     case weightFile(String)
+    /// MiniMind's LoRA file.
+    case loraFile(String)
   }
 
   /// What supervised fine-tuning came to; nil for a run over preference pairs.
@@ -278,6 +282,14 @@ extension RunSummary {
       case .folder(let path):
         lines.append("The model is in \(path). In Python:")
         lines.append("  AutoModelForCausalLM.from_pretrained(\(quoted(path)))")
+      case .adapter(let path, let model):
+        lines.append("The adapter is in \(path). In Python:")
+        lines.append(
+          "  PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\(quoted(model))), \(quoted(path)))")
+        lines.append("Or here: --model \(model) --adapter \(path); convert --merge puts it into the weights.")
+      case .loraFile(let path):
+        lines.append("MiniMind's LoRA weights are in \(path). In Python:")
+        lines.append("  apply_lora(model); load_lora(model, \(quoted(path)))")
       case .weightFile(let path):
         lines.append("MiniMind's weights are in \(path). In Python:")
         lines.append("  model.load_state_dict(torch.load(\(quoted(path)), map_location=\"cpu\"))")

@@ -54,6 +54,7 @@ extension Trainer {
       try tooLarge
       ?? forEach(batches.packed) { batch, place in
         clock.enter(.data)
+        try prepareDropout(step: step, place: place)
         try passes.run(batch, knowing: known[place], isLast: place == batches.packed.count - 1) {
           [unowned self] in try learn(from: $0)
         }
@@ -68,6 +69,10 @@ extension Trainer {
 
   /// Forward and backward pass over one micro-batch.
   func learn(from inputs: PassInputs) throws(TorchError) {
+    try withDropout { () throws(TorchError) in try passForwardAndBackward(inputs) }
+  }
+
+  private func passForwardAndBackward(_ inputs: PassInputs) throws(TorchError) {
     let batch = inputs.batch
     clock.enter(.reference)
     let reference = if let known = inputs.reference { known } else { try reference?.compute(batch) }

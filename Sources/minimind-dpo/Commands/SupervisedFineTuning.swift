@@ -24,6 +24,7 @@ struct SupervisedFineTuning: TrainingCommand {
   static let usualLearningRate = 2e-5
 
   @OptionGroup(title: "Main options") var main: TextArguments
+  @OptionGroup(title: "Adapter (LoRA)") var adapter: AdapterArguments
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
   @OptionGroup(title: "Texts") var pairs: PairArguments
   @OptionGroup(title: "Output") var output: OutputArguments
@@ -39,7 +40,7 @@ struct SupervisedFineTuning: TrainingCommand {
   var ownSettings: [RunConfiguration.Setting] { [("from-preferences", main.fromPreferences ? true : nil)] }
 
   func validate() throws {
-    try validateEvaluations()
+    try validateCommonOptions()
     if pairs.minMargin != nil, !main.fromPreferences {
       throw ValidationError("--min-margin is about the scores of preference pairs; it needs --from-preferences.")
     }

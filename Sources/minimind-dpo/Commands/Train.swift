@@ -25,6 +25,7 @@ struct Train: TrainingCommand {
   @OptionGroup(title: "Main options") var main: MainArguments
   @OptionGroup(title: "Loss") var objective: ObjectiveArguments
   @OptionGroup(title: "Reference") var reference: ReferenceArguments
+  @OptionGroup(title: "Adapter (LoRA)") var adapter: AdapterArguments
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
   @OptionGroup(title: "Pairs") var pairs: PairArguments
   @OptionGroup(title: "Output") var output: OutputArguments
@@ -42,7 +43,11 @@ struct Train: TrainingCommand {
     if main.refModel != nil, !isReferenceUsed {
       throw ValidationError("--ref-model: no loss of --loss-type compares with a reference; leave it out.")
     }
-    try validateEvaluations()
+    if reference.syncRefModel, adapter.configuration != nil || main.model.adapter != nil {
+      throw ValidationError(
+        "--sync-ref-model: the reference of an adapter is the model without it, which does not change. Leave one out.")
+    }
+    try validateCommonOptions()
   }
 
   static let usualLearningRate = 1e-6
@@ -66,7 +71,9 @@ struct Train: TrainingCommand {
     training.cachesReference =
       training.loss.needsReference && reference.keepsResults(epochs: optimization.numTrainEpochs)
     training.referenceSync = reference.sync
-    training.startsAtReference = main.refModel == nil
+    // The reference of a new adapter is the base in any case.
+    training.startsAtReference =
+      main.refModel == nil || (main.refModel == ModelSource.base && adapter.configuration != nil)
     if device.tf32 { training.referenceVariant = "TF32" }
     var request = try request(for: training, onGPU: onGPU)
     (request.reference, request.referenceCache) = (main.refModel, reference.kept.cache)

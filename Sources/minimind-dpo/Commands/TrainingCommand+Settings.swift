@@ -7,7 +7,7 @@ extension TrainingCommand {
   var settings: [RunConfiguration.Setting] {
     func flag(_ value: Bool) -> Bool? { value ? true : nil }
     return [
-      ("model", model.model), ("tokenizer", model.tokenizer),
+      ("model", model.model), ("tokenizer", model.tokenizer), ("adapter", model.adapter),
       ("hidden-size", shape.hiddenSize), ("num-hidden-layers", shape.numHiddenLayers),
       ("num-attention-heads", shape.numAttentionHeads),
       ("inference-rope-scaling", flag(shape.inferenceRopeScaling)),
@@ -56,6 +56,6 @@ extension TrainingCommand {
       ("from-weight", miniMind.fromWeight), ("save-dir", miniMind.saveDir), ("save-weight", miniMind.saveWeight),
       ("dtype", miniMind.dtype?.rawValue), ("num-workers", miniMind.numWorkers), ("use-wandb", flag(miniMind.useWandb)),
       ("wandb-project", miniMind.wandbProject), ("use-compile", miniMind.useCompile == 1 ? 1 : nil),
-    ] + ownSettings
+    ] + ownSettings + adapter.settings
   }
 }

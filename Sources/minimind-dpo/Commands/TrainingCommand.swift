@@ -13,6 +13,7 @@ protocol TrainingCommand: ParsableCommand {
   var data: DataFileArguments { get }
   var outputDir: String { get }
   var optimization: OptimizationArguments { get }
+  var adapter: AdapterArguments { get }
   var pairs: PairArguments { get }
   var output: OutputArguments { get }
   var evaluation: EvaluationArguments { get }
@@ -43,7 +44,9 @@ extension TrainingCommand {
   /// What the options ask for, without a reference.
   func request(for training: TrainingOptions, onGPU: Bool) throws -> TrainingRequest {
     TrainingRequest(
-      source: model.source(shape), reference: nil, trainingPairs: data.trainData, mixStrategy: data.mixStrategy,
+      source: model.source(shape), reference: nil, lora: adapter.configuration,
+      loraDropout: model.adapter == nil ? nil : adapter.loraDropout, trainingPairs: data.trainData,
+      mixStrategy: data.mixStrategy,
       evaluationPairs: try data.evaluationFiles, heldOut: data.evalSplit,
       pairs: pairs.options(seed: optimization.seed), tokenCache: pairs.cache, training: training,
       recomputesLayers: optimization.batch.gradientCheckpointing, zeroStage: optimization.zeroStage,
@@ -51,12 +54,15 @@ extension TrainingCommand {
       output: .init(
         folder: outputDir, replacesRun: output.overwriteOutputDir, checkpoint: output.resumeFromCheckpoint,
         evaluations: output.evaluations, evaluationBatchSize: output.perDeviceEvalBatchSize, saves: output.saves,
-        checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype),
-      evaluation: evaluation.request, miniMind: miniMind.request(onGPU: onGPU), settings: settings)
+        checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype, merges: adapter.merge),
+      isDryRun: output.dryRun,
+      evaluation: evaluation.request, miniMind: miniMind.request(loraName: adapter.loraName, onGPU: onGPU),
+      settings: settings)
   }
 
-  /// What is wrong with the options about evaluations, where something is.
-  func validateEvaluations() throws {
+  /// What is wrong with the options about adapters and evaluations, where something is.
+  func validateCommonOptions() throws {
+    if let problem = adapter.problem(goingOnWith: model.adapter) { throw ValidationError(problem) }
     if let problem = evaluation.problem(
       beside: output, hasHeldOutPairs: data.evalSplit != nil || !data.evalData.isEmpty)
     {
@@ -81,8 +87,10 @@ extension EvaluationArguments {
 
 extension MiniMindArguments {
   /// What a run does for MiniMind; nil where it is not MiniMind's.
-  fileprivate func request(onGPU: Bool) -> TrainingRequest.MiniMind? {
+  fileprivate func request(loraName: String?, onGPU: Bool) -> TrainingRequest.MiniMind? {
     guard let saveDir, let saveWeight else { return nil }
-    return .init(folder: saveDir, name: saveWeight, asksToResume: fromResume == 1, remarks: remarks(onGPU: onGPU))
+    return .init(
+      folder: saveDir, name: saveWeight, loraName: loraName, asksToResume: fromResume == 1,
+      remarks: remarks(onGPU: onGPU))
   }
 }

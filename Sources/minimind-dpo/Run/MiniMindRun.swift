@@ -12,6 +12,7 @@ final class MiniMindRun {
   private let request: TrainingRequest
   private let folder: String
   private let name: String
+  private let loraName: String?
   private let logger = Logger(label: "train")
   private let started = ContinuousClock.now
   private var firstStep: Int?
@@ -19,7 +20,7 @@ final class MiniMindRun {
   /// Nil where a run is not MiniMind's.
   init?(_ request: TrainingRequest) {
     guard let miniMind = request.miniMind else { return nil }
-    (self.request, folder, name) = (request, miniMind.folder, miniMind.name)
+    (self.request, folder, name, loraName) = (request, miniMind.folder, miniMind.name, miniMind.loraName)
   }
 
   /// What is read and written, and what MiniMind's options mean here.
@@ -35,7 +36,7 @@ final class MiniMindRun {
     let data = request.trainingPairs.map(\.description).joined(separator: ", ")
     var lines = [
       "MiniMind's options: the model from \(request.source.path), the \(texts ? "texts" : "pairs") from \(data), the tokenizer from "
-        + "\(request.source.tokenizer ?? "the model's folder"); the result goes to \(file(of: policy)) in "
+        + "\(request.source.tokenizer ?? "the model's folder"); the result goes to \(loraFile(of: policy) ?? file(of: policy)) in "
         + "\(output.dtype.rawValue), at the end\(interval), everything else to \(output.folder)"
     ]
     if let miniMind = request.miniMind, miniMind.asksToResume, output.checkpoint == nil {
@@ -57,11 +58,31 @@ final class MiniMindRun {
     try makeFolder(URL(fileURLWithPath: folder, isDirectory: true))
     let path = file(of: policy)
     do {
-      try ModelFiles.writeTorchFile(policy, to: URL(fileURLWithPath: path), dtype: request.output.dtype)
-      logger.info("saved \(path)")
+      if let loraFile = loraFile(of: policy), let adapter = policy.adapter {
+        try AdapterFiles.writeMiniMind(
+          adapter, of: policy, to: URL(fileURLWithPath: loraFile), dtype: request.output.dtype)
+        logger.info("saved \(loraFile)")
+      }
+      if writesModel {
+        try ModelFiles.writeTorchFile(policy, to: URL(fileURLWithPath: path), dtype: request.output.dtype)
+        logger.info("saved \(path)")
+      }
     } catch let error as FileError where error.isWriteFailure && !isLast {
       logger.warning("\(path) is as it was before: \(error). Training goes on.")
     }
+  }
+
+  /// What was written.
+  func outputs(of policy: CausalLM) -> [RunSummary.Output] {
+    (loraFile(of: policy).map { [.loraFile($0)] } ?? []) + (writesModel ? [.weightFile(file(of: policy))] : [])
+  }
+
+  /// Whether the model is written: with a LoRA file only where it is asked for.
+  private var writesModel: Bool { loraName == nil || request.output.merges }
+
+  /// The path of the LoRA file; nil where none is asked for.
+  private func loraFile(of policy: CausalLM) -> String? {
+    loraName.map { "\(folder)/\($0)_\(policy.configuration.hiddenSize).pth" }
   }
 
   /// The path of the weight file.

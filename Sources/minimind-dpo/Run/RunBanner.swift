@@ -22,7 +22,13 @@ struct RunBanner {
       "model: \(HumanText.count(Double(configuration.parameterCount))) parameters, \(configuration.layerCount) layers of "
       + "\(configuration.hiddenSize), \(precision) on \(job.placement.description)"
       + (job.placement.ordinal == nil ? " with \(threads(Runtime.threadCount))" : "")
-      + (job.communicator == nil ? "" : " in each process")
+      + (job.communicator == nil ? "" : " in each process") + trained
+  }
+
+  /// What is trained, where it is not everything.
+  private var trained: String {
+    guard let adapter = trainer.policy.adapter else { return "" }
+    return "; trained are the \(HumanText.count(Double(adapter.parameterCount))) of an adapter: \(adapter.description)"
   }
 
   private var precision: String {

@@ -104,6 +104,12 @@ struct RunExecution {
     return RunOutcome(trainer: trainer, recorder: recorder, totals: totals, choice: choice)
   }
 
+  /// Says what the run needs instead of running it.
+  func dryRun(programBytes: Int?) throws {
+    if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
+    try DryRun(request: request, inputs: inputs, trainer: trainer, programBytes: programBytes).run()
+  }
+
   /// All steps, with what is measured before and after them.
   ///
   /// - Returns: what stopped the run before its end, or nil
@@ -137,6 +143,8 @@ struct RunExecution {
   private static func options(of request: TrainingRequest, _ inputs: RunInputs) -> TrainingOptions {
     var options = request.training
     options.mixture = inputs.training.mixture
+    // What an adapter that was trained already drops, its reference does not.
+    if let adapter = inputs.policy.adapter, adapter.drops, request.lora == nil { options.startsAtReference = false }
     let plan = options.plan(pairs: inputs.pairs.count, worldSize: inputs.job.worldSize)
     options.evaluationSteps = request.output.evaluations?.steps(perEpoch: plan.stepsPerEpoch)
     options.saveSteps = request.output.saves?.steps(perEpoch: plan.stepsPerEpoch)
@@ -152,6 +160,7 @@ struct RunExecution {
     if !trainer.plan.mixture.isPlain { later["mixture"] = "\(trainer.plan.mixture)" }
     let plain = PreferenceLoss(options.loss.parts, beta: options.loss.beta, labelSmoothing: options.loss.labelSmoothing)
     if options.loss != plain { later["loss"] = options.loss.description }
+    if let adapter = inputs.policy.adapter { later["adapter"] = adapter.description }
     if let sync = options.referenceSync { later["sync-ref-model"] = sync.description }
     return later.merging([
       "pairs": inputs.pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(options.shuffles)",

@@ -214,7 +214,7 @@ final class RunRecorder: TrainingObserver {
   }
 
   private func gradientBytes(_ trainer: Trainer) -> Int {
-    trainer.policy.configuration.parameterCount * MemoryLayout<Float>.size
+    trainer.policy.trainedParameters.reduce(0) { $0 + $1.parameter.count } * MemoryLayout<Float>.size
   }
 
   private func show(_ state: Progress) {

@@ -3,7 +3,7 @@ import Foundation
 /// Makes the command line of a script of MiniMind's one of the command that stands for it: its defaults and its files become options of this
 /// program. What the user gave wins.
 ///
-/// A run is MiniMind's when it names MiniMind's files (`--from_weight`, `--save_dir`, `--save_weight`), or neither a model
+/// A run is MiniMind's when it names MiniMind's files (`--from_weight`, `--save_dir`, `--save_weight`, `--lora_name`), or neither a model
 /// nor a folder for the result.
 struct MiniMindCommandLine {
   private let script: MiniMindScript
@@ -22,7 +22,7 @@ struct MiniMindCommandLine {
     parse: ([String]) throws -> Void
   ) throws -> [String] {
     let isMiniMinds =
-      given.has("from-weight", "save-dir", "save-weight") || !given.has("model", "output-dir")
+      given.has("from-weight", "save-dir", "save-weight", "lora-name") || !given.has("model", "output-dir")
     guard isMiniMinds else { return given.arguments }
     // Whatever is wrong with the options is said before a file is looked for.
     try parse(
@@ -38,7 +38,7 @@ struct MiniMindCommandLine {
     }
     let folder = checkout.path(given.value("save-dir") ?? "../out")
     let hidden = given.value("hidden-size") ?? "768"
-    let name = given.value("save-weight") ?? script.result
+    let name = given.value("save-weight") ?? given.value("lora-name") ?? script.result
     let source = given.value("from-weight") ?? script.start
 
     var front = script.defaults

@@ -145,6 +145,7 @@ extension TransformersOptions {
     "report-to": .always(
       ["tensorboard", "none"],
       "nothing is sent to a server; TensorBoard events, metrics.jsonl and report.html are written to --output-dir."),
+    "lora-task-type": .always(["causal_lm"], "models here are causal language models."),
     "dataset-train-split": .always(
       ["train"], "pairs are read from files; name them with --train-data and --eval-data."),
   ]
@@ -160,10 +161,8 @@ extension TransformersOptions {
       "there is one limit, --max-length, for prompt and answer together; --truncation-mode says which end is kept."
     ),
     (
-      [
-        "use-peft", "lora-r", "lora-alpha", "lora-dropout", "lora-target-modules", "lora-target-parameters",
-        "lora-modules-to-save", "lora-task-type", "use-rslora", "use-dora",
-      ], "this version trains all weights and has no adapters (LoRA); leave it out."
+      ["lora-target-parameters", "lora-modules-to-save"],
+      "adapters are of linear layers, which --lora-target-modules names; nothing else is trained beside them."
     ),
     (
       ["load-in-8bit", "load-in-4bit", "bnb-4bit-quant-type", "use-bnb-nested-quant", "bnb-4bit-quant-storage"],
