@@ -12,7 +12,8 @@ struct LowRankTests {
     let down: Tensor
     let up: Tensor
 
-    init(_ dtype: DType, inputs: Int = LowRankTests.size, outputs: Int = LowRankTests.outputs, width: Int? = nil) throws {
+    init(_ dtype: DType, inputs: Int = LowRankTests.size, outputs: Int = LowRankTests.outputs, width: Int? = nil) throws
+    {
       input = try variable([LowRankTests.rows, width ?? inputs], seed: 1, dtype: dtype)
       weights = try (0..<2).map { try variable([outputs, inputs], seed: 2 + UInt64($0), dtype: dtype).detached() }
       down = try variable([LowRankTests.rank, inputs], seed: 4, dtype: dtype)
@@ -56,7 +57,8 @@ struct LowRankTests {
     let (gate, up) = try (given.input.narrow(1, 0, Self.size), given.input.narrow(1, Self.size, Self.size))
     let product = try gate.silu() * up
     let plain =
-      try linear(product, weight: given.weights[0]) + linear(linear(product, weight: given.down), weight: given.up) * 1.5
+      try linear(product, weight: given.weights[0]) + linear(linear(product, weight: given.down), weight: given.up)
+      * 1.5
     #expect(try difference(value.detached(), plain.detached()) < 1e-5)
     for (found, expected) in zip(gradients, try given.gradients(of: plain)) {
       #expect(try difference(found, expected) < 1e-5)
@@ -112,7 +114,9 @@ struct LowRankTests {
     for dtype in [DType.float32, .bfloat16] {
       let input = try Tensor.ones([50, Self.size]).to(dtype)
       try input.setRequiresGrad(true)
-      let (down, up) = try (variable([2, Self.size], seed: 1, dtype: .float32), variable([5, 2], seed: 2, dtype: .float32))
+      let (down, up) = try (
+        variable([2, Self.size], seed: 1, dtype: .float32), variable([5, 2], seed: 2, dtype: .float32)
+      )
       let addition = LowRankAddition(
         down: Weight(down, copy: dtype == .float32 ? nil : try withoutGrad { try down.detached().to(dtype) }),
         up: Weight(up, copy: dtype == .float32 ? nil : try withoutGrad { try up.detached().to(dtype) }),

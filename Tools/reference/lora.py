@@ -1,8 +1,6 @@
 """Adapters of low rank: PEFT's logits, and ten steps of training by TRL with PEFT.
 
-    python3 Tools/reference/lora.py                writes the goldens
-    python3 Tools/reference/lora.py --open FOLDER BASE
-                                                   prints PEFT's logits of an adapter that was written by this program
+    python3 Tools/reference/lora.py
 
 Writes
     Tests/MiniMindTests/Goldens/adapters/{plain, patterns, rslora, dora}/{adapter_config.json, adapter_model.safetensors}
@@ -22,7 +20,6 @@ and for its reason.
 import json
 import logging
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -31,7 +28,7 @@ from datasets import Dataset, disable_progress_bars
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file
 from tokenizers import Tokenizer, models
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 from trl import DPOConfig
 
 from dpo_run import GOLDENS, VOCABULARY
@@ -165,19 +162,10 @@ def write_runs(generator: torch.Generator) -> None:
     (RUNS / "trajectories.json").write_text(f'{{"options": {json.dumps(OPTIONS)}, "cases": [\n{text}\n]}}\n')
 
 
-def open_adapter(folder: str, base: str) -> None:
-    model = PeftModel.from_pretrained(
-        AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="eager"), folder)
-    ids = torch.tensor([[1, 17, 4, 99, 23, 5]])
-    print(json.dumps(logits_of(model, ids)[0, -1].tolist()))
-
-
 def main() -> None:
     generator = deterministic(0)
     logging.disable(logging.WARNING)
     disable_progress_bars()
-    if "--open" in sys.argv:
-        return open_adapter(*sys.argv[sys.argv.index("--open") + 1 :])
     write_logits(generator)
     write_runs(generator)
 

@@ -58,7 +58,7 @@ extension CausalLM {
     try updateCopies()
   }
 
-  /// Whether a layer with such a target exists; its names otherwise.
+  /// The layers that are targets; every name among these must be that of a layer.
   private func layers(chosenBy targets: LoRAConfiguration.Targets) throws(AdapterError) -> [(
     path: String, layer: Linear
   )] {
