@@ -131,6 +131,25 @@ struct SupervisedTests {
     #expect(!workspace.exists("out"))
   }
 
+  @Test("data shows texts as sft learns them")
+  func shown() async throws {
+    func data(_ more: String...) async throws -> Program.Outcome {
+      try await Program.run(["data", "--tokenizer", "model"] + more, in: workspace)
+    }
+    let table = try await data("texts.jsonl", "--texts")
+    #expect(table.code == 0, "\(table.messages)")
+    for words in ["texts ", "what follows it", "repeated texts"] { #expect(table.output.contains(words), "\(table.output)") }
+    #expect(!table.output.contains("rejected"))
+    let shown = try await data("texts.jsonl", "--texts", "--show", "1")
+    #expect(shown.output.contains("text 0 (line 1)"))
+    #expect(shown.output.contains("Of course! It is 3."))
+    try workspace.write(Pairs.some(2), to: "pairs.jsonl")
+    let dump = try await data("pairs.jsonl", "--from-preferences", "--dump", "-")
+    #expect(try jsonLines(dump.output).allSatisfy { $0["rejected_ids"]?.array?.isEmpty == true })
+    expect(try await data("texts.jsonl"), code: 65, says: "no \"chosen\"")
+    expect(try await data("texts.jsonl", "--texts", "--lint"), code: 64, says: "--texts")
+  }
+
   @Test("Without a single option in trainer/: the defaults, files and log of MiniMind's train_full_sft.py")
   func miniMind() async throws {
     let checkout = try await MiniMindFolder()
