@@ -89,7 +89,8 @@ struct InspectData: ParsableCommand {
       let display = PairDisplay(tokenizer: tokenizer, usesColour: usesColour)
       guard from < all.pairs.count else {
         let names = sources.map(\.path).joined(separator: ", ")
-        throw Failure(.usage, "--from \(from): \(names) has \(HumanText.counted(all.pairs.count, options.examples.noun)).")
+        throw Failure(
+          .usage, "--from \(from): \(names) has \(HumanText.counted(all.pairs.count, options.examples.noun)).")
       }
       for pair in all.pairs.dropFirst(from).prefix(show) { Output.line(display.text(of: pair)) }
     }
