@@ -30,7 +30,8 @@ struct SupervisedTests {
 
   private func records(_ folder: String = "out") throws -> [JSON] { try workspace.lines(folder + "/metrics.jsonl") }
 
-  @Test("A run leaves a model that knows its texts better, TRL's names in its records, and the loss in its closing words")
+  @Test(
+    "A run leaves a model that knows its texts better, TRL's names in its records, and the loss in its closing words")
   func learns() async throws {
     let outcome = try await sft(
       "--eval-split", "3", "--num-train-epochs", "4", "--eval-steps", "2", "--learning-rate", "1e-2")
@@ -41,7 +42,8 @@ struct SupervisedTests {
     let steps = records.filter { $0["loss"] != nil }
     #expect(steps.count == 12)
     for name in [
-      "loss", "grad_norm", "learning_rate", "entropy", "mean_token_accuracy", "num_tokens", "epoch", "tokens_per_second",
+      "loss", "grad_norm", "learning_rate", "entropy", "mean_token_accuracy", "num_tokens", "epoch",
+      "tokens_per_second",
     ] {
       #expect(steps.allSatisfy { $0[name]?.double?.isFinite == true }, "\(name)")
     }
@@ -78,7 +80,8 @@ struct SupervisedTests {
     expect(try await sft("--max-steps", "3", "--batch-size", "6", "--seed", "7", output: "one"), code: 0)
     expect(
       try await sft(
-        "--max-steps", "3", "--batch-size", "3", "--seed", "7", "--nproc-per-node", "2", "--zero-stage", "1", "--threads",
+        "--max-steps", "3", "--batch-size", "3", "--seed", "7", "--nproc-per-node", "2", "--zero-stage", "1",
+        "--threads",
         "1", output: "two"), code: 0)
     expect(
       try await sft(
@@ -100,7 +103,8 @@ struct SupervisedTests {
     let whole = ["--max-steps", "6", "--save-steps", "2", "--eval-split", "3", "--eval-steps", "2"]
     func run(_ more: [String], output: String) async throws -> Program.Outcome {
       try await Program.run(
-        ["sft", "--model", "model", "--train-data", "texts.jsonl", "--output-dir", output] + whole + more, in: workspace)
+        ["sft", "--model", "model", "--train-data", "texts.jsonl", "--output-dir", output] + whole + more, in: workspace
+      )
     }
     expect(try await run([], output: "whole"), code: 0)
     expect(try await run([], output: "again"), code: 0)
@@ -129,6 +133,27 @@ struct SupervisedTests {
     expect(try await sft("--min-margin", "1"), code: 64, says: "--from-preferences")
     expect(try await sft("--assistant-only-loss", "true"), code: 64, says: "--completion-mask")
     #expect(!workspace.exists("out"))
+  }
+
+  @Test("data shows texts as sft learns them")
+  func shown() async throws {
+    func data(_ more: String...) async throws -> Program.Outcome {
+      try await Program.run(["data", "--tokenizer", "model"] + more, in: workspace)
+    }
+    let table = try await data("texts.jsonl", "--texts")
+    #expect(table.code == 0, "\(table.messages)")
+    for words in ["texts ", "what follows it", "repeated texts"] {
+      #expect(table.output.contains(words), "\(table.output)")
+    }
+    #expect(!table.output.contains("rejected"))
+    let shown = try await data("texts.jsonl", "--texts", "--show", "1")
+    #expect(shown.output.contains("text 0 (line 1)"))
+    #expect(shown.output.contains("Of course! It is 3."))
+    try workspace.write(Pairs.some(2), to: "pairs.jsonl")
+    let dump = try await data("pairs.jsonl", "--from-preferences", "--dump", "-")
+    #expect(try jsonLines(dump.output).allSatisfy { $0["rejected_ids"]?.array?.isEmpty == true })
+    expect(try await data("texts.jsonl"), code: 65, says: "no \"chosen\"")
+    expect(try await data("texts.jsonl", "--texts", "--lint"), code: 64, says: "--texts")
   }
 
   @Test("Without a single option in trainer/: the defaults, files and log of MiniMind's train_full_sft.py")
