@@ -7,6 +7,8 @@ import Torch
 /// weights.
 ///
 /// Loss and gradients are means over the pairs of the global batch, however it is divided into micro-batches and among ranks.
+/// Supervised fine-tuning is the same step with another objective (`PreferenceLoss.supervised`): a text to imitate is a pair
+/// without a rejected side, no reference runs, and the mean over pairs is the mean over the batch's target tokens.
 /// On a GPU everything here is only queued: nothing but the first step's check waits for the device.
 extension Trainer {
   /// Takes the next step.

@@ -1,8 +1,10 @@
+import DPO
 import Files
 import Foundation
 import Logging
 import MiniMind
 import Observability
+import Preferences
 import Training
 
 /// What a run does for MiniMind besides its own work: its weight file, and its lines of log.
@@ -30,9 +32,10 @@ final class MiniMindRun {
       case .epoch: " and after every epoch"
       case nil: ""
       }
-    let pairs = request.trainingPairs.map(\.description).joined(separator: ", ")
+    let texts = request.pairs.examples.areTexts
+    let data = request.trainingPairs.map(\.description).joined(separator: ", ")
     var lines = [
-      "MiniMind's options: the model from \(request.source.path), the pairs from \(pairs), the tokenizer from "
+      "MiniMind's options: the model from \(request.source.path), the \(texts ? "texts" : "pairs") from \(data), the tokenizer from "
         + "\(request.source.tokenizer ?? "the model's folder"); the result goes to \(loraFile(of: policy) ?? file(of: policy)) in "
         + "\(output.dtype.rawValue), at the end\(interval), everything else to \(output.folder)"
     ]
@@ -41,7 +44,7 @@ final class MiniMindRun {
       let checkout = MiniMindCheckout()
       let theirs = checkout.path("../checkpoints") + "/\(name)_\(policy.configuration.hiddenSize)_resume.pth"
       if checkout.exists(theirs) {
-        lines.append("  (MiniMind's own \(theirs) is not read: its order of the pairs is another)")
+        lines.append("  (MiniMind's own \(theirs) is not read: its order of the data is another)")
       }
     }
     return lines + (request.miniMind?.remarks ?? [])
@@ -85,7 +88,7 @@ final class MiniMindRun {
   /// The path of the weight file.
   func file(of policy: CausalLM) -> String { "\(folder)/\(name)_\(policy.configuration.hiddenSize).pth" }
 
-  /// Prints an interval as `train_dpo.py` does: on standard output, counted in batches of each process, `epoch_time` being
+  /// Prints an interval as MiniMind's script does: on standard output, counted in batches of each process, `epoch_time` being
   /// what is left of the epoch in whole minutes.
   func log(_ interval: IntervalReport, of trainer: Trainer) {
     let plan = trainer.plan
@@ -99,11 +102,13 @@ final class MiniMindRun {
     firstStep = before
     let perStep = (ContinuousClock.now - started) / .seconds(1) / Double(max(1, interval.step - before))
     let minutesLeft = (perStep * Double(plan.stepsPerEpoch - place - 1) / 60).rounded(.down)
-    let loss = HumanText.fixed(interval.metrics.loss / interval.metrics.pairs, 4)
+    let texts = request.pairs.examples.areTexts
+    let mean = interval.metrics.means(of: request.pairs.examples).first { $0.name == MetricName.loss }?.value ?? .nan
+    let loss = HumanText.fixed(mean, 4)
     Console.standardError.clearStatus()
     Output.line(
-      "Epoch:[\(epoch + 1)/\(epochs)](\(batch)/\(batches)), loss: \(loss), dpo_loss: \(loss), aux_loss: 0.0000, "
-        + "learning_rate: \(HumanText.fixed(interval.learningRate, 8)), "
-        + "epoch_time: \(HumanText.fixed(minutesLeft, 3))min")
+      "Epoch:[\(epoch + 1)/\(epochs)](\(batch)/\(batches)), loss: \(loss), \(texts ? "logits" : "dpo")_loss: \(loss), "
+        + "aux_loss: 0.0000, \(texts ? "lr" : "learning_rate"): \(HumanText.fixed(interval.learningRate, 8)), "
+        + "epoch_time: \(HumanText.fixed(minutesLeft, texts ? 1 : 3))min")
   }
 }

@@ -43,6 +43,10 @@ struct RunConclusion {
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")),
       evaluationPairs: inputs.evaluationSets.isEmpty ? nil : inputs.evaluationPairs.count)
+    if request.pairs.examples.areTexts {
+      summary.texts = TextOutcome(
+        try MetricsLog(contentsOf: folder.file("metrics.jsonl")), takenStep: outcome.choice?.step)
+    }
     if let choice = outcome.choice { summary.notes.append(choice.sentence) }
     summary.outputs =
       trainer.policy.adapter == nil

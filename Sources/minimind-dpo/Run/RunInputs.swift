@@ -114,8 +114,11 @@ final class RunInputs {
     let prompts = Set(held.map(\.promptKey))
     let leaked = pairs.count { prompts.contains($0.promptKey) }
     guard leaked > 0, job.isFirst else { return }
+    let advice =
+      held.contains { $0.hasRejected }
+      ? ". minimind-dpo data with --eval-data names them, with --write-clean it leaves them out" : ""
     Logger(label: "train").warning(
-      "\(HumanText.counted(leaked, "training pair")) answer a prompt that is also in the evaluation data, which then measures what was learned by heart. minimind-dpo data with --eval-data names them, with --write-clean it leaves them out"
+      "\(HumanText.counted(leaked, held.contains { $0.hasRejected } ? "training pair" : "text")) answer a prompt that is also in the evaluation data, which then measures what was learned by heart\(advice)"
     )
   }
 

@@ -37,6 +37,8 @@ struct TrainingRequest {
   var distribution: Distribution
   /// What the run writes, and where.
   var output: Output
+  /// Whether it is only said what the run needs.
+  var isDryRun = false
   /// What is measured beside held-out pairs, and what follows from measurements.
   var evaluation = Evaluation()
   /// What it does for MiniMind besides; nil where it is not MiniMind's.

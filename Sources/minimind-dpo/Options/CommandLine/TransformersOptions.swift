@@ -24,7 +24,7 @@ struct TransformersOptions {
   /// The options that have a meaning, or an answer, in a command.
   init(_ catalog: OptionCatalog) {
     self.catalog = catalog
-    let isTraining = ["train", "sweep"].contains(catalog.command)
+    let isTraining = ["train", "sft", "sweep"].contains(catalog.command)
     func has(_ name: String?) -> Bool { name.map { catalog[$0] != nil } ?? true }
     for (name, meaning) in Self.taken {
       let applies =
@@ -137,6 +137,7 @@ extension TransformersOptions {
     "do-eval": .always(["true", "false"], "held-out pairs are measured where --eval-data names them."),
     "eval-on-start": .always(["true"], "held-out pairs are always measured before the first step."),
     "padding-free": .always(["true"], "batches are never padded here."),
+    "packing": .always(["true", "false"], "texts are always packed, and none sees another."),
     "disable-dropout": .always(["true"], "no dropout is applied in training."),
     "full-determinism": .always(
       ["true", "false"], "the same seed on the same machine gives the same weights on a CPU in any case."),
@@ -223,6 +224,15 @@ extension TransformersOptions {
       ["auto-find-batch-size"],
       "micro-batches shrink by themselves when memory runs short; --micro-batch-tokens auto finds the fastest size."
     ),
+    (
+      ["packing-strategy", "eval-packing"],
+      "texts are packed into micro-batches by tokens (--micro-batch-tokens), in training and evaluation alike, and none is cut for it."
+    ),
+    (
+      ["completion-only-loss", "assistant-only-loss"],
+      "--completion-mask says which tokens are learned: of a prompt and completion the completion's, of a conversation the assistant's."
+    ),
+    (["dataset-text-field"], "the key of a plain text is named with --columns text=KEY."),
     (["precompute-ref-batch-size"], "the reference is computed in batches of --per-device-train-batch-size."),
     (
       [
