@@ -38,14 +38,14 @@ struct MiniMindCommandLine {
     }
     let folder = checkout.path(given.value("save-dir") ?? "../out")
     let hidden = given.value("hidden-size") ?? "768"
-    let name = given.value("save-weight") ?? given.value("lora-name") ?? script.result
+    let name = given.value("save-weight") ?? script.result
     let source = given.value("from-weight") ?? script.start
 
     var front = script.defaults
     // The file decides its shape. Options of the shape that were given are checked against it; MiniMind's defaults are not.
     if !given.has("model") { front += ["--model", try weights(source, hidden: hidden, in: folder)] }
     if let tokenizer = checkout.tokenizer(besides: folder) { front += ["--tokenizer", tokenizer] }
-    let run = folder + "/\(name)_\(hidden)_run"
+    let run = folder + "/\(given.value("lora-name") ?? name)_\(hidden)_run"
     front += ["--output-dir", run] + intervals + resumption(ofRunIn: run)
 
     var after = ["--save-dir", folder, "--save-weight", name]
