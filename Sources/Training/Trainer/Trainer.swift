@@ -44,6 +44,8 @@ public final class Trainer {
   /// pass reads it too, so it stays where it is.
   let meanChosenLength: Tensor
   let clock: StepClock
+  /// What keeps the load of experts even; nil where the model has none.
+  let balance: ExpertBalance?
   /// How micro-batches come to the device.
   package var passes: any MicroBatchPasses
   /// Steps that wait to be reported.
@@ -79,10 +81,12 @@ public final class Trainer {
       of: policy.weights, copies: policy.copies, gradients: gradients, ranks: ranks, options: options.adam)
     sums = try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device)
     meanChosenLength = try .ones([], dtype: .float64, device: device)
+    balance = ExpertBalance(of: policy.configuration)
     clock = StepClock(device: device, activity: activity)
     reports = ReportQueue(for: device)
     passes = PlainPasses(device: device, reference: self.reference, gradients: gradients, clock: clock)
-    if case .cuda(let index) = device, options.recordsPasses { record(by: try CUDAGraphRecorder(device: index)) }
+    // A router's choice comes to the host, which a recorded pass cannot do.
+    if case .cuda(let index) = device, options.recordsPasses, policy.configuration.experts == nil { record(by: try CUDAGraphRecorder(device: index)) }
   }
 
   /// A trainer at step 0 with a reference of its own, which keeps results where the options say so.
