@@ -7,6 +7,8 @@ public enum MetricName {
   public static let epoch = "epoch"
   /// Mean loss over all pairs since the record before, over all ranks.
   public static let loss = "loss"
+  /// The load-balancing loss of a mixture of experts, without its coefficient; `loss` has it in it, with the coefficient.
+  public static let auxiliaryLoss = "aux_loss"
   /// Norm of the gradient before clipping.
   public static let gradientNorm = "grad_norm"
   /// The learning rate of the step.

@@ -171,11 +171,11 @@ struct MiniMindTests {
     #expect(try checkout.workspace.lines("out/dpo_768_run/metrics.jsonl").compactMap { $0["step"]?.int } == [1, 2, 3])
   }
 
-  @Test("What cannot be done is refused: a mixture of experts, no weights, another size")
+  @Test("What cannot be done is refused: no weights, of a mixture of experts either, another size")
   func refused() async throws {
     let checkout = try await MiniMindFolder()
     let experts = try await checkout.run(["train", "--use_moe", "1"])
-    expect(experts, code: 64, says: "--use_moe 1", "dense")
+    expect(experts, code: 66, says: "full_sft_768_moe.pth", "--use_moe 1")
     let missing = try await checkout.run(["train", "--from_weight", "rlhf"])
     expect(missing, code: 66, says: "../out/rlhf_768.pth", "../out/full_sft_768.pth")
     expect(try await checkout.run(["train", "--from_weight", "none"]), code: 64, says: "init --shape")

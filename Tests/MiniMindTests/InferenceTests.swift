@@ -35,7 +35,7 @@ struct InferenceTests {
     #expect(try loaded.hasSameWeights(as: model))
   }
 
-  @Test("The goldens' weights as bare files give the goldens' logits", arguments: ["qwen3", "llama"])
+  @Test("The goldens' weights as bare files give the goldens' logits", arguments: ["qwen3", "llama", "minimind_moe"])
   func goldens(folder: String) throws {
     let golden = try Golden(folder)
     let scratch = try Scratch()

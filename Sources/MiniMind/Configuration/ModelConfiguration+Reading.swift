@@ -34,7 +34,7 @@ extension ModelConfiguration {
     headCount = try reader.positive("num_attention_heads", default: defaults.headCount, null: reading)
     keyValueHeadCount = try reader.positive(
       "num_key_value_heads", default: defaults.keyValueHeadCount ?? headCount,
-      null: family == .minimind ? .isAbsent : .means(headCount))
+      null: family == .minimind || family == .qwen3Moe ? reading : .means(headCount))
     headSize = try reader.positive(
       "head_dim", default: defaults.headSize ?? hiddenSize / headCount, null: family == .llama ? .isAbsent : reading)
     intermediateSize = try reader.positive(

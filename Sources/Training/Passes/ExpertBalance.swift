@@ -34,10 +34,13 @@ final class ExpertBalance {
     case known(factors: Tensor)
   }
 
+  /// - Parameter coefficient: nil for the model's own
   /// - Returns: nil where there are no experts, or no loss for them
-  init?(of model: ModelConfiguration) {
-    guard let experts = model.experts, experts.balanceCoefficient > 0, model.expertLayerCount > 0 else { return nil }
-    (coefficient, scope) = (experts.balanceCoefficient, experts.balanceScope)
+  init?(of model: ModelConfiguration, coefficient: Double?) {
+    guard let experts = model.experts, model.expertLayerCount > 0 else { return nil }
+    self.coefficient = coefficient ?? experts.balanceCoefficient
+    guard self.coefficient > 0 else { return nil }
+    scope = experts.balanceScope
     (self.experts, perToken, layers) = (experts.count, experts.perToken, model.expertLayerCount)
   }
 

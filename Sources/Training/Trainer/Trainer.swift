@@ -81,12 +81,16 @@ public final class Trainer {
       of: policy.weights, copies: policy.copies, gradients: gradients, ranks: ranks, options: options.adam)
     sums = try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device)
     meanChosenLength = try .ones([], dtype: .float64, device: device)
-    balance = ExpertBalance(of: policy.configuration)
+    balance = ExpertBalance(of: policy.configuration, coefficient: options.routerAuxLossCoefficient)
     clock = StepClock(device: device, activity: activity)
     reports = ReportQueue(for: device)
-    passes = PlainPasses(device: device, reference: self.reference, gradients: gradients, clock: clock)
-    // A router's choice comes to the host, which a recorded pass cannot do.
-    if case .cuda(let index) = device, options.recordsPasses, policy.configuration.experts == nil { record(by: try CUDAGraphRecorder(device: index)) }
+    let records = device != .cpu && options.recordsPasses
+    let hasExperts = policy.configuration.experts != nil
+    passes = PlainPasses(
+      device: device, reference: self.reference, gradients: gradients, clock: clock,
+      refusal: records && hasExperts
+        ? "the host sorts tokens by the experts that routers have chosen, which a recording cannot do" : nil)
+    if case .cuda(let index) = device, records, !hasExperts { record(by: try CUDAGraphRecorder(device: index)) }
   }
 
   /// A trainer at step 0 with a reference of its own, which keeps results where the options say so.

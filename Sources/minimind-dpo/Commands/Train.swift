@@ -73,7 +73,7 @@ struct Train: ParsableCommand {
     training.startsAtReference = main.refModel == nil
     if device.tf32 { training.referenceVariant = "TF32" }
     return TrainingRequest(
-      source: main.model.source(shape), reference: main.refModel, trainingPairs: main.data.trainData,
+      source: main.model.source(shape, hasExperts: miniMind.useMoe.map { $0 == 1 }), reference: main.refModel, trainingPairs: main.data.trainData,
       mixStrategy: main.data.mixStrategy, evaluationPairs: try main.data.evaluationFiles, heldOut: main.data.evalSplit,
       pairs: pairs.options(seed: optimization.seed), tokenCache: pairs.cache,
       referenceCache: reference.kept.cache, training: training,

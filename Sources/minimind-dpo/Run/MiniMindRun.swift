@@ -38,7 +38,7 @@ final class MiniMindRun {
     if let miniMind = request.miniMind, miniMind.asksToResume, output.checkpoint == nil {
       lines.append("--from_resume 1: there is no checkpoint in \(output.folder) yet; the run starts from the beginning")
       let checkout = MiniMindCheckout()
-      let theirs = checkout.path("../checkpoints") + "/\(name)_\(policy.configuration.hiddenSize)_resume.pth"
+      let theirs = checkout.path("../checkpoints") + "/\(name)_\(size(of: policy))_resume.pth"
       if checkout.exists(theirs) {
         lines.append("  (MiniMind's own \(theirs) is not read: its order of the pairs is another)")
       }
@@ -62,7 +62,12 @@ final class MiniMindRun {
   }
 
   /// The path of the weight file.
-  func file(of policy: CausalLM) -> String { "\(folder)/\(name)_\(policy.configuration.hiddenSize).pth" }
+  func file(of policy: CausalLM) -> String { "\(folder)/\(name)_\(size(of: policy)).pth" }
+
+  /// What MiniMind's file names say of a model.
+  private func size(of policy: CausalLM) -> String {
+    "\(policy.configuration.hiddenSize)\(policy.configuration.experts == nil ? "" : "_moe")"
+  }
 
   /// Prints an interval as `train_dpo.py` does: on standard output, counted in batches of each process, `epoch_time` being
   /// what is left of the epoch in whole minutes.
@@ -78,10 +83,12 @@ final class MiniMindRun {
     firstStep = before
     let perStep = (ContinuousClock.now - started) / .seconds(1) / Double(max(1, interval.step - before))
     let minutesLeft = (perStep * Double(plan.stepsPerEpoch - place - 1) / 60).rounded(.down)
-    let loss = HumanText.fixed(interval.metrics.loss / interval.metrics.pairs, 4)
+    let metrics = interval.metrics
+    func mean(_ sum: Double) -> String { HumanText.fixed(sum / metrics.pairs, 4) }
     Console.standardError.clearStatus()
     Output.line(
-      "Epoch:[\(epoch + 1)/\(epochs)](\(batch)/\(batches)), loss: \(loss), dpo_loss: \(loss), aux_loss: 0.0000, "
+      "Epoch:[\(epoch + 1)/\(epochs)](\(batch)/\(batches)), loss: \(mean(metrics.loss + metrics.weightedAuxiliaryLoss)), "
+        + "dpo_loss: \(mean(metrics.loss)), aux_loss: \(mean(metrics.weightedAuxiliaryLoss)), "
         + "learning_rate: \(HumanText.fixed(interval.learningRate, 8)), "
         + "epoch_time: \(HumanText.fixed(minutesLeft, 3))min")
   }

@@ -16,10 +16,18 @@ struct RunBanner {
   private var model: String {
     let configuration = trainer.policy.configuration
     return
-      "model: \(HumanText.count(Double(configuration.parameterCount))) parameters, \(configuration.layerCount) layers of "
+      "model: \(HumanText.count(Double(configuration.parameterCount))) parameters\(experts), \(configuration.layerCount) layers of "
       + "\(configuration.hiddenSize), \(precision) on \(job.placement.description)"
       + (job.placement.ordinal == nil ? " with \(threads(Runtime.threadCount))" : "")
       + (job.communicator == nil ? "" : " in each process")
+  }
+
+  /// How many experts there are, and how much of the model a token passes through.
+  private var experts: String {
+    let configuration = trainer.policy.configuration
+    guard let experts = configuration.experts, configuration.expertLayerCount > 0 else { return "" }
+    return " (\(HumanText.count(Double(configuration.activeParameterCount))) active: \(experts.perToken) of \(experts.count) "
+      + "experts a token)"
   }
 
   private var precision: String {

@@ -53,6 +53,10 @@ final class RunInputs {
     // The model named, or a copy of the policy as it is now.
     let reference = needsReference ? try request.reference.map { try request.source.load($0) } ?? policy.copy() : nil
     if let reference { try VocabularyCheck.requireSame(policy: policy, reference: reference) }
+    if request.training.routerAuxLossCoefficient ?? 0 > 0, policy.configuration.experts == nil {
+      throw Failure(
+        .usage, "--router-aux-loss-coef is about mixtures of experts, and the model has none. Leave it out.")
+    }
     excessTokenWeight = request.training.loss.excessTokenWeight
     (self.tokenizer, self.policy, self.reference) = (tokenizer, policy, reference)
 
