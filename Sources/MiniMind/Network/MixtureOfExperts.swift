@@ -55,16 +55,16 @@ private struct TokensByExpert {
   /// Rows of each expert.
   let groupSizes: [Int]
 
-  /// Without gradients, the rows of an expert are made a multiple of this: with fewer, LibTorch's libraries take other
-  /// kernels with other rounding, and an answer would depend on those that are generated beside it.
-  private static let rowMultiple = 16
+  /// Of so many tokens, as generation in batches has, the rows of an expert are made a multiple of the first number: with fewer,
+  /// LibTorch's libraries take other kernels with other rounding, and an answer would depend on those that run beside it.
+  private static let (rowMultiple, paddedTokens) = (16, 16...1024)
 
   init(_ chosen: Tensor, experts: Int) throws(TorchError) {
     let perToken = chosen.shape[1]
     let numbers = try chosen.to(device: .cpu).array(Int.self)
     var sizes = [Int](repeating: 0, count: experts)
     for expert in numbers { sizes[expert] += 1 }
-    let multiple = !isGradEnabled && chosen.shape[0] >= Self.rowMultiple ? Self.rowMultiple : 1
+    let multiple = Self.paddedTokens.contains(chosen.shape[0]) ? Self.rowMultiple : 1
     for expert in sizes.indices { sizes[expert] = (sizes[expert] + multiple - 1) / multiple * multiple }
     var next = [Int](repeating: 0, count: experts)
     for expert in 1..<max(1, experts) { next[expert] = next[expert - 1] + sizes[expert - 1] }
