@@ -1,3 +1,4 @@
+import Preferences
 import Torch
 
 /// Sums over pairs, from which the reported means are made. Sums of several micro-batches, steps or ranks simply add up.
@@ -172,5 +173,19 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   /// `aux_loss`, where there are experts whose balance is a part of the loss.
   private var auxiliaryMeans: [(name: String, value: Double)] {
     auxiliaryLoss == 0 ? [] : [("aux_loss", auxiliaryLoss / max(pairs, 1))]
+  }
+
+  /// The means of texts to imitate over their target tokens, under the names of TRL's `SFTTrainer` and in its order.
+  public var meansOfTexts: [(name: String, value: Double)] {
+    let targets = max(chosenTargets, 1)
+    return [
+      ("loss", chosenNegativeLogLikelihood / targets + weightedAuxiliaryLoss / max(pairs, 1)),
+      ("entropy", entropy / targets), ("mean_token_accuracy", likeliestTokens / targets),
+    ] + auxiliaryMeans
+  }
+
+  /// The means to report of examples of a kind.
+  public func means(of examples: ExampleKind) -> [(name: String, value: Double)] {
+    examples.areTexts ? meansOfTexts : means
   }
 }

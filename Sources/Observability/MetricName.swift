@@ -9,6 +9,12 @@ public enum MetricName {
   public static let loss = "loss"
   /// The load-balancing loss of a mixture of experts, without its coefficient; `loss` has it in it, with the coefficient.
   public static let auxiliaryLoss = "aux_loss"
+  /// e to the power of the loss per token; evaluations of supervised fine-tuning.
+  public static let perplexity = "perplexity"
+  /// Share of target tokens, 0…1, that the model finds the most probable; of chosen answers where there are two.
+  public static let tokenAccuracy = "mean_token_accuracy"
+  /// Mean entropy of the predictions of target tokens.
+  public static let entropy = "entropy"
   /// Norm of the gradient before clipping.
   public static let gradientNorm = "grad_norm"
   /// The learning rate of the step.

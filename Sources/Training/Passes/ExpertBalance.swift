@@ -123,10 +123,14 @@ extension Trainer {
     clock.enter(.forward)
     let found =
       try shortage
-      ?? forEach(batches.packed) { packed, _ in
+      ?? forEach(batches.packed) { packed, number in
         let batch = try DeviceBatch(packed, device: device)
-        let own = try withoutGrad { () throws(TorchError) in try balance.counts(of: policy.expertUse(of: batch)) }
-        counts = zip(counts, own).map(+)
+        // As the pass that learns will have it.
+        try prepareDropout(step: completedSteps + 1, place: number)
+        try withDropout { () throws(TorchError) in
+          let own = try withoutGrad { () throws(TorchError) in try balance.counts(of: policy.expertUse(of: batch)) }
+          counts = zip(counts, own).map(+)
+        }
       }
     clock.enter(.communication)
     try balance.exchange(counts, pairs: batches.pairCount, ranks: ranks, on: device)

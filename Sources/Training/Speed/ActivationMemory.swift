@@ -28,7 +28,11 @@ public struct ActivationMemory: Sendable {
     let copies = shape.hasQueryKeyNorm ? 2 : 1
     let networks = (0..<shape.layerCount).map { FeedForwardMemory(shape, layer: $0, narrow: narrow) }
     // Both residual sums with their norms, queries, keys and values, attention's result.
-    let common = 2 * (sum + norm) + copies * (queries + keysAndValues) + queries
+    var common = 2 * (sum + norm) + copies * (queries + keysAndValues) + queries
+    // DoRA keeps products before their rows are multiplied too.
+    if let adapter = model.adapter, adapter.configuration.usesDoRA {
+      common += narrow * adapter.layers.reduce(0) { $0 + $1.adapter.up.shape[0] } / shape.layerCount
+    }
     // The gradients of the feed-forward network, of the residual sum and of its norm.
     let gradients = (networks.map(\.gradients).max() ?? 0) + sum + norm
     // The logits are computed in chunks where they are not kept.

@@ -22,7 +22,10 @@ struct Evaluate: ParsableCommand {
       """)
 
   @OptionGroup(title: "Model") var model: ModelArguments
-  @Option(help: ArgumentHelp("The reference: the model before training.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "The reference: the model before training. (default with --adapter: base, the model without it)",
+      valueName: "path"))
   var refModel: String?
   @Option(
     name: [.long, .customLong("eval-data"), .customLong("data-path")], parsing: .upToNextOption,
@@ -67,7 +70,11 @@ struct Evaluate: ParsableCommand {
     // Before the data: models that cannot be read or do not fit should not cost the time of tokenizing.
     let policy = try source.load()
     let reference =
-      try refModel.map { try source.load($0) } ?? policy
+      if policy.adapter != nil, refModel ?? ModelSource.base == ModelSource.base {
+        try policy.base()
+      } else {
+        try refModel.map { try source.load($0) } ?? policy
+      }
     try VocabularyCheck.requireSame(policy: policy, reference: reference)
     job.activity.set(.preparingData)
     var (first, names) = (0, [String]())
@@ -133,7 +140,7 @@ struct Evaluate: ParsableCommand {
     for (name, figures) in sets {
       figures.add(to: &record, prefix: MetricName.evaluationPrefix + (name.map { $0 + "_" } ?? ""))
     }
-    let comparesModels = refModel != nil || !objective.loss.needsReference
+    let comparesModels = refModel != nil || model.adapter != nil || !objective.loss.needsReference
     var values = record.values
     if !comparesModels { values = values.filter { $0.key.contains("logps/") || $0.key.hasSuffix("_pairs") } }
     if json { return Output.line(JSON.object(values).serialized(.python)) }

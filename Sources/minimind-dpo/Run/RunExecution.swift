@@ -55,7 +55,9 @@ struct RunExecution {
       _ = try RunFolder(request.output.location, existing: .overwrite)
     }
     if announces {
-      for line in RunBanner(trainer: trainer, job: job).lines { logger.info("\(line)") }
+      for line in RunBanner(trainer: trainer, job: job, examples: request.pairs.examples).lines {
+        logger.info("\(line)")
+      }
     }
     if let folder { try writeDescription(to: folder) }
     if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
@@ -74,7 +76,8 @@ struct RunExecution {
       request, inputs, reference: evaluationReference, stop: stop, files: files, progress: progress,
       resuming: checkpoint)
     let recorder = RunRecorder(
-      files: files?.records, resumedStep: trainer.completedSteps, evaluations: evaluations, progress: progress,
+      of: request.pairs.examples, files: files?.records, resumedStep: trainer.completedSteps, evaluations: evaluations,
+      progress: progress,
       referenceCache: request.referenceCache, stop: stop
     ) { trainer, interval in
       let notes = try evaluations.notes(at: trainer.completedSteps)
@@ -99,6 +102,12 @@ struct RunExecution {
       try choice?.take(into: trainer.policy, from: folder)
     }
     return RunOutcome(trainer: trainer, recorder: recorder, totals: totals, choice: choice)
+  }
+
+  /// Says what the run needs instead of running it.
+  func dryRun(programBytes: Int?) throws {
+    if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
+    try DryRun(request: request, inputs: inputs, trainer: trainer, programBytes: programBytes).run()
   }
 
   /// All steps, with what is measured before and after them.
@@ -134,6 +143,8 @@ struct RunExecution {
   private static func options(of request: TrainingRequest, _ inputs: RunInputs) -> TrainingOptions {
     var options = request.training
     options.mixture = inputs.training.mixture
+    // What an adapter that was trained already drops, its reference does not.
+    if let adapter = inputs.policy.adapter, adapter.drops, request.lora == nil { options.startsAtReference = false }
     let plan = options.plan(pairs: inputs.pairs.count, worldSize: inputs.job.worldSize)
     options.evaluationSteps = request.output.evaluations?.steps(perEpoch: plan.stepsPerEpoch)
     options.saveSteps = request.output.saves?.steps(perEpoch: plan.stepsPerEpoch)
@@ -152,6 +163,7 @@ struct RunExecution {
     if trainer.policy.configuration.experts != nil, let coefficient = options.routerAuxLossCoefficient {
       later["router-aux-loss-coef"] = "\(coefficient)"
     }
+    if let adapter = inputs.policy.adapter { later["adapter"] = adapter.description }
     if let sync = options.referenceSync { later["sync-ref-model"] = sync.description }
     return later.merging([
       "pairs": inputs.pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(options.shuffles)",

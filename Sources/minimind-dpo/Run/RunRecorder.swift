@@ -14,6 +14,8 @@ import struct Observability.Progress
 /// Listens to a run: writes metrics.jsonl and TensorBoard's events, moves the progress line, lets evaluations and checkpoints
 /// happen. On all processes of a job but the first it only takes part in these.
 final class RunRecorder: TrainingObserver {
+  /// What is learned from.
+  private let examples: ExampleKind
   /// The totals so far; of this start of the run where it was resumed.
   private(set) var totals = RunTotals(steps: 0)
   /// What it took to know the reference's log-probabilities ahead.
@@ -50,16 +52,19 @@ final class RunRecorder: TrainingObserver {
   private var hasTriedToRecord = false
 
   /// - Parameters:
+  ///   - examples: what is learned from
   ///   - files: nil on all processes of a job but the first
   ///   - resumedStep: the step after which the run continues; 0 for a new one
   ///   - referenceCache: the reference's log-probabilities on disk; nil for none
   ///   - stop: looked at while the reference is measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
-    files: RunFiles?, resumedStep: Int, evaluations: EvaluationRecorder, progress: ProgressLine,
+    of examples: ExampleKind, files: RunFiles?, resumedStep: Int, evaluations: EvaluationRecorder,
+    progress: ProgressLine,
     referenceCache: ReferenceCache? = nil, stop: StopRequest,
     saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
   ) {
+    self.examples = examples
     (self.files, self.evaluations, self.progress, self.stop) = (files, evaluations, progress, stop)
     self.referenceCache = referenceCache
     self.saveCheckpoint = saveCheckpoint
@@ -125,7 +130,7 @@ final class RunRecorder: TrainingObserver {
     guard files != nil else { return }
     var record = MetricsRecord(step: interval.step)
     record[MetricName.epoch] = interval.epoch
-    for (name, value) in interval.metrics.means {
+    for (name, value) in interval.metrics.means(of: examples) {
       record[name] = value
       if name == MetricName.loss {
         record[MetricName.gradientNorm] = interval.gradientNorm
@@ -209,7 +214,7 @@ final class RunRecorder: TrainingObserver {
   }
 
   private func gradientBytes(_ trainer: Trainer) -> Int {
-    trainer.policy.configuration.parameterCount * MemoryLayout<Float>.size
+    trainer.policy.trainedParameters.reduce(0) { $0 + $1.parameter.count } * MemoryLayout<Float>.size
   }
 
   private func show(_ state: Progress) {
@@ -219,9 +224,9 @@ final class RunRecorder: TrainingObserver {
   private func state(
     _ trainer: Trainer, _ sums: PreferenceMetrics, _ interval: IntervalReport?, step: Int
   ) -> Progress {
-    let means = Dictionary(uniqueKeysWithValues: sums.means.map { ($0.name, $0.value) })
+    let means = Dictionary(uniqueKeysWithValues: sums.means(of: examples).map { ($0.name, $0.value) })
     var state = Progress(done: step, total: trainer.plan.totalSteps)
-    state.loss = means["loss"]
+    (state.loss, state.example) = (means["loss"], examples.noun)
     state.margin = means["rewards/margins"]
     if let margin = state.margin, !RewardMargin.isNone(margin) { state.accuracy = means["rewards/accuracies"] }
     if let interval, interval.seconds > 0 {

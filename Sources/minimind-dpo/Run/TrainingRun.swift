@@ -20,7 +20,7 @@ struct TrainingRun {
     // Whether the folder can be used is worth knowing first; a run in it is replaced only once this one can begin.
     let existing = RunCheckpoints(request.output, environment).existing
     let folder =
-      environment.rank == 0
+      environment.rank == 0 && !request.isDryRun
       ? try RunFolder(request.output.location, existing: existing == .overwrite ? .resume : existing) : nil
     do {
       let job = try Job(environment, request.distribution, placement: placement)
@@ -37,9 +37,11 @@ struct TrainingRun {
     let started = try job.firstRanks((resumes ? folder.flatMap(RunEnvironment.start) : nil) ?? Date())
     try job.communicator?.requireAgreement(
       on: RunConfiguration.agreement(on: request.settings, placement), about: "configuration")
+    let programBytes = placement.device == .cpu ? placement.memory()?.used : nil
     let inputs = try RunInputs(request, needsReference: request.training.loss.needsReference, of: job, started: started)
 
     let execution = try RunExecution(request, inputs, in: folder)
+    if request.isDryRun { return try execution.dryRun(programBytes: programBytes) }
     let stop = StopRequest()
     let interruption = Interruption(stop, speaks: job.isFirst)
     let outcome = try execution.train(until: stop)
