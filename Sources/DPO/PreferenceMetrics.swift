@@ -62,9 +62,9 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
     let statistic: (TokenPredictions.Statistic) throws(TorchError) -> Tensor
     /// Pairs, input tokens, and tokens of both sides, `[3]`
     let counts: Tensor
-    /// Scalars, or nil without experts: this micro-batch's part of the step's load-balancing loss for each pair of the global
+    /// Scalars, 0 without experts: this micro-batch's part of the step's load-balancing loss for each pair of the global
     /// batch, summed over these; and the same times its coefficient
-    let auxiliary: (loss: Tensor, weighted: Tensor)?
+    let auxiliary: (loss: Tensor, weighted: Tensor)
   }
 
   /// Every sum and how a micro-batch adds to it, in the one order in which devices, ranks and checkpoints keep them.
@@ -88,13 +88,9 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
       (\.likeliestTokens, { terms throws(TorchError) in try terms.statistic(.isLikeliest).sides().chosen.sum() }),
       (\.chosenLogits, { terms throws(TorchError) in try terms.statistic(.meanLogit).sides().chosen.sum() }),
       (\.rejectedLogits, { terms throws(TorchError) in try terms.statistic(.meanLogit).sides().rejected.sum() }),
-      (\.auxiliaryLoss, { terms throws(TorchError) in try terms.auxiliary?.loss ?? zero(like: terms) }),
-      (\.weightedAuxiliaryLoss, { terms throws(TorchError) in try terms.auxiliary?.weighted ?? zero(like: terms) }),
+      (\.auxiliaryLoss, { terms throws(TorchError) in terms.auxiliary.loss }),
+      (\.weightedAuxiliaryLoss, { terms throws(TorchError) in terms.auxiliary.weighted }),
     ]
-  }
-
-  private static func zero(like terms: Terms) throws(TorchError) -> Tensor {
-    try .zeros([], dtype: .float64, device: terms.counts.device)
   }
 
   /// Pairs whose chosen side has the larger number.
@@ -113,6 +109,7 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
     _ result: PairLosses, of scores: PairScores, counts: Tensor, auxiliary: (loss: Tensor, weighted: Tensor)? = nil
   ) throws(TorchError) -> Tensor {
     let policy = scores.policy
+    let zero = try Tensor.zeros([], dtype: .float64, device: counts.device)
     let terms = Terms(
       losses: try result.losses.detached().to(.float64),
       rewards: try result.rewards.detached().to(.float64).sides(),
@@ -120,7 +117,7 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
       chosenTokenSums: try policy.tokenSums.detached().to(.float64).sides().chosen,
       lengths: try scores.lengths.to(.float64).sides(),
       statistic: { statistic throws(TorchError) in try policy.sums(of: statistic) }, counts: try counts.to(.float64),
-      auxiliary: auxiliary)
+      auxiliary: auxiliary ?? (zero, zero))
     return try .stack(definitions.map { definition throws(TorchError) in try definition.value(terms) })
   }
 

@@ -89,7 +89,9 @@ struct ExpertRunTests {
 
   @Test("The same at two ranks, with one micro-batch each, with several, and with ZeRO-1", arguments: folders)
   func ranks(folder: String) throws {
-    for (size, micro, shards, tokens) in [(4, 1, false, nil), (2, 2, true, nil), (4, 1, false, 90)] as [(Int, Int, Bool, Int?)] {
+    for (size, micro, shards, tokens) in [(4, 1, false, nil), (2, 2, true, nil), (4, 1, false, 90)]
+      as [(Int, Int, Bool, Int?)]
+    {
       _ = try asRanks(2, shardsOptimizer: shards) { ranks in
         let run = try ExpertRun(folder)
         let trainer = try run.trainer(size: size, micro: micro, ranks: ranks) { $0.microBatchTokens = tokens }
@@ -154,7 +156,8 @@ struct ExpertRunTests {
     try whole.steps()
     let first = try run.trainer(size: 8)
     try first.steps(4)
-    try RunCheckpoint.write(first, interval: IntervalReport(), tokenizer: nil, identity: [:], to: scratch.file("checkpoint"))
+    try RunCheckpoint.write(
+      first, interval: IntervalReport(), tokenizer: nil, identity: [:], to: scratch.file("checkpoint"))
     let second = try run.trainer(size: 8)
     _ = try RunCheckpoint.restore(second, from: scratch.file("checkpoint"), identity: [:])
     try second.steps()

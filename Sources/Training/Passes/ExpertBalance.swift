@@ -58,7 +58,8 @@ final class ExpertBalance {
 
   /// How many tokens passed through each expert of each layer.
   func counts(of use: ExpertUse) throws(TorchError) -> [Double] {
-    try use.layers.flatMap { layer throws(TorchError) in try layer.detached().select(0, 1).array(Double.self) }
+    try use.layers.map { layer throws(TorchError) in try layer.detached().select(0, 1).array(Double.self) }
+      .flatMap(\.self)
   }
 
   /// Adds the counts of all ranks up and keeps what follows from them.
@@ -137,11 +138,16 @@ extension Trainer {
     return found
   }
 
-  /// What a micro-batch adds to the load-balancing loss of the step, times the pairs of its global batch, and the same times the
-  /// coefficient; nil without experts.
-  func auxiliaryLoss(of use: ExpertUse?) throws(TorchError) -> (loss: Tensor, weighted: Tensor)? {
-    guard let balance, let use else { return nil }
+  /// Adds to the losses of a micro-batch, summed over its pairs, its part of the step's load-balancing loss, times the coefficient
+  /// and the pairs of the global batch.
+  ///
+  /// - Returns: the sum; and the part, without the coefficient and with it, without gradients; nil without experts
+  func balanced(
+    _ losses: Tensor, by use: ExpertUse?
+  ) throws(TorchError) -> (losses: Tensor, auxiliary: (loss: Tensor, weighted: Tensor)?) {
+    guard let balance, let use else { return (losses, nil) }
     let part = try balance.part(of: use)
-    return (part, try part * balance.coefficient)
+    let weighted = try part * balance.coefficient
+    return (try losses + weighted, (try part.detached(), try weighted.detached()))
   }
 }

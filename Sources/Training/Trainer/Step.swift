@@ -83,19 +83,17 @@ extension Trainer {
     let experts = try balance.map { _ throws(TorchError) in try batch.expertUse() }
     let scores = PairScores(
       policy: try policy.sideScores(batch, excessTokenWeight: options.loss.excessTokenWeight, counting: experts),
-      reference: reference,
-      lengths: batch.targetCounts, meanChosenLength: meanChosenLength, weights: batch.pairWeights)
+      reference: reference, lengths: batch.targetCounts, meanChosenLength: meanChosenLength,
+      weights: batch.pairWeights)
     let result = try options.loss(scores, couplings: inputs.couplings)
-    let auxiliary = try auxiliaryLoss(of: experts)
+    let (losses, auxiliary) = try balanced(result.losses.sum(), by: experts)
 
     clock.enter(.backward)
-    let losses = try auxiliary.map { auxiliary throws(TorchError) in try result.losses.sum() + auxiliary.weighted }
-    try ((losses ?? result.losses.sum()) * gradients.lossFactor).backward()
+    try (losses * gradients.lossFactor).backward()
 
     try withoutGrad { () throws(TorchError) in
-      try sums.addInPlace(PreferenceMetrics.sums(
-          result, of: scores, counts: batch.counts,
-          auxiliary: auxiliary.map { ($0.loss.detached(), $0.weighted.detached()) }))
+      try sums.addInPlace(
+        PreferenceMetrics.sums(result, of: scores, counts: batch.counts, auxiliary: auxiliary))
     }
   }
 

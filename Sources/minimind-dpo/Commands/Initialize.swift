@@ -11,7 +11,10 @@ struct Initialize: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "init", abstract: "Makes a randomly initialised model of a named shape or of a config.json.")
 
-  @Option(help: "A shape of MiniMind's: minimind-3 (64 M), minimind-3-moe (198 M, 64 M active), minimind2 (104 M), minimind2-small (26 M).")
+  @Option(
+    help:
+      "A shape of MiniMind's: minimind-3 (64 M), minimind-3-moe (198 M, 64 M active), minimind2 (104 M), minimind2-small (26 M)."
+  )
   var shape: NamedShape?
   @Option(help: ArgumentHelp("A config.json, or a folder that holds one.", valueName: "path"))
   var modelConfig: String?

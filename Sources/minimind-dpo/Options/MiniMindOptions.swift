@@ -7,7 +7,8 @@ import Foundation
 struct MiniMindArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Train the model in SAVE_DIR/NAME_HIDDEN.pth, or NAME_HIDDEN_moe.pth. (default: full_sft; in sft pretrain)", valueName: "name"))
+      "Train the model in SAVE_DIR/NAME_HIDDEN.pth, or NAME_HIDDEN_moe.pth. (default: full_sft; in sft pretrain)",
+      valueName: "name"))
   var fromWeight: String?
 
   @Option(

@@ -35,7 +35,8 @@ struct RunBanner {
   private var experts: String {
     let configuration = trainer.policy.configuration
     guard let experts = configuration.experts, configuration.expertLayerCount > 0 else { return "" }
-    return " (\(HumanText.count(Double(configuration.activeParameterCount))) active: \(experts.perToken) of \(experts.count) "
+    return
+      " (\(HumanText.count(Double(configuration.activeParameterCount))) active: \(experts.perToken) of \(experts.count) "
       + "experts a token)"
   }
 
