@@ -5,7 +5,8 @@ precision (float32, CPU), one JSON object at the end.
 
 needs the packages of Tools/reference/requirements.txt. Our program and TRL alternate, and the ratio is taken within each round, so that
 other load on the machine affects both; TRL's time is that of its fastest way of packing in the round (see trl_sft.py). The steps
-are timed, not start-up; tokens are those of the texts, padding not counted. Where TRL does not pack, the losses of all steps are
+are timed, not start-up; on a busy machine the time of the processor tells more (ours is that of all steps but the
+first, the difference of two runs); tokens are those of the texts, padding not counted. Where TRL does not pack, the losses of all steps are
 compared.
 """
 
@@ -14,6 +15,7 @@ import json
 import os
 import statistics
 import sys
+import resource
 import tempfile
 from pathlib import Path
 
@@ -49,15 +51,18 @@ def main() -> None:
             encoding="utf-8")
         tokens = sum(len(row["chosen_ids"]) for row in kept)
 
-        def ours() -> dict:
+        def ours(*more: str) -> dict:
             output = folder / "ours"
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             _, memory = run(
                 [options.program, "sft", "--from-preferences", "--model", str(model), "--train-data", str(pairs),
                  "--output-dir", str(output), "--overwrite-output-dir", "--batch-size", str(options.batch), "--no-shuffle",
-                 "--logging-steps", "1", "--threads", str(options.threads), "--learning-rate", "2e-5", *shape],
+                 "--logging-steps", "1", "--threads", str(options.threads), "--learning-rate", "2e-5", *shape, *more],
                 options.threads)
             steps = [row for row in map(json.loads, (output / "metrics.jsonl").open()) if "loss" in row]
-            return {"seconds": sum(row["time/step"] for row in steps), "memory": memory,
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            return {"seconds": sum(row["time/step"] for row in steps), "memory": memory, "processor": processor,
                     "losses": [row["loss"] for row in steps]}
 
         def theirs(way: str) -> dict:
@@ -72,6 +77,10 @@ def main() -> None:
             for name, value in found.items():
                 print(f"round {number + 1}, {name}: {tokens / value['seconds']:.1f} tokens/s, {value['memory'] / 1e9:.2f} GB",
                       file=sys.stderr, flush=True)
+            if len(kept) > options.batch:
+                later = tokens - sum(len(row["chosen_ids"]) for row in kept[: options.batch])
+                found["ours"]["processor"] -= ours("--max-steps", "1")["processor"]
+                found["ours"]["processor_rate"] = later / found["ours"]["processor"]
             rounds.append(found)
 
         def comparable(way: str) -> bool:
@@ -87,6 +96,9 @@ def main() -> None:
             "ours_tokens_per_second": [tokens / r["ours"]["seconds"] for r in rounds],
             "trl_tokens_per_second": {way: [tokens / r[way]["seconds"] for r in rounds] for way in options.ways},
             "speed_ratio": statistics.median(ratios), "speed_ratios": ratios,
+            "ours_tokens_per_processor_second": [r["ours"].get("processor_rate") for r in rounds],
+            "trl_tokens_per_processor_second": {
+                way: [tokens / r[way]["processor_seconds"] for r in rounds] for way in options.ways},
             "memory_ratio": statistics.median(
                 r["ours"]["memory"] / min(r[way]["memory"] for way in options.ways) for r in rounds),
             "largest_loss_difference": max(differences, default=None),

@@ -53,9 +53,7 @@ enum TextFormat {
       }
       pair = PreferencePair(content: .text(prompt: "", chosen: text, rejected: ""))
     } else if members["chosen"] != nil {
-      throw UnusableRecord(
-        "this is a preference pair; --from-preferences learns from the chosen sides of pairs. The formats known otherwise are: \(known)"
-      )
+      throw UnusableRecord("this is a preference pair; --from-preferences learns from the chosen sides of pairs")
     } else {
       throw UnusableRecord(
         "the keys are \(PreferenceFormat.list(members.keys)). The formats known are: \(known)")

@@ -84,7 +84,9 @@ struct Evaluate: ParsableCommand {
         tokenizer: VocabularyCheck.tokenizer(in: folder, for: policy) { remark in
           if job.isFirst { Console.standardError.print("warning: \(remark)") }
         }, folder: folder, options: pairs.options(seed: 42), cache: pairs.cache)
-      if job.isFirst { Console.standardError.print(prepared.describe(as: "evaluation data", path: file.path)) }
+      if job.isFirst {
+        Console.standardError.print(prepared.describe(as: "evaluation data", path: file.path, isHeldOut: true))
+      }
       if let largest = prepared.tokenized.largestID, Int(largest) >= policy.configuration.vocabularySize {
         throw TrainingError.vocabularyTooSmall(
           largestID: Int(largest), vocabulary: policy.configuration.vocabularySize)

@@ -104,10 +104,12 @@ struct PreparedPairs {
   func usable() throws -> [TokenizedPair] { try tokenized.usable() }
 
   /// What was read and what was left out, in a few lines.
-  func describe(as name: String, path: String) -> String {
+  ///
+  /// - Parameter isHeldOut: whether they are measured and not learned from
+  func describe(as name: String, path: String, isHeldOut: Bool = false) -> String {
     let examples = tokenized.options.examples
     var lines = [
-      "\(name): \(path): \(HumanText.counted(statistics.pairs, examples.noun)), \(HumanText.grouped(statistics.usablePairs)) to learn from"
+      "\(name): \(path): \(HumanText.counted(statistics.pairs, examples.noun)), \(HumanText.grouped(statistics.usablePairs)) \(isHeldOut ? "to measure" : "to learn from")"
     ]
     for (reason, count) in statistics.dropped.sorted(by: { $0.value > $1.value }) {
       lines.append("  dropped \(count): \(reason.rawValue)")

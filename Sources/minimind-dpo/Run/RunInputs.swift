@@ -188,7 +188,7 @@ private struct PairReader {
     options.minimumMargin = nil
     let files = try request.evaluationPairs.map { file in
       let name = file.name.map { " \"\($0)\"" } ?? ""
-      let prepared = try read(file.path, as: "evaluation data" + name, options: options)
+      let prepared = try read(file.path, as: "evaluation data" + name, options: options, isHeldOut: true)
       do {
         _ = try prepared.usable()
       } catch  where request.evaluationPairs.count > 1 {
@@ -202,14 +202,16 @@ private struct PairReader {
     }
   }
 
-  private func read(_ path: String, as name: String, options: PairOptions) throws -> PreparedPairs {
+  private func read(
+    _ path: String, as name: String, options: PairOptions, isHeldOut: Bool = false
+  ) throws -> PreparedPairs {
     let pairs = try PreparedPairs(
       contentsOf: path,
       tokenizer: VocabularyCheck.tokenizer(in: tokenizer, for: model) {
         if job.isFirst { logger.warning("\($0)") }
       }, folder: tokenizer,
       options: options, cache: request.tokenCache, now: started)
-    logger.info("\(pairs.describe(as: name, path: path))")
+    logger.info("\(pairs.describe(as: name, path: path, isHeldOut: isHeldOut))")
     try check(pairs)
     return pairs
   }
