@@ -51,6 +51,10 @@ def main() -> None:
         folder = Path(folder)
         model, pairs, ids = folder / "model", folder / "pairs.jsonl", folder / "ids.jsonl"
         run([options.program, "init", "--shape", options.shape, "--tokenizer", options.tokenizer, "--to", str(model)], 1)
+        # Of a mixture of experts, the load-balancing loss that TRL has: over all layers together.
+        config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+        config.pop("router_aux_loss_per_layer", None)
+        (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
         shape = ["--max-length", str(options.max_length)]
         dump, _ = run([options.program, "data", options.data, "--tokenizer", options.tokenizer, "--dump", "-", *shape], 1)
         kept = [row for row in map(json.loads, dump.splitlines()) if not row.get("dropped")][: options.pairs]

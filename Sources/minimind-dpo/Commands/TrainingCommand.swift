@@ -44,7 +44,8 @@ extension TrainingCommand {
   /// What the options ask for, without a reference.
   func request(for training: TrainingOptions, onGPU: Bool) throws -> TrainingRequest {
     TrainingRequest(
-      source: model.source(shape), reference: nil, lora: adapter.configuration,
+      source: model.source(shape, hasExperts: miniMind.useMoe.map { $0 == 1 }), reference: nil,
+      lora: adapter.configuration,
       loraDropout: model.adapter == nil ? nil : adapter.loraDropout, trainingPairs: data.trainData,
       mixStrategy: data.mixStrategy,
       evaluationPairs: try data.evaluationFiles, heldOut: data.evalSplit,
@@ -63,6 +64,11 @@ extension TrainingCommand {
   /// What is wrong with the options about adapters and evaluations, where something is.
   func validateCommonOptions() throws {
     if let problem = adapter.problem(goingOnWith: model.adapter) { throw ValidationError(problem) }
+    if adapter.merge, let name = adapter.loraName, name == miniMind.saveWeight {
+      throw ValidationError(
+        "--lora-name and --save-weight \(name): with --merge the model would replace the adapter's file. Name them differently."
+      )
+    }
     if let problem = evaluation.problem(
       beside: output, hasHeldOutPairs: data.evalSplit != nil || !data.evalData.isEmpty)
     {
