@@ -114,7 +114,9 @@ struct MiniMindTests {
       checkout.workspace.lines("out/dpo_64_moe_run/metrics.jsonl").last { $0["aux_loss"] != nil })
     #expect(try abs(#require(record["aux_loss"]?.double) - 2) < 0.3)
     // Opened as what it is, and refused as what it is not.
-    try await checkout.succeed(["convert", "--model", "../out/dpo_64_moe.pth", "--to", "../folder", "--tokenizer", "../model"])
+    try await checkout.succeed([
+      "convert", "--model", "../out/dpo_64_moe.pth", "--to", "../folder", "--tokenizer", "../model",
+    ])
     #expect(try checkout.workspace.text("folder/config.json").contains("Qwen3MoeForCausalLM"))
     let refused = try await checkout.run([
       "train", "--use_moe", "0", "--hidden_size", "64", "--model", "../out/dpo_64_moe.pth",
