@@ -59,11 +59,10 @@ struct AdapterCommandTests {
         "--save-steps", "2", output: output)
     }
     try await Program.succeed(options("whole"), in: workspace)
-    #expect(
-      workspace.names(in: "whole/checkpoint-2") == [
-        "adapter_config.json", "adapter_model.safetensors", "manifest.json", "optimizer.safetensors",
-        "reference.safetensors", "tokenizer.json", "tokenizer_config.json", "trainer_state.json",
-      ])
+    let names = workspace.names(in: "whole/checkpoint-2")
+    #expect(names.contains("adapter_model.safetensors") && names.contains("optimizer.safetensors"))
+    #expect(!names.contains("model.safetensors"))
+    #expect(try workspace.bytes("whole/checkpoint-2/optimizer.safetensors").count < 40_000)
     let resumed = try await Program.succeed(
       options("other") + ["--resume-from-checkpoint", "whole/checkpoint-2"], in: workspace)
     #expect(resumed.messages.contains("resuming after step 2"))
@@ -90,10 +89,8 @@ struct AdapterCommandTests {
         try workspace.lines(run + "/metrics.jsonl").compactMap { $0["loss"]?.double }
       }
       for (one, two) in zip(try curve("one"), try curve("two" + stage)) { #expect(abs(one - two) < 1e-5) }
-      let (one, two) = try (
-        loss("--model", "model", "--adapter", "one"), loss("--model", "model", "--adapter", "two" + stage)
-      )
-      let (expected, found) = try await (one, two)
+      let expected = try await loss("--model", "model", "--adapter", "one")
+      let found = try await loss("--model", "model", "--adapter", "two" + stage)
       #expect(abs(expected - found) < 1e-5)
     }
   }
@@ -156,7 +153,12 @@ struct AdapterCommandTests {
     let again = try await Program.succeed(
       given + ["--adapter", "out/lora_polite_16.pth", "--merge"], in: workspace)
     #expect(again.messages.contains("rank 16"))
-    #expect(workspace.names(in: "out").contains("lora_polite_16.pth"))
+    #expect(
+      workspace.names(in: "out") == ["dpo_16.pth", "full_sft_16.pth", "lora_polite_16.pth", "lora_polite_16_run"])
+    let merged = try await loss("--model", "out/dpo_16.pth", "--tokenizer", "model", "--ref-model", "model")
+    #expect(abs(try await loss("--model", "model", "--adapter", "out/lora_polite_16.pth") - merged) < 1e-2)
+    let clash = try await Program.run(given + ["--merge", "--save_weight", "lora_polite"], in: workspace)
+    expect(clash, code: 64, says: "--save-weight", "lora_polite")
   }
 
   @Test(

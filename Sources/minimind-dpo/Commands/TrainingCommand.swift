@@ -64,6 +64,11 @@ extension TrainingCommand {
   /// What is wrong with the options about adapters and evaluations, where something is.
   func validateCommonOptions() throws {
     if let problem = adapter.problem(goingOnWith: model.adapter) { throw ValidationError(problem) }
+    if adapter.merge, let name = adapter.loraName, name == miniMind.saveWeight {
+      throw ValidationError(
+        "--lora-name and --save-weight \(name): with --merge the model would replace the adapter's file. Name them differently."
+      )
+    }
     if let problem = evaluation.problem(
       beside: output, hasHeldOutPairs: data.evalSplit != nil || !data.evalData.isEmpty)
     {

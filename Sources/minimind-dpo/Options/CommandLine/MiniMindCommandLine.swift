@@ -34,14 +34,14 @@ struct MiniMindCommandLine {
     let folder = checkout.path(given.value("save-dir") ?? "../out")
     // What MiniMind's file names say of the model.
     let size = (given.value("hidden-size") ?? "768") + (given.value("use-moe") == "1" ? "_moe" : "")
-    let name = given.value("save-weight") ?? given.value("lora-name") ?? script.result
+    let name = given.value("save-weight") ?? script.result
     let source = given.value("from-weight") ?? script.start
 
     var front = script.defaults
     // The file decides its shape. Options of the shape that were given are checked against it; MiniMind's defaults are not.
     if !given.has("model") { front += ["--model", try weights(source, size: size, in: folder)] }
     if let tokenizer = checkout.tokenizer(besides: folder) { front += ["--tokenizer", tokenizer] }
-    let run = folder + "/\(name)_\(size)_run"
+    let run = folder + "/\(given.value("lora-name") ?? name)_\(size)_run"
     front += ["--output-dir", run] + intervals + resumption(ofRunIn: run)
 
     var after = ["--save-dir", folder, "--save-weight", name]
