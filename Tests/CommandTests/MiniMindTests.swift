@@ -119,7 +119,8 @@ struct MiniMindTests {
     ])
     #expect(try checkout.workspace.text("folder/config.json").contains("Qwen3MoeForCausalLM"))
     let refused = try await checkout.run([
-      "train", "--use_moe", "0", "--hidden_size", "64", "--model", "../out/dpo_64_moe.pth",
+      "train", "--use_moe", "0", "--model", "../out/dpo_64_moe.pth", "--train-data", "../dataset/dpo.jsonl",
+      "--output-dir", "../refused",
     ])
     expect(refused, code: 65, says: "--use_moe 0")
     let dense = try await checkout.run(["train", "--router_aux_loss_coef", "0.1"])
