@@ -114,10 +114,13 @@ struct MiniMindTests {
       checkout.workspace.lines("out/dpo_64_moe_run/metrics.jsonl").last { $0["aux_loss"] != nil })
     #expect(try abs(#require(record["aux_loss"]?.double) - 2) < 0.3)
     // Opened as what it is, and refused as what it is not.
-    try await checkout.succeed(["convert", "--model", "../out/dpo_64_moe.pth", "--to", "../folder", "--tokenizer", "../model"])
+    try await checkout.succeed([
+      "convert", "--model", "../out/dpo_64_moe.pth", "--to", "../folder", "--tokenizer", "../model",
+    ])
     #expect(try checkout.workspace.text("folder/config.json").contains("Qwen3MoeForCausalLM"))
     let refused = try await checkout.run([
-      "train", "--use_moe", "0", "--hidden_size", "64", "--model", "../out/dpo_64_moe.pth",
+      "train", "--use_moe", "0", "--model", "../out/dpo_64_moe.pth", "--train-data", "../dataset/dpo.jsonl",
+      "--output-dir", "../refused",
     ])
     expect(refused, code: 65, says: "--use_moe 0")
     let dense = try await checkout.run(["train", "--router_aux_loss_coef", "0.1"])
