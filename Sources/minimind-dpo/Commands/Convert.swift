@@ -29,6 +29,7 @@ struct Convert: ParsableCommand {
   @OptionGroup var config: ConfigArguments
 
   func run() throws {
+    Output.holds(.remarks)
     let source = URL(fileURLWithPath: model)
     let destination = URL(fileURLWithPath: to)
     let isFile = destination.pathExtension == "pth"

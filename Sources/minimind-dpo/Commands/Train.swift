@@ -50,6 +50,7 @@ struct Train: ParsableCommand {
   }
 
   func run() throws {
+    Output.holds(.remarks)
     let placement = try place()
     try TrainingRun(request(onGPU: placement.device != .cpu), placement: placement).run()
   }
@@ -81,6 +82,7 @@ struct Train: ParsableCommand {
       distribution: distribution.value,
       output: .init(
         folder: main.outputDir, replacesRun: output.overwriteOutputDir, checkpoint: output.resumeFromCheckpoint,
+        rescueFolder: output.rescueDir,
         evaluations: output.evaluations, evaluationBatchSize: output.perDeviceEvalBatchSize, saves: output.saves,
         checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype),
       evaluation: evaluation.request, miniMind: miniMind.request(onGPU: onGPU), settings: settings)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import MiniMind
 import Observability
@@ -25,6 +26,20 @@ struct RunConclusion {
     try HTMLReport([ReportRun(folder: folder.location)]).write(to: folder.file("report.html"))
   }
 
+  /// Writes the trained model to another folder, where there is one to write to.
+  ///
+  /// - Returns: where it is, in words; nil where it is nowhere
+  func rescue(to location: URL?) -> String? {
+    guard let location, location.standardizedFileURL != folder.location.standardizedFileURL else { return nil }
+    do {
+      try makeFolder(location)
+      try ModelFiles.writeFolder(inputs.policy, to: location, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
+      return "The trained model is in \(location.path) instead."
+    } catch {
+      return "It could not be written to \(location.path) either (\(error))."
+    }
+  }
+
   private func summarize() throws {
     let trainer = outcome.trainer
     var summary = RunSummary(
@@ -36,7 +51,9 @@ struct RunConclusion {
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")),
       evaluationPairs: inputs.evaluationSets.isEmpty ? nil : inputs.evaluationPairs.count)
     if let choice = outcome.choice { summary.notes.append(choice.sentence) }
-    summary.outputs = [.folder(request.output.folder)]
+    summary.outputs = [
+      .folder(folder.location == request.output.location ? request.output.folder : folder.location.path)
+    ]
     if let miniMind = MiniMindRun(request) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
     summary.files = [
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
