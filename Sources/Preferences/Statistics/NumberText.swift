@@ -1,7 +1,7 @@
 import Foundation
 
 /// A number with its thousands set apart: 1,227,600.
-func grouped(_ value: Int) -> String {
+package func grouped(_ value: Int) -> String {
   var digits = String(value)
   var position = digits.count - 3
   while position > 0 {

@@ -6,13 +6,16 @@ import Torch
 struct MemoryShortage {
   /// Its input tokens.
   let tokens: Int
+  /// Those of them that are predicted.
+  let targets: Int
   /// Its pairs.
   let pairs: Int
   /// In LibTorch's words.
   let reason: String
 
   init(_ batch: TreeBatch, _ error: TorchError) {
-    (tokens, pairs, reason) = (batch.tokens.count, batch.pairCount, error.reason)
+    (tokens, targets, pairs) = (batch.tokens.count, batch.targets.count, batch.pairCount)
+    reason = error.reason
   }
 }
 
@@ -54,17 +57,23 @@ extension Trainer {
     return nil
   }
 
+  /// What a pair needs that there is no memory for.
+  private func memoryShortage(for pair: MicroBatchSize) -> TrainingError.MemoryNeed {
+    TrainingError.MemoryNeed(
+      tokens: pair.tokens, estimate: memoryEstimate(for: pair),
+      recomputed: policy.recomputesLayers ? nil : recomputedActivationMemory.bytes(pair))
+  }
+
   /// - Parameter own: what this process had no memory for, if it was this one
   private func shrinkMicroBatches(after own: MemoryShortage?) throws {
-    let numbers = [Double(own?.tokens ?? 0), Double(own?.pairs ?? 0)]
+    let numbers = [own?.tokens ?? 0, own?.pairs ?? 0, own?.targets ?? 0].map(Double.init)
     let all = try ranks?.control.gather(numbers) ?? [numbers]
     let short = all.enumerated().filter { $0.element[0] > 0 }
     if let hopeless = short.first(where: { $0.element[1] < 2 }) {
       throw TrainingError.outOfMemory(
-        rank: ranks == nil ? nil : hopeless.offset, tokens: Int(hopeless.element[0]),
-        bytesPerToken: policy.activationBytesPerToken(recomputing: policy.recomputesLayers),
-        bytesPerTokenRecomputed: policy.activationBytesPerToken(recomputing: true),
-        isRecomputing: policy.recomputesLayers, reason: own?.reason)
+        rank: ranks == nil ? nil : hopeless.offset,
+        memoryShortage(for: MicroBatchSize(tokens: Int(hopeless.element[0]), targets: Int(hopeless.element[2]))),
+        reason: own?.reason)
     }
     let least = short.map { Int($0.element[0]) }.min() ?? 0
     try limitMicroBatches(toTokens: max(1, least / 2), isShortOfMemory: true)

@@ -7,8 +7,7 @@ public enum TrainingError: Error, CustomStringConvertible {
   /// Loss or gradient was not a finite number for several steps in a row.
   case notFinite(step: Int, pairs: [Int])
   /// There is no memory for a single pair; of another rank where this one had it.
-  case outOfMemory(
-    rank: Int?, tokens: Int, bytesPerToken: Int, bytesPerTokenRecomputed: Int, isRecomputing: Bool, reason: String?)
+  case outOfMemory(rank: Int?, MemoryNeed, reason: String?)
   /// A checkpoint belongs to a run with other settings or data.
   case otherRun(checkpoint: String, differences: [String])
   /// There is no checkpoint to resume from. The problems are those of damaged ones.
@@ -24,6 +23,16 @@ public enum TrainingError: Error, CustomStringConvertible {
   /// The tokenizer makes ids that the model has no row for.
   case vocabularyTooSmall(largestID: Int, vocabulary: Int)
 
+  /// What a single pair needs that there was no memory for.
+  public struct MemoryNeed: Sendable {
+    /// Its input tokens.
+    public let tokens: Int
+    /// What the run needs with it.
+    public let estimate: MemoryEstimate
+    /// What its activations take with gradient checkpointing, in bytes; nil where that is on.
+    public let recomputed: Int?
+  }
+
   /// What happened, what was expected, and what to do.
   public var description: String {
     switch self {
@@ -38,13 +47,13 @@ public enum TrainingError: Error, CustomStringConvertible {
       \(pairs.map(String.init).joined(separator: ", ")) (counted from 0). Lower --learning-rate, look at these pairs \
       with `data --show`, and check the weights for NaN.
       """
-    case .outOfMemory(let rank, let tokens, let bytes, let recomputed, let isRecomputing, let reason):
+    case .outOfMemory(let rank, let need, let reason):
       """
-      out of memory\(rank.map { " on rank \($0)" } ?? ""): not even one pair, of \(tokens) tokens, fits. It needs about \
-      \(Self.megabytes(tokens * bytes)) beside the model. \
-      \(isRecomputing
-        ? "" : "--gradient-checkpointing makes that about \(Self.megabytes(tokens * recomputed)); ")\
-      a shorter --max-length needs less in proportion.\(reason.map { " (\($0))" } ?? "")
+      out of memory\(rank.map { " on rank \($0)" } ?? ""): not even one pair, of \(need.tokens) tokens, fits. The run needs \
+      \(Self.megabytes(need.estimate.peak)), beside the program:
+      \(need.estimate.parts.map { "  \(Self.megabytes($0.bytes)) \($0.name): \($0.detail)" }.joined(separator: "\n"))
+      \(need.recomputed.map { "--gradient-checkpointing makes the activations \(Self.megabytes($0)); " } ?? "")\
+      a shorter --max-length needs less of them in proportion.\(reason.map { " (\($0))" } ?? "")
       """
     case .otherRun(let checkpoint, let differences):
       """
