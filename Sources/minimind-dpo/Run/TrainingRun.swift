@@ -82,7 +82,8 @@ struct TrainingRun {
       let failure = Failure(error)
       guard failure.code == .cannotWrite else { throw error }
       let rescued = conclusion.rescue(to: request.output.rescueLocation)
-      throw Failure(.cannotWrite, "\(failure.message) \(rescued ?? Self.lastCheckpoint(in: folder))")
+      let message = failure.message.hasSuffix(".") ? failure.message : failure.message + "."
+      throw Failure(.cannotWrite, "\(message) \(rescued ?? Self.lastCheckpoint(in: folder))")
     }
   }
 

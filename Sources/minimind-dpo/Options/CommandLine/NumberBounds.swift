@@ -17,7 +17,7 @@ enum NumberBounds {
     for argument in arguments {
       if argument.hasPrefix("--") {
         let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        option = parts.first.map { $0.replacing("_", with: "-") }
+        option = parts.first.map { String($0).replacing("_", with: "-") }
         if parts.count == 2, let option { try check(String(parts[1]), of: option) }
       } else if let option {
         try check(argument, of: option)
