@@ -50,6 +50,10 @@ public struct PreferenceLoss: Sendable, Hashable {
     self.init([Part(objective)], beta: beta, labelSmoothing: labelSmoothing)
   }
 
+  /// Supervised fine-tuning: the mean negative log-likelihood of the target tokens of a global batch, whichever texts they are
+  /// in (`num_items_in_batch` of `transformers`). Nothing is compared; texts are pairs without a rejected side.
+  public static let supervised = PreferenceLoss(.sft)
+
   /// The loss of each pair.
   ///
   /// - Parameters:

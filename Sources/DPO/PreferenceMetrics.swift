@@ -1,3 +1,4 @@
+import Preferences
 import Torch
 
 /// Sums over pairs, from which the reported means are made. Sums of several micro-batches, steps or ranks simply add up.
@@ -147,5 +148,19 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
       ("entropy", entropy / max(chosenTargets + rejectedTargets, 1)),
       ("mean_token_accuracy", likeliestTokens / chosen),
     ]
+  }
+
+  /// The means of texts to imitate over their target tokens, under the names of TRL's `SFTTrainer` and in its order.
+  public var meansOfTexts: [(name: String, value: Double)] {
+    let targets = max(chosenTargets, 1)
+    return [
+      ("loss", chosenNegativeLogLikelihood / targets), ("entropy", entropy / targets),
+      ("mean_token_accuracy", likeliestTokens / targets),
+    ]
+  }
+
+  /// The means to report of examples of a kind.
+  public func means(of examples: ExampleKind) -> [(name: String, value: Double)] {
+    examples.areTexts ? meansOfTexts : means
   }
 }

@@ -7,6 +7,12 @@ public enum MetricName {
   public static let epoch = "epoch"
   /// Mean loss over all pairs since the record before, over all ranks.
   public static let loss = "loss"
+  /// e to the power of the loss per token; evaluations of supervised fine-tuning.
+  public static let perplexity = "perplexity"
+  /// Share of target tokens, 0…1, that the model finds the most probable; of chosen answers where there are two.
+  public static let tokenAccuracy = "mean_token_accuracy"
+  /// Mean entropy of the predictions of target tokens.
+  public static let entropy = "entropy"
   /// Norm of the gradient before clipping.
   public static let gradientNorm = "grad_norm"
   /// The learning rate of the step.

@@ -21,7 +21,9 @@ public struct Progress: Hashable, Sendable {
   public var learningRate: Double?
   /// The norm of the gradient; plain lines only.
   public var gradientNorm: Double?
-  /// Pairs per second, over all ranks.
+  /// What is learned from: `pair`, or `text`.
+  public var example = "pair"
+  /// Pairs, or texts, per second, over all ranks.
   public var pairsPerSecond: Double?
   /// Tokens per second, over all ranks.
   public var tokensPerSecond: Double?
@@ -84,7 +86,7 @@ public struct Progress: Hashable, Sendable {
     if let loss { figures.append((9, "loss \(HumanText.fixed(loss, 4))")) }
     if let margin { figures.append((8, "margin \(HumanText.fixed(margin, 3))")) }
     if let accuracy { figures.append((7, "acc \(HumanText.percent(accuracy))")) }
-    if let pairsPerSecond { figures.append((3, "\(HumanText.count(pairsPerSecond)) pairs/s")) }
+    if let pairsPerSecond { figures.append((3, "\(HumanText.count(pairsPerSecond)) \(example)s/s")) }
     if let tokensPerSecond { figures.append((2, "\(HumanText.count(tokensPerSecond)) tok/s")) }
     if let secondsLeft { figures.append((6, "\(HumanText.duration(seconds: secondsLeft)) left")) }
     if let device { figures.append((4, device)) }

@@ -61,10 +61,16 @@ public struct RunSummary: Sendable {
   public enum Output: Hashable, Sendable {
     /// A folder that `transformers` loads.
     case folder(String)
+    /// A folder that PEFT loads, for a model.
+    case adapter(String, model: String)
     /// MiniMind's own file.
     case weightFile(String)
+    /// MiniMind's LoRA file.
+    case loraFile(String)
   }
 
+  /// What supervised fine-tuning came to; nil for a run over preference pairs.
+  public var texts: TextOutcome?
   /// The state before, or in the first logging interval; nil for a run without a record.
   public var before: Snapshot?
   /// The state after, or in the last logging interval.
@@ -132,9 +138,12 @@ public struct RunSummary: Sendable {
 
   /// The words, several paragraphs without escape sequences, in lines of at most 88 columns (paths may be longer).
   public var text: String {
-    let prose = [verdict, sliceRemark, explanation, droppedLine].compactMap(\.self) + warnings + notes
+    let judgement =
+      texts.map { [$0.explanation, droppedLine].compactMap(\.self) + $0.warnings(learningRate: learningRate) }
+      ?? [verdict, sliceRemark, explanation, droppedLine].compactMap(\.self) + warnings
+    let prose = judgement + notes
     let paragraphs =
-      [headline, table].compactMap(\.self) + prose.map { HumanText.wrapped($0, width: 88) }
+      [headline, texts.map { $0.table } ?? table].compactMap(\.self) + prose.map { HumanText.wrapped($0, width: 88) }
       + (outputs.isEmpty && files.isEmpty ? [] : [whereabouts])
     return paragraphs.joined(separator: "\n\n")
   }
@@ -168,15 +177,18 @@ extension MetricsLog {
 // MARK: - Paragraphs
 
 extension RunSummary {
+  /// What a run learns from.
+  private var example: String { texts == nil ? "pair" : "text" }
+
   private var headline: String {
     let start =
       totals.stoppedBy.map { "Stopped by \($0) after" } ?? (totals.endedEarly == nil ? "Trained" : "Ended early after")
     let rates =
       totals.seconds > 0
-      ? " (\(HumanText.count(Double(totals.pairs) / totals.seconds)) pairs/s, "
+      ? " (\(HumanText.count(Double(totals.pairs) / totals.seconds)) \(example)s/s, "
         + "\(HumanText.count(Double(totals.tokens) / totals.seconds)) tokens/s)"
       : ""
-    return "\(start) \(counted(totals.steps, "step")) over \(counted(totals.pairs, "pair"))"
+    return "\(start) \(counted(totals.steps, "step")) over \(counted(totals.pairs, example))"
       + " (\(HumanText.short(totals.epochs)) \(totals.epochs == 1 ? "epoch" : "epochs")) in "
       + HumanText.duration(seconds: totals.seconds) + rates + "." + (totals.endedEarly.map { "\nWhy: \($0)." } ?? "")
   }
@@ -254,10 +266,12 @@ extension RunSummary {
       let count = dropped.map(\.value).reduce(0, +)
       let all = totals.pairsRead.map { " of \(HumanText.grouped($0))" } ?? ""
       sentences.append(
-        "Dropped \(HumanText.grouped(count))\(all) \((totals.pairsRead ?? count) == 1 ? "pair" : "pairs"): "
+        "Dropped \(HumanText.grouped(count))\(all) \((totals.pairsRead ?? count) == 1 ? example : example + "s"): "
           + dropped.map { "\(HumanText.grouped($0.value)) \($0.key)" }.joined(separator: ", ") + ".")
     }
-    if totals.truncated > 0 { sentences.append("Cut to the maximum length: \(counted(totals.truncated, "side")).") }
+    if totals.truncated > 0 {
+      sentences.append("Cut to the maximum length: \(counted(totals.truncated, texts == nil ? "side" : "text")).")
+    }
     return sentences.isEmpty ? nil : sentences.joined(separator: " ")
   }
 
@@ -268,6 +282,14 @@ extension RunSummary {
       case .folder(let path):
         lines.append("The model is in \(path). In Python:")
         lines.append("  AutoModelForCausalLM.from_pretrained(\(quoted(path)))")
+      case .adapter(let path, let model):
+        lines.append("The adapter is in \(path). In Python:")
+        lines.append(
+          "  PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\(quoted(model))), \(quoted(path)))")
+        lines.append("Or here: --model \(model) --adapter \(path); convert --merge puts it into the weights.")
+      case .loraFile(let path):
+        lines.append("MiniMind's LoRA weights are in \(path). In Python:")
+        lines.append("  apply_lora(model); load_lora(model, \(quoted(path)))")
       case .weightFile(let path):
         lines.append("MiniMind's weights are in \(path). In Python:")
         lines.append("  model.load_state_dict(torch.load(\(quoted(path)), map_location=\"cpu\"))")

@@ -86,12 +86,21 @@ struct TransformersOptionsTests {
     #expect(resumed.messages.contains("checkpoint-2"))
   }
 
+  @Test("TRL's options of an adapter are taken as they are", arguments: [["--use_peft"], ["--use_peft", "true"]])
+  func adapter(given: [String]) async throws {
+    try await TinyModel.make(in: workspace)
+    let outcome = try await Program.succeed(
+      train("--max_steps", "1", "--lora_task_type", "CAUSAL_LM", "--lora_target_modules", "q_proj", "k_proj") + given,
+      in: workspace)
+    #expect(outcome.messages.contains("LoRA of rank 16, α 32, at 4 layers (q_proj, k_proj)"))
+  }
+
   @Test(
     "An option without a meaning here is answered with one sentence that names it",
     arguments: [
       (["--optim", "adamw_torch_fused"], "AdamW"), (["--dataset_num_proc", "4"], "all cores"),
-      (["--max_prompt_length", "512"], "--max-length"), (["--use_peft"], "LoRA"), (["--use-peft", "true"], "LoRA"),
-      (["--lora_r=16"], "LoRA"), (["--report_to", "wandb"], "TensorBoard"),
+      (["--max_prompt_length", "512"], "--max-length"),
+      (["--lora_modules_to_save", "lm_head"], "--lora-target-modules"), (["--report_to", "wandb"], "TensorBoard"),
       (["--deepspeed", "ds.json"], "--zero-stage 1"),
       (["--dataset_name", "trl-lib/x"], "--train-data"),
       (["--master_addr", "node0"], "minimind-dpo launch"), (["--padding_free", "false"], "padded"),

@@ -49,6 +49,44 @@ struct ReferenceInterpreterTests {
     }
   }
 
+  @Test("Adapters give the same logits in PEFT")
+  func adapters() throws {
+    func write(_ model: CausalLM, to scratch: Scratch) throws {
+      try ModelFiles.writeFolder(model.base(), to: scratch.url, tokenizer: nil)
+      let folder = scratch.file("adapter")
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+      let adapter = try #require(model.adapter)
+      try AdapterFiles.writeFolder(adapter, of: model, to: folder, tokenizer: nil)
+    }
+    var all = try ["plain", "patterns", "rslora", "dora"].map { kind in
+      try saved("qwen3") { model, scratch in
+        try model.loadAdapter(goldens().appendingPathComponent("adapters/\(kind)"))
+        try write(model, to: scratch)
+      }
+    }
+    for configuration in [
+      LoRAConfiguration(rank: 3, targets: .allLinear, usesRSLoRA: true),
+      LoRAConfiguration(rank: 3, targets: .names(["layers.1.mlp.up_proj", "q_proj"]), usesDoRA: true),
+      LoRAConfiguration(rank: 3, targets: .pattern(#".*\.[01]\.self_attn\.[qv]_proj"#), initialization: .gaussian),
+    ] {
+      all.append(
+        try saved("qwen3") { model, scratch in
+          try model.addAdapter(configuration, seed: 1)
+          let generator = try Generator(seed: 2)
+          for (name, parameter) in model.trainedParameters where name.contains("lora_B") {
+            try parameter.value.fillNormal(deviation: 0.1, from: generator)
+          }
+          try write(model, to: scratch)
+        })
+    }
+    try runScript(all.map(\.scratch.url.path))
+    for saved in all {
+      let logits = try withoutGrad { try saved.model.logits(of: [saved.ids]) }
+      let theirs = try SafetensorsFile(contentsOf: saved.scratch.file("logits.safetensors")).tensor("logits")
+      #expect(try largestDifference(logits, theirs) < 1e-4)
+    }
+  }
+
   private func saved(
     _ name: String, _ configuration: String = "config.json", _ save: (CausalLM, Scratch) throws -> Void
   ) throws -> Saved {

@@ -124,7 +124,7 @@ extension PreferenceLoss {
 
 extension TrainingOptions {
   /// AdamW, schedule and clipping of a golden, for pairs in their order and models that differ.
-  fileprivate init(reference json: JSON) throws {
+  init(reference json: JSON) throws {
     func number(_ name: String) throws -> Double { try #require(json[name]?.double) }
     self.init()
     scheduleShape = try #require(json["lr_scheduler_type"]?.string.flatMap(LearningRateSchedule.Shape.init))

@@ -254,7 +254,7 @@ struct RanksTests {
 }
 
 /// ‖a − b‖ / ‖b‖
-private func distance(_ found: [Float], _ expected: [Float]) -> Double {
+func distance(_ found: [Float], _ expected: [Float]) -> Double {
   let difference = zip(found, expected).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
   return (difference / expected.reduce(0.0) { $0 + pow(Double($1), 2) }).squareRoot()
 }

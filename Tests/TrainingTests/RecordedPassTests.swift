@@ -21,7 +21,7 @@ private struct Tape: Recording {
 }
 
 /// Makes tapes, or fails to.
-private final class TapeRecorder: PassRecorder {
+final class TapeRecorder: PassRecorder {
   private let failure: TorchError?
   private(set) var (runs, tries, clears) = (0, 0, 0)
 

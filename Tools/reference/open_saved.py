@@ -26,6 +26,10 @@ def open_saved(folder: Path) -> torch.nn.Module:
         return model
     model, report = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
     assert not any(report[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys")), (folder, report)
+    if (folder / "adapter").exists():
+        from peft import PeftModel
+
+        return PeftModel.from_pretrained(model, folder / "adapter")
     return model
 
 

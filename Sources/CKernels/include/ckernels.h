@@ -58,6 +58,30 @@ CTORCH_CHECKED ctorch_status ckernels_swiglu_project(ctorch_tensor gate_up, ctor
                                                      ctorch_tensor copy /* or NULL */, ctorch_tensor *out,
                                                      char **error);
 
+// A low-rank addition to a weight: scale · B A (LoRA: Hu et al., 2021, arXiv:2106.09685). The inputs of A may be dropped
+// with a probability; which elements, follows from the key, an int64 scalar on their device that is read when the operator
+// runs, and from the stream, a number of its own for each addition.
+typedef struct ckernels_low_rank {
+  ctorch_tensor down;      // A, [rank, in]
+  ctorch_tensor up;        // B, [out, rank]
+  ctorch_tensor down_copy; // 16-bit, or NULL
+  ctorch_tensor up_copy;   // 16-bit, or NULL
+  ctorch_tensor key;       // NULL if nothing is dropped
+  double scale;
+  double dropout;
+  int64_t stream;
+} ckernels_low_rank;
+
+// Adds the addition's part, scale · drop(input) Aᵀ Bᵀ, in place to the columns of products, [tokens, n], that begin with
+// `column`. The result is that tensor.
+CTORCH_CHECKED ctorch_status ckernels_add_low_rank(ctorch_tensor products, ctorch_tensor input, ckernels_low_rank term,
+                                                   int64_t column, ctorch_tensor *out, char **error);
+
+// ckernels_swiglu_project with a weight and its low-rank addition.
+CTORCH_CHECKED ctorch_status ckernels_swiglu_low_rank(ctorch_tensor gate_up, ctorch_tensor weight,
+                                                      ctorch_tensor copy /* or NULL */, ckernels_low_rank term,
+                                                      ctorch_tensor *out, char **error);
+
 // The number of heads of each kind, side by side in a row.
 typedef struct ckernels_heads {
   int64_t query;

@@ -18,26 +18,65 @@ public final class CausalLM: Module {
   /// activations and the logits in memory. It takes about a third more FLOPs and a fraction of the memory; the numbers are
   /// the same.
   public var recomputesLayers = false
-  /// All parameters in declaration order under their Hugging Face names.
+  /// What is trained in place of the weights, which are then frozen; nil where they are trained themselves.
+  public private(set) var adapter: Adapter?
+  /// All parameters in declaration order under their Hugging Face names, without those of the adapter.
   public let namedParameters: [NamedParameter]
 
   private let backbone: Backbone
   private let head: Linear?
+  /// The model whose weights these are; nil for own ones.
+  private let owner: CausalLM?
 
   /// A model with memory for its weights, all 0.
   ///
   /// - Throws: `TorchError` when memory runs out.
-  public init(_ configuration: ModelConfiguration) throws(TorchError) {
+  public convenience init(_ configuration: ModelConfiguration) throws(TorchError) {
+    try self.init(configuration, owner: nil)
+  }
+
+  /// A model over the weights of another one, which no training changes, and without its adapter.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  convenience init(sharing other: CausalLM) throws(TorchError) {
+    try self.init(other.configuration, owner: other)
+  }
+
+  private init(_ configuration: ModelConfiguration, owner: CausalLM?) throws(TorchError) {
     keepTensorPages()
     self.configuration = configuration
+    self.owner = owner
     backbone = try Backbone(configuration)
     head =
       configuration.tiesEmbeddings
       ? nil : try Linear(input: configuration.hiddenSize, output: configuration.vocabularySize)
     let parts = ModelParts(backbone: backbone, head: head)
     namedParameters = parts.namedParameters
-    weights = try FlatBuffer(replacing: namedParameters)
+    if let owner {
+      weights = owner.weights
+      takeWeights(of: owner)
+    } else {
+      weights = try FlatBuffer(replacing: namedParameters)
+    }
   }
+
+  private func takeWeights(of owner: CausalLM) {
+    (weights, copies) = (owner.weights, owner.copies)
+    for ((_, own), (_, other)) in zip(namedParameters, owner.namedParameters) {
+      (own.value, own.copy) = (other.value, other.copy)
+    }
+  }
+
+  /// Takes an adapter of layers of this model.
+  func take(_ adapter: Adapter) throws(TorchError) {
+    try adapter.place(on: device, multiplyingIn: productType)
+    let parts = Dictionary(uniqueKeysWithValues: adapter.layers.map { ($0.path, $0.adapter) })
+    for (path, layer) in adaptableLayers { layer.adapter = parts[path] }
+    self.adapter = adapter
+  }
+
+  /// Forgets the adapter.
+  func dropAdapter() { adapter = nil }
 
   /// The network and, where it is not tied to the embedding, the head.
   public var members: [Member] { ModelParts(backbone: backbone, head: head).members }
@@ -63,6 +102,11 @@ public final class CausalLM: Module {
   /// - Parameter type: `float32`, `bfloat16` or `float16`
   /// - Throws: `TorchError` when the device does not exist or has too little memory.
   public func place(on device: Device, multiplyingIn type: DType = .float32) throws(TorchError) {
+    try adapter?.place(on: device, multiplyingIn: type)
+    if let owner {
+      if owner.device != device || owner.productType != type { try owner.place(on: device, multiplyingIn: type) }
+      return takeWeights(of: owner)
+    }
     try withoutGrad { () throws(TorchError) in
       if device != weights.storage.device { weights = try FlatBuffer(moving: namedParameters, to: device) }
       copies =
@@ -85,6 +129,7 @@ public final class CausalLM: Module {
   /// - Throws: `TorchError` when LibTorch fails.
   public func updateCopies() throws(TorchError) {
     try withoutGrad { () throws(TorchError) in try copies?.storage.copyInPlace(weights.storage) }
+    try adapter?.updateCopies()
   }
 
   /// The output of the last layer after the final norm.

@@ -19,8 +19,6 @@ public final class FeedForward: Module {
   }
 
   func callAsFunction(_ x: Tensor) throws(TorchError) -> Tensor {
-    try swiGLUProjection(
-      projections(x, weights: [gateProjection.weight.weight, upProjection.weight.weight]),
-      weight: downProjection.weight.weight)
+    try downProjection.ofSwiGLU(Linear.sideBySide([gateProjection, upProjection], x))
   }
 }

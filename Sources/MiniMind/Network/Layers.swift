@@ -6,6 +6,8 @@ public final class Linear: Module {
   public let weight: Parameter
   /// `[output]`; nil in most models.
   public let bias: Parameter?
+  /// What is trained beside the weight, which is then frozen; nil where the weight itself is trained.
+  var adapter: LowRankAdapter?
 
   /// - Throws: `TorchError` when memory runs out.
   public init(input: Int, output: Int, hasBias: Bool = false) throws(TorchError) {
@@ -24,7 +26,7 @@ public final class Linear: Module {
 
   /// The results of one to three layers, side by side: `[tokens, Σ output]`.
   static func sideBySide(_ layers: [Linear], _ x: Tensor) throws(TorchError) -> Tensor {
-    let products = try projections(x, weights: layers.map(\.weight.weight))
+    let products = try adapted(projections(x, weights: layers.map(\.weight.weight)), of: layers, x)
     let biases = layers.compactMap(\.bias?.value)
     guard !biases.isEmpty else { return products }
     precondition(biases.count == layers.count, "layers side by side have biases together or none")

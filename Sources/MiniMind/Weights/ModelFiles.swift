@@ -26,6 +26,11 @@ public enum ModelFiles {
     try writeAtomically(Data(config.utf8), to: folder.appendingPathComponent("config.json"))
     try Safetensors.write(
       model.tensors(dtype: dtype), to: folder.appendingPathComponent(SafetensorsFolder.fileName))
+    try copyTokenizer(from: tokenizer, to: folder)
+  }
+
+  /// Copies the tokenizer's files that are there.
+  static func copyTokenizer(from tokenizer: URL?, to folder: URL) throws {
     guard let tokenizer, tokenizer.standardizedFileURL != folder.standardizedFileURL else { return }
     for name in tokenizerFiles {
       guard let contents = try? Data(contentsOf: tokenizer.appendingPathComponent(name)) else { continue }
@@ -44,12 +49,13 @@ public enum ModelFiles {
 }
 
 extension CausalLM {
-  /// The weights under their names, converted to a type.
+  /// The weights under their names, converted to a type; with the adapter in them, where the model has one.
   ///
   /// - Throws: `TorchError` when memory runs out.
   public func tensors(dtype: DType) throws(TorchError) -> OrderedDictionary<String, Tensor> {
     var tensors: OrderedDictionary<String, Tensor> = [:]
     for (name, parameter) in namedParameters { tensors[name] = try parameter.value.detached().to(dtype) }
+    for (path, layer) in adapter?.layers ?? [] { tensors["\(path).weight"] = try layer.merged().to(dtype) }
     return tensors
   }
 }

@@ -69,6 +69,13 @@ public struct StateDictionary {
     self.stored = stored
   }
 
+  /// The same tensors under other names.
+  func renamed(_ rename: (String) -> String) -> StateDictionary {
+    var originals: TextDictionary<String> = [:]
+    for name in names { originals[rename(name)] = name }
+    return StateDictionary(source: source, names: originals.keys) { [stored] in originals[$0].flatMap(stored) }
+  }
+
   /// The shape of a tensor, or nil if there is no such tensor.
   public func shape(of name: String) -> [Int]? { stored(name)?.shape }
 

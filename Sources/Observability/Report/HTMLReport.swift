@@ -39,7 +39,11 @@ public struct HTMLReport: Sendable {
 
   /// The page.
   public var html: String {
-    let title = heading ?? (runs.count == 1 ? "DPO run \(names[0])" : "\(runs.count) DPO runs")
+    let kind = !runs.isEmpty && runs.allSatisfy(\.isSupervised) ? "fine-tuning" : "DPO"
+    let title =
+      heading
+      ?? (runs.count == 1
+        ? "\(kind.prefix(1).uppercased() + kind.dropFirst()) run \(names[0])" : "\(runs.count) \(kind) runs")
     let tables = ReportTables(runs: runs, names: names.map(HTML.escape))
     let named = zip(runs, names).map { run, name in
       var run = run

@@ -6,16 +6,31 @@ struct ReportCharts {
 
   /// All plots that have something to show.
   var all: [Chart] {
-    [loss, margins, accuracies, rewards, logProbabilities, guardLoss, gradientNorm, learningRate, speed]
+    [loss, tokenAccuracy, margins, accuracies, rewards, logProbabilities, guardLoss, gradientNorm, learningRate, speed]
   }
 
   private var loss: Chart {
     var chart = chart(
       "Loss", [MetricName.loss],
-      "Starts at 0.693 (= log 2), where the model equals its reference, and sinks slowly.", evaluated: true)
-    chart.landmark = Chart.Landmark(value: log(2), label: "0.693: the start")
+      isSupervised
+        ? "Per target token. Should fall on held-out texts too; where it rises there, texts are learned by heart."
+        : "Starts at 0.693 (= log 2), where the model equals its reference, and sinks slowly.", evaluated: true)
+    if !isSupervised { chart.landmark = Chart.Landmark(value: log(2), label: "0.693: the start") }
     chart.isNoisy = true
     chart.format = { HumanText.fixed($0, 4) }
+    return chart
+  }
+
+  private var isSupervised: Bool { runs.contains(where: \.isSupervised) }
+
+  /// Of supervised fine-tuning; with pairs it is that of the chosen answers, of which the rewards tell more.
+  private var tokenAccuracy: Chart {
+    guard isSupervised else { return Chart(title: "Token accuracy", caption: "", series: []) }
+    var chart = chart(
+      "Token accuracy", [MetricName.tokenAccuracy], "How often the token to learn is the most probable one.",
+      evaluated: true)
+    chart.isNoisy = true
+    chart.format = { HumanText.percent($0) }
     return chart
   }
 

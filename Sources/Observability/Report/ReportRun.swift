@@ -36,6 +36,15 @@ public struct ReportRun: Sendable {
     samples = answers.split(separator: UInt8(ascii: "\n")).compactMap { try? JSON(parsing: Data($0)) }
   }
 
+  /// Whether texts were imitated, rather than pairs compared: its records have a loss per token, and no rewards.
+  var isSupervised: Bool {
+    let trained = log.records.filter { $0.values[MetricName.loss] != nil }
+    return !trained.isEmpty
+      && trained.allSatisfy {
+        $0.values[MetricName.rewardMargins] == nil && $0.values[MetricName.tokenAccuracy] != nil
+      }
+  }
+
   /// The points of a metric, for a plot: a value that was not finite (null in the file) is NaN, and leaves a gap.
   func points(of metric: String) -> [Chart.Point] {
     log.records.compactMap { record in

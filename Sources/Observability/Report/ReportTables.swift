@@ -18,6 +18,12 @@ struct ReportTables {
       ("train accuracy", { $0.last(MetricName.rewardAccuracies).map { HumanText.percent($0) } }),
       ("train margin", { $0.last(MetricName.rewardMargins).map { HumanText.fixed($0, 3) } }),
       ("train loss", { $0.last(MetricName.loss).map { HumanText.fixed($0, 4) } }),
+      (
+        "eval token accuracy",
+        { run in
+          run.isSupervised ? run.last(evaluation + MetricName.tokenAccuracy).map { HumanText.percent($0) } : nil
+        }
+      ),
       ("tokens/s", { $0.meanTokensPerSecond.map(HumanText.count) }),
       ("time", { ($0.log.totals?.seconds).map { HumanText.duration(seconds: $0) } }),
       (
@@ -44,7 +50,10 @@ struct ReportTables {
     for run in runs { reasons.formUnion(run.log.totals?.dropped.map(\.key) ?? []) }
     let number = { (count: Int?) in count.map(HumanText.grouped) ?? "–" }
     let rows =
-      [["pairs in the data"] + runs.map { number($0.log.totals?.pairsRead) }]
+      [
+        [runs.contains(where: \.isSupervised) ? "texts in the data" : "pairs in the data"]
+          + runs.map { number($0.log.totals?.pairsRead) }
+      ]
       + reasons.map { reason in
         ["dropped: " + HTML.escape(reason)] + runs.map { run in number(run.log.totals.map { $0.dropped[reason] ?? 0 }) }
       }

@@ -23,8 +23,8 @@ extension [TokenizedPair] {
   /// How many leading tokens all sides share.
   public var sharedPrefix: Int {
     guard let first else { return 0 }
-    return dropFirst().reduce(first.sharedPrefix) { shared, pair in
-      let end = Swift.min(shared, pair.sharedPrefix)
+    return dropFirst().reduce(first.commonLength) { shared, pair in
+      let end = Swift.min(shared, pair.commonLength)
       return commonPrefixCount(first.chosenIDs[..<end], pair.chosenIDs[..<end])
     }
   }
@@ -33,7 +33,7 @@ extension [TokenizedPair] {
   public var treeLength: Int {
     if count == 1 { return self[0].treeLength }
     let prefix = sharedPrefix
-    let branches = Set(flatMap { [$0.chosenIDs, $0.rejectedIDs] })
+    let branches = Set(flatMap { $0.hasRejected ? [$0.chosenIDs, $0.rejectedIDs] : [$0.chosenIDs] })
     return branches.reduce(prefix) { $0 + $1.count - prefix }
   }
 }

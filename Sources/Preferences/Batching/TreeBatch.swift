@@ -1,5 +1,5 @@
 /// Pairs of one micro-batch, packed for the model: every pair is a tree of its shared prefix and both continuations, and
-/// pairs of the same prompt are one tree together. The trees lie side by side without padding, unless the batch is
+/// pairs of the same prompt are one tree together; a text to imitate is a tree without branches. The trees lie side by side without padding, unless the batch is
 /// `padded(to:)` a capacity.
 ///
 /// Only tokens that lead to a target are inputs: a side ends with the token that predicts its last target.
@@ -86,7 +86,9 @@ public struct TreeBatch: Sendable, Hashable {
     } else {
       for (number, pair) in pairs.enumerated() {
         appendSequence(pair.chosenIDs, pair.chosenTargets, side: number)
-        appendSequence(pair.rejectedIDs, pair.rejectedTargets, side: pairs.count + number)
+        if pair.hasRejected {
+          appendSequence(pair.rejectedIDs, pair.rejectedTargets, side: pairs.count + number)
+        }
       }
     }
     tokenCount = tokens.count
@@ -111,11 +113,9 @@ public struct TreeBatch: Sendable, Hashable {
   private typealias Side = (ids: [Int32], targets: [Bool], number: Int)
 
   private mutating func appendTree(of pairs: [(pair: TokenizedPair, number: Int)], rejectedSides: Int) {
-    let sides: [Side] = pairs.flatMap { pair, number in
-      [
-        (pair.chosenIDs, pair.chosenTargets, number),
-        (pair.rejectedIDs, pair.rejectedTargets, rejectedSides + number),
-      ]
+    let sides: [Side] = pairs.flatMap { pair, number -> [Side] in
+      let chosen = (pair.chosenIDs, pair.chosenTargets, number)
+      return pair.hasRejected ? [chosen, (pair.rejectedIDs, pair.rejectedTargets, rejectedSides + number)] : [chosen]
     }
     let prefix = pairs.map(\.pair).sharedPrefix
     let branches = pairs.count == 1 ? sides.map { [$0] } : Self.branches(of: sides)

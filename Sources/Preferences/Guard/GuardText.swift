@@ -83,10 +83,6 @@ public struct GuardText: Sendable, Hashable {
 }
 
 extension GuardText {
-  /// The text as a pair whose sides are the same and of which one counts: a tree that is all prefix.
-  public var asPair: TokenizedPair {
-    TokenizedPair(
-      index: index, chosenIDs: ids, rejectedIDs: ids, chosenTargets: targets,
-      rejectedTargets: [Bool](repeating: false, count: ids.count), sharedPrefix: ids.count)
-  }
+  /// The text as a pair that has a chosen side only.
+  public var asPair: TokenizedPair { TokenizedPair(text: ids, targets: targets, index: index) }
 }

@@ -16,11 +16,14 @@ public enum DropReason: String, CaseIterable, Hashable, Sendable, Codable, Codin
   case tied = "neither answer is the better one"
   /// The scores of the answers differ by less than was asked for.
   case smallMargin = "score margin below --min-margin"
+  /// A text to imitate has no target token, or none within the maximal length.
+  case noTargetsInText = "no target token within the maximal length"
 }
 
 extension TokenizedPair {
   /// Why nothing can be learned from the sides after truncation; nil if something can.
   var uselessness: DropReason? {
+    if !hasRejected { return chosenTargets.contains(true) ? nil : .noTargetsInText }
     if chosenIDs == rejectedIDs { return .identicalAfterTruncation }
     let chosenHasTargets = chosenTargets.contains(true)
     let rejectedHasTargets = rejectedTargets.contains(true)

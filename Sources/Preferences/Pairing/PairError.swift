@@ -30,7 +30,8 @@ public enum PairError: Error, Hashable, Sendable, CustomStringConvertible {
         counts[reason].map { "\($0) × \(reason.rawValue)" }
       }
       let total = counts.values.reduce(0, +)
-      var text = "none of the \(total) pairs can be learned from: " + reasons.joined(separator: ", ") + "."
+      let noun = counts[.noTargetsInText] == nil ? "pairs" : "texts"
+      var text = "none of the \(total) \(noun) can be learned from: " + reasons.joined(separator: ", ") + "."
       if shortestPrompt >= maxLength {
         text +=
           " --max-length \(maxLength) is shorter than every prompt; the shortest has \(shortestPrompt) tokens. "

@@ -44,6 +44,8 @@ public struct PairOptions: Hashable, Sendable {
   public var skipBadLines: Bool
   /// The keys of the parts of a pair in the file, where these are not the usual ones.
   public var columns = ColumnNames()
+  /// What a record of the file is.
+  public var examples = ExampleKind.pairs
   /// How many of a file's first lines are read; nil for all.
   public var maxSamples: Int?
   /// The least score margin of a pair to train on; nil for any. Pairs without scores are kept.

@@ -115,9 +115,10 @@ public struct PairTokenizer: Sendable {
     return TokenizedPairs(pairs: tokenized, options: options)
   }
 
-  /// Tokenizes one pair.
+  /// Tokenizes one pair, or one text to imitate.
   /// - Throws: the chat template's error, or `PairError.noTemplate`.
   public func tokenize(_ pair: PreferencePair) throws -> TokenizedPair {
+    guard pair.hasRejected else { return finished(pair, try text(of: pair)) }
     let chosen: Side
     let rejected: Side
     switch pair.content {
@@ -139,15 +140,45 @@ public struct PairTokenizer: Sendable {
     var promptLength: Int
   }
 
-  private func sides(
-    of pair: PreferencePair, chosen: [JSON], rejected: [JSON], shared: Int
-  ) throws -> (Side, Side) {
+  /// The side of a text to imitate: targets are the assistant's turns after the prompt or, where there is none, all of them; in
+  /// plain text the completion.
+  private func text(of pair: PreferencePair) throws -> Side {
+    switch pair.content {
+    case .text(let prompt, let completion, _):
+      let ids = encode(closed(prompt + completion), true)
+      let start = prompt.isEmpty ? 0 : commonPrefixCount(encode(prompt, true), ids)
+      return Side(ids: ids, spans: [start..<ids.count], promptLength: start)
+    case .conversation(let messages, _, let shared):
+      let turns = try turns(of: pair, shared: shared)
+      let conversation = try turns.conversation(messages)
+      let spans = turns.spans(of: shared..<messages.count, in: conversation)
+      var side = Side(
+        ids: conversation.ids, spans: spans, promptLength: spans.first?.lowerBound ?? conversation.ids.count)
+      if options.completionMask == .all { side.spans = allSpans(of: side, shared, turns, conversation) }
+      return side
+    }
+  }
+
+  private func turns(of pair: PreferencePair, shared: Int) throws -> AssistantTurns {
     guard let render else { throw PairError.noTemplate(line: pair.line) }
     let dropsEmptyThink = options.dropsEmptyThink(ofPair: pair.index)
-    let turns = AssistantTurns(sharedMessages: shared, encode: { encode($0, false) }) { messages, generating in
+    return AssistantTurns(sharedMessages: shared, encode: { encode($0, false) }) { messages, generating in
       let text = try render(messages, pair.tools, pair.templateVariables, generating)
       return dropsEmptyThink ? Array(text.utf8).removing(Array(Self.emptyThink.utf8)).text : text
     }
+  }
+
+  /// The targets of `--completion-mask all`, beside those of a side.
+  private func allSpans(
+    of side: Side, _ shared: Int, _ turns: AssistantTurns, _ conversation: AssistantTurns.Conversation
+  ) -> [Range<Int>] {
+    miniMindMask?.spans(in: side.ids) ?? turns.spans(of: 0..<shared, in: conversation) + side.spans
+  }
+
+  private func sides(
+    of pair: PreferencePair, chosen: [JSON], rejected: [JSON], shared: Int
+  ) throws -> (Side, Side) {
+    let turns = try turns(of: pair, shared: shared)
     let conversations = try [turns.conversation(chosen), turns.conversation(rejected)]
     var sides = conversations.map { conversation in
       let spans = turns.spans(of: shared..<conversation.messages.count, in: conversation)
@@ -163,9 +194,7 @@ public struct PairTokenizer: Sendable {
     }
     if options.completionMask == .all {
       for side in sides.indices {
-        sides[side].spans =
-          miniMindMask?.spans(in: sides[side].ids)
-          ?? turns.spans(of: 0..<shared, in: conversations[side]) + sides[side].spans
+        sides[side].spans = allSpans(of: sides[side], shared, turns, conversations[side])
       }
     }
     return (sides[0], sides[1])
@@ -176,15 +205,9 @@ public struct PairTokenizer: Sendable {
   }
 
   private func sides(prompt: String, chosen: String, rejected: String) -> (Side, Side) {
-    func whole(_ completion: String) -> String {
-      guard let endOfText, !completion.utf8.reversed().starts(with: endOfText.utf8.reversed()) else {
-        return prompt + completion
-      }
-      return prompt + completion + endOfText
-    }
     let promptIDs = encode(prompt, true)
-    let chosen = encode(whole(chosen), true)
-    let rejected = encode(whole(rejected), true)
+    let chosen = encode(prompt + closed(chosen), true)
+    let rejected = encode(prompt + closed(rejected), true)
     let start = min(commonPrefixCount(promptIDs, chosen), commonPrefixCount(promptIDs, rejected))
     return (
       Side(ids: chosen, spans: [start..<chosen.count], promptLength: start),
@@ -192,7 +215,22 @@ public struct PairTokenizer: Sendable {
     )
   }
 
+  /// A text with the end-of-text token, unless it is there already.
+  private func closed(_ text: String) -> String {
+    guard let endOfText, !text.utf8.reversed().starts(with: endOfText.utf8.reversed()) else { return text }
+    return text + endOfText
+  }
+
   // MARK: Both sides
+
+  private func finished(_ pair: PreferencePair, _ text: Side) -> TokenizedPair {
+    let kept = kept(text)
+    var result = TokenizedPair(text: kept.ids, targets: kept.targets, index: pair.index, line: pair.line)
+    (result.promptLength, result.chosenLength) = (text.promptLength, text.ids.count)
+    result.take(PairTraits(of: pair), scoreMargin: nil)
+    result.dropReason = result.uselessness
+    return result
+  }
 
   private func finished(_ pair: PreferencePair, _ chosen: Side, _ rejected: Side) -> TokenizedPair {
     let chosenKept = kept(chosen)

@@ -1,4 +1,7 @@
 /// A pair as token ids, cut to the maximal length, with a mark on each token that is a target.
+///
+/// A text to imitate is a pair that has a chosen side only: a tree without branches. So it is planned, packed, cached and
+/// measured as pairs are.
 public struct TokenizedPair: Hashable, Sendable {
   /// The pair's place among those of all files that are read together, counted from 0; no two pairs of them have the same.
   public var index: Int
@@ -64,6 +67,19 @@ public struct TokenizedPair: Hashable, Sendable {
     self.promptKey = promptKey
   }
 
+  /// A text to imitate; nothing is checked.
+  ///
+  /// - Parameter targets: whether each token is to be predicted
+  public init(text ids: [Int32], targets: [Bool], index: Int, line: Int = 1) {
+    self.init(
+      index: index, line: line, chosenIDs: ids, rejectedIDs: [], chosenTargets: targets, rejectedTargets: [],
+      sharedPrefix: 0)
+  }
+
+  /// Whether there is a rejected side; a text to imitate has none.
+  public var hasRejected: Bool { !rejectedIDs.isEmpty }
+  /// How many leading tokens all sides that there are have in common.
+  var commonLength: Int { hasRejected ? sharedPrefix : chosenIDs.count }
   /// Whether tokens of the chosen side were cut off.
   public var chosenIsTruncated: Bool { chosenIDs.count < chosenLength }
   /// Whether tokens of the rejected side were cut off.

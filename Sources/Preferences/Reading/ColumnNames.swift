@@ -5,6 +5,7 @@ public struct ColumnNames: Hashable, Sendable, CustomStringConvertible {
   /// The parts that can be named.
   static let parts = [
     "prompt", "chosen", "rejected", "system", "tools", "messages", "score_chosen", "score_rejected", "margin",
+    "completion", "text",
   ]
 
   /// What a text names wrongly.
@@ -65,7 +66,7 @@ public struct ColumnNames: Hashable, Sendable, CustomStringConvertible {
     for column in keys {
       if let value = record[column.key] {
         result[column.part] = value
-      } else if ["prompt", "chosen", "rejected"].contains(column.part) {
+      } else if ["prompt", "chosen", "rejected", "completion", "text"].contains(column.part) {
         throw UnusableRecord(
           "no \"\(column.key)\", which --columns names as \(column.part); the keys are \(PreferenceFormat.list(record.keys))"
         )

@@ -1,7 +1,7 @@
 import Foundation
 import OrderedJSON
 
-/// The pairs of a preference file.
+/// The pairs of a preference file, or the texts of a file for supervised fine-tuning.
 ///
 /// The file is JSONL (an object per line) or a JSON array of objects, plain or compressed with gzip; its first bytes
 /// decide, not its name. UTF-8 with or without byte order mark; blank lines and CRLF are fine. Every object may be in
@@ -19,14 +19,15 @@ public struct PreferenceFile: Sendable {
   ///   - applyChatTemplate: read plain-text pairs as conversations of a question and an answer.
   ///   - columns: the keys of the parts of a pair, where these are not the usual ones.
   ///   - limit: how many of the file's first lines are read; nil for all.
+  ///   - examples: what a line is.
   /// - Throws: `PreferenceFileError`.
   public init(
     contentsOf file: URL, skipBadLines: Bool = false, applyChatTemplate: Bool = false,
-    columns: ColumnNames = ColumnNames(), limit: Int? = nil
+    columns: ColumnNames = ColumnNames(), limit: Int? = nil, examples: ExampleKind = .pairs
   ) throws(PreferenceFileError) {
     try self.init(
       bytes: Self.bytes(of: file), name: file.path, skipBadLines: skipBadLines, applyChatTemplate: applyChatTemplate,
-      columns: columns, limit: limit)
+      columns: columns, limit: limit, examples: examples)
   }
 
   /// Reads the pairs out of bytes that are in memory already.
@@ -37,10 +38,11 @@ public struct PreferenceFile: Sendable {
   ///   - applyChatTemplate: read plain-text pairs as conversations of a question and an answer.
   ///   - columns: the keys of the parts of a pair, where these are not the usual ones.
   ///   - limit: how many of the file's first lines are read; nil for all.
+  ///   - examples: what a line is.
   /// - Throws: `PreferenceFileError`.
   public init(
     bytes: Data, name: String, skipBadLines: Bool = false, applyChatTemplate: Bool = false,
-    columns: ColumnNames = ColumnNames(), limit: Int? = nil
+    columns: ColumnNames = ColumnNames(), limit: Int? = nil, examples: ExampleKind = .pairs
   ) throws(PreferenceFileError) {
     if let format = bytes.withUnsafeBytes({ ForeignFormat(of: $0) }) { throw .foreign(path: name, format) }
     let (all, broken) = bytes.withUnsafeBytes { RecordSplitter.split($0) }
@@ -51,7 +53,7 @@ public struct PreferenceFile: Sendable {
       // The buffer is read only, and outlives the call.
       nonisolated(unsafe) let buffer = buffer
       return parallelMap(count: records.count) { index in
-        Self.pair(of: records[index], in: buffer, applyChatTemplate: applyChatTemplate, columns: columns)
+        Self.pair(of: records[index], in: buffer, applyChatTemplate: applyChatTemplate, columns: columns, examples)
       }
     }
 
@@ -71,22 +73,29 @@ public struct PreferenceFile: Sendable {
     if !badLines.isEmpty, let encoding = bytes.withUnsafeBytes({ ForeignFormat(encodingOf: $0) }) {
       throw .foreign(path: name, encoding)
     }
-    if pairs.isEmpty && badLines.isEmpty { throw .empty(path: name) }
+    if pairs.isEmpty && badLines.isEmpty { throw .empty(path: name, examples) }
     if !badLines.isEmpty && !skipBadLines {
       throw .badLines(path: name, lines: badLines, total: pairs.count + badLines.count)
     }
-    if pairs.isEmpty { throw .onlyBadLines(path: name, lines: badLines) }
+    if pairs.isEmpty { throw .onlyBadLines(path: name, lines: badLines, examples) }
     self.pairs = pairs
     self.badLines = badLines
   }
 
   private static func pair(
-    of record: Record, in buffer: UnsafeRawBufferPointer, applyChatTemplate: Bool, columns: ColumnNames
+    of record: Record, in buffer: UnsafeRawBufferPointer, applyChatTemplate: Bool, columns: ColumnNames,
+    _ examples: ExampleKind
   ) -> Result<PreferencePair, BadLine> {
     let bytes = UnsafeRawBufferPointer(rebasing: buffer[record.range])
     do {
-      var pair = try PreferenceFormat.pair(
-        of: JSON(parsing: bytes), applyChatTemplate: applyChatTemplate, columns: columns)
+      let json = try JSON(parsing: bytes)
+      var pair: PreferencePair
+      switch examples {
+      case .texts: pair = try TextFormat.text(of: json, applyChatTemplate: applyChatTemplate, columns: columns)
+      case .pairs, .chosenTexts:
+        pair = try PreferenceFormat.pair(of: json, applyChatTemplate: applyChatTemplate, columns: columns)
+        if examples == .chosenTexts { pair = pair.chosenText }
+      }
       pair.line = record.line
       return .success(pair)
     } catch let error as JSONError {

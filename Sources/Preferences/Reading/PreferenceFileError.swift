@@ -6,12 +6,12 @@ public enum PreferenceFileError: Error, Hashable, Sendable, CustomStringConverti
   case unreadable(path: String, reason: String)
   /// The file is of a format, or in an encoding, that is not read.
   case foreign(path: String, ForeignFormat)
-  /// The file holds no pair at all.
-  case empty(path: String)
+  /// The file holds no record at all.
+  case empty(path: String, ExampleKind = .pairs)
   /// Lines that are no pairs: all of them, in order.
   case badLines(path: String, lines: [BadLine], total: Int)
   /// Bad lines were to be skipped, and nothing else was there.
-  case onlyBadLines(path: String, lines: [BadLine])
+  case onlyBadLines(path: String, lines: [BadLine], ExampleKind = .pairs)
   /// A compressed file that is damaged or cut off.
   case damagedGzip(path: String, reason: String)
   /// A compressed file that unpacks to far more than text does.
@@ -36,19 +36,22 @@ public enum PreferenceFileError: Error, Hashable, Sendable, CustomStringConverti
   public var description: String {
     switch self {
     case .missing(let path):
-      "\(path): no such file. Give the path of a preference file (JSONL, a JSON array, or either with .gz)."
+      "\(path): no such file. Give the path of a data file (JSONL, a JSON array, or either with .gz)."
     case .unreadable(let path, let reason):
       "\(path): cannot be read: \(reason)"
     case .foreign(let path, let format):
       "\(path): \(format.name), not JSON lines in UTF-8. \(format.remedy(path: path))"
-    case .empty(let path):
+    case .empty(let path, .texts):
+      "\(path): the file holds no texts. Expected a JSON object per line: \(TextFormat.known)."
+    case .empty(let path, _):
       "\(path): the file holds no preference pairs. Expected a JSON object with \"chosen\" and \"rejected\" per line."
     case .badLines(let path, let lines, let total):
       "\(path): \(lines.count) of \(total) lines \(lines.count == 1 ? "is" : "are") not usable:\n"
         + Self.list(lines)
         + "\nCorrect them, or drop them with --skip-bad-lines."
-    case .onlyBadLines(let path, let lines):
-      "\(path): none of its \(lines.count) lines is a usable preference pair:\n" + Self.list(lines)
+    case .onlyBadLines(let path, let lines, let examples):
+      "\(path): none of its \(lines.count) lines is a usable \(examples == .texts ? "text" : "preference pair"):\n"
+        + Self.list(lines)
     case .damagedGzip(let path, let reason):
       "\(path): the compressed file is damaged or cut off (\(reason)). Fetch it again; `gzip -t` checks it."
     case .gzipBomb(let path, let size, let limit):

@@ -131,7 +131,7 @@ public enum PreferenceFormat {
 
   /// The keys that were not used.
   /// - Throws: `UnusableRecord` if one of them holds a part of the prompt that is nowhere in the pair.
-  private static func unusedKeys(
+  static func unusedKeys(
     _ keys: [String], used: Set<String>, in record: JSON.Object
   ) throws(UnusableRecord) -> [String] {
     let unused = keys.filter { !used.contains($0) }
@@ -332,7 +332,7 @@ public enum PreferenceFormat {
   // MARK: What stands beside
 
   /// Tools as a list or as its JSON text; null and an empty list are no tools, as in TRL.
-  private static func tools(_ value: JSON?) throws(UnusableRecord) -> [JSON]? {
+  static func tools(_ value: JSON?) throws(UnusableRecord) -> [JSON]? {
     switch value {
     case nil, .null:
       return nil
@@ -357,7 +357,7 @@ public enum PreferenceFormat {
     return try tools(first["tools"] ?? first["functions"])
   }
 
-  private static func templateVariables(_ value: JSON?) throws(UnusableRecord) -> JSON.Object {
+  static func templateVariables(_ value: JSON?) throws(UnusableRecord) -> JSON.Object {
     guard let value, !value.isNull else { return [:] }
     guard let members = value.object else {
       throw UnusableRecord("\"chat_template_kwargs\" is \(kind(of: value)); expected an object")

@@ -1,6 +1,7 @@
 import OrderedJSON
 
-/// One comparison: for the same prompt, a reply that was preferred and one that was not.
+/// One comparison: for the same prompt, a reply that was preferred and one that was not. A text to imitate, as supervised
+/// fine-tuning learns from, is a pair that has a chosen side only.
 public struct PreferencePair: Hashable, Sendable {
   /// What is compared.
   public enum Content: Hashable, Sendable {
@@ -30,6 +31,8 @@ public struct PreferencePair: Hashable, Sendable {
   public var scoreMargin: Double?
   /// Whether the line says that neither answer is the better one.
   public var isTie = false
+  /// Whether there is a rejected side; a text to imitate has none, and its `rejected` is empty.
+  public var hasRejected = true
   /// Keys of the line that are no part of the pair, such as `source` or `id`.
   public var unusedKeys: [String]
 
@@ -50,9 +53,24 @@ public struct PreferencePair: Hashable, Sendable {
   /// Whether the two sides differ before their last turn: the replies answer different questions, which DPO's
   /// derivation does not foresee.
   public var promptsDiffer: Bool {
-    guard case .conversation(let chosen, let rejected, _) = content else { return false }
+    guard hasRejected, case .conversation(let chosen, let rejected, _) = content else { return false }
     return chosen.count != rejected.count
       || !zip(chosen.dropLast(), rejected.dropLast()).allSatisfy { isSameValue($0, $1) }
+  }
+}
+
+extension PreferencePair {
+  /// The chosen side alone, as a text to imitate.
+  var chosenText: PreferencePair {
+    var text = self
+    text.hasRejected = false
+    text.scoreMargin = nil
+    switch content {
+    case .conversation(let chosen, _, let shared):
+      text.content = .conversation(chosen: chosen, rejected: [], sharedMessages: shared)
+    case .text(let prompt, let chosen, _): text.content = .text(prompt: prompt, chosen: chosen, rejected: "")
+    }
+    return text
   }
 }
 

@@ -27,6 +27,7 @@ public struct PairDisplay: Sendable {
   /// In colour the prefix is dim, targets are green on the chosen side and red on the rejected one, other tokens plain.
   /// Without colour, targets stand between ⟦ and ⟧. Special tokens are printed as they are spelled.
   public func text(of pair: TokenizedPair) -> String {
+    guard pair.hasRejected else { return textAlone(pair) }
     var lines = [heading(of: pair), legend]
     let prefix = pair.sharedPrefix
     lines.append(
@@ -45,6 +46,17 @@ public struct PairDisplay: Sendable {
     return lines.filter { !$0.isEmpty }.joined(separator: "\n") + "\n"
   }
 
+  /// A text to imitate: a heading and its tokens.
+  private func textAlone(_ text: TokenizedPair) -> String {
+    let (ids, targets) = (text.chosenIDs, text.chosenTargets)
+    let legend = usesColour ? paint("target", .green) + " · not a target" : self.legend
+    return [
+      heading(of: text), legend,
+      rule("text", tokens: ids.count, targets: targets.count { $0 }, isTruncated: text.chosenIsTruncated),
+      section(ids[...], targets[...], target: .green, other: .plain),
+    ].filter { !$0.isEmpty }.joined(separator: "\n") + "\n"
+  }
+
   private var legend: String {
     usesColour
       ? paint("shared", .dim) + " · " + paint("target shared", .dimUnderlined) + " · " + paint("chosen target", .green)
@@ -54,7 +66,7 @@ public struct PairDisplay: Sendable {
 
   private func heading(of pair: TokenizedPair) -> String {
     let dropped = pair.dropReason.map { ", dropped: \($0.rawValue)" } ?? ""
-    return paint("pair \(pair.index) (line \(pair.line))\(dropped)", .bold)
+    return paint("\(pair.hasRejected ? "pair" : "text") \(pair.index) (line \(pair.line))\(dropped)", .bold)
   }
 
   private func rule(_ name: String, tokens: Int, targets: Int, isTruncated: Bool = false) -> String {

@@ -42,7 +42,7 @@ extension PairStatistics {
     var remarks: [String] = []
     if plainTextPairsBesideTemplate > 0 {
       remarks.append(
-        "\(grouped(plainTextPairsBesideTemplate)) of \(grouped(pairs)) pairs are plain text and are trained on as such, without "
+        "\(grouped(plainTextPairsBesideTemplate)) of \(grouped(pairs)) are plain text and are trained on as such, without "
           + "the tokenizer's chat template; --apply-chat-template writes them with it")
     }
     if unscoredPairsKept > 0 {
@@ -60,13 +60,51 @@ extension PairStatistics {
   /// The numbers as a table with a few words, for readers.
   public var table: String {
     var rows: [(String, String)] = [
-      ("pairs", grouped(pairs)),
+      (areTexts ? "texts" : "pairs", grouped(pairs)),
       ("  trained on", "\(grouped(usablePairs)) (\(percentText(usablePairs, of: pairs)))"),
     ]
     for reason in DropReason.allCases {
       if let number = dropped[reason] { rows.append(("  dropped", "\(grouped(number)): \(reason.rawValue)")) }
     }
-    rows += [
+    rows += areTexts ? rowsOfTexts : rowsOfPairs
+    if scoredPairs > 0 { rows.append(("pairs with scores", grouped(scoredPairs))) }
+    let width = rows.map(\.0.count).max() ?? 0
+    var lines = rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }
+
+    lines.append("")
+    let header = ["length in tokens", "mean", "least", "median", "90 %", "99 %", "greatest"]
+    let lengths =
+      areTexts
+      ? [("prompt", promptLengths), ("what follows it", chosenLengths)]
+      : [("prompt", promptLengths), ("chosen reply", chosenLengths), ("rejected reply", rejectedLengths)]
+    let cells =
+      [header]
+      + lengths.map { name, lengths in
+        let numbers = [lengths.minimum, lengths.median, lengths.p90, lengths.p99, lengths.maximum]
+        return [name, grouped(Int(lengths.mean.rounded()))] + numbers.map(grouped)
+      }
+    lines += cells.map { row in
+      row[0].padding(toLength: width + 2, withPad: " ", startingAt: 0)
+        + row.dropFirst().map { String(repeating: " ", count: max(0, 9 - $0.count)) + $0 }.joined()
+    }
+    if !remarks.isEmpty { lines += [""] + remarks }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private var rowsOfTexts: [(String, String)] {
+    [
+      ("maximal length", "\(grouped(maxLength)) tokens"),
+      ("tokens, padded to the maximum", grouped(paddedTokens)),
+      ("tokens", grouped(treeTokens)),
+      ("  of the texts trained on", "\(grouped(usableTreeTokens)) (\(factor(savingOverPadding)) fewer than padded)"),
+      ("  target tokens", "\(grouped(targetTokens)) (\(percentText(targetTokens, of: usableTreeTokens)))"),
+      ("truncated texts", "\(grouped(truncatedSides)) (\(percentText(truncatedSides, of: pairs)))"),
+      ("repeated texts", grouped(duplicatePairs)),
+    ]
+  }
+
+  private var rowsOfPairs: [(String, String)] {
+    [
       ("maximal length", "\(grouped(maxLength)) tokens"),
       ("tokens, padded to the maximum", grouped(paddedTokens)),
       ("tokens of both sides", grouped(tokens)),
@@ -86,27 +124,6 @@ extension PairStatistics {
       ("repeated prompts", grouped(duplicatePrompts)),
       ("pairs whose prompts differ", grouped(differingPrompts)),
     ]
-    if scoredPairs > 0 { rows.append(("pairs with scores", grouped(scoredPairs))) }
-    let width = rows.map(\.0.count).max() ?? 0
-    var lines = rows.map { $0.0.padding(toLength: width + 2, withPad: " ", startingAt: 0) + $0.1 }
-
-    lines.append("")
-    let header = ["length in tokens", "mean", "least", "median", "90 %", "99 %", "greatest"]
-    let lengths = [
-      ("prompt", promptLengths), ("chosen reply", chosenLengths), ("rejected reply", rejectedLengths),
-    ]
-    let cells =
-      [header]
-      + lengths.map { name, lengths in
-        let numbers = [lengths.minimum, lengths.median, lengths.p90, lengths.p99, lengths.maximum]
-        return [name, grouped(Int(lengths.mean.rounded()))] + numbers.map(grouped)
-      }
-    lines += cells.map { row in
-      row[0].padding(toLength: width + 2, withPad: " ", startingAt: 0)
-        + row.dropFirst().map { String(repeating: " ", count: max(0, 9 - $0.count)) + $0 }.joined()
-    }
-    if !remarks.isEmpty { lines += [""] + remarks }
-    return lines.joined(separator: "\n") + "\n"
   }
 
   private var chosenIsLongerText: String {

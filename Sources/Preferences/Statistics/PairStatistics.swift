@@ -3,8 +3,10 @@ import OrderedJSON
 /// Counts over a preference file: what it holds, and what training on it costs. Dropped pairs are included unless a
 /// property says otherwise.
 public struct PairStatistics: Hashable, Sendable, Codable {
-  /// How many pairs the file holds.
+  /// How many pairs, or texts, the file holds.
   public var pairs = 0
+  /// Whether they are texts to imitate.
+  public var areTexts = false
   /// How many of them are trained on.
   public var usablePairs = 0
   /// How many were dropped for each reason that occurred.
@@ -65,8 +67,9 @@ public struct PairStatistics: Hashable, Sendable, Codable {
   public init(pairs: [PreferencePair], tokenized: TokenizedPairs, hasChatTemplate: Bool = false) {
     self.pairs = tokenized.pairs.count
     maxLength = tokenized.options.maxLength
+    areTexts = tokenized.options.examples.areTexts
     dropped = tokenized.dropCounts
-    paddedTokens = tokenized.pairs.count * 2 * (maxLength - 1)
+    paddedTokens = tokenized.pairs.count * (tokenized.options.examples.areTexts ? 1 : 2) * (maxLength - 1)
     for pair in tokenized.pairs { count(pair) }
     if tokenized.options.minimumMargin != nil {
       unscoredPairsKept = tokenized.pairs.count { $0.dropReason == nil && $0.scoreMargin == nil }

@@ -22,7 +22,7 @@ struct PairTraits: Hashable, Sendable {
       answerLanguage = Language(of: chosen)
     case .conversation(let chosen, _, let shared):
       turns = chosen.count { $0["role"]?.string == "user" }
-      let questions = Self.texts(of: "user", in: chosen[..<shared])
+      let questions = Self.texts(of: "user", in: pair.hasRejected ? chosen[..<shared] : chosen[...])
       let last = Language(of: questions.last ?? "")
       promptLanguage = last == .other ? Language(of: questions.joined(separator: "\n")) : last
       answerLanguage = Language(of: Self.texts(of: "assistant", in: chosen[shared...]).joined(separator: "\n"))
@@ -54,10 +54,12 @@ private enum PromptKey {
   static func hash(of pair: PreferencePair) -> UInt64 {
     var bytes: [UInt8] = []
     switch pair.content {
-    case .text(let prompt, _, _):
-      add(["role": "user", "content": .string(prompt)], to: &bytes)
+    case .text(let prompt, let chosen, _):
+      // A text without a prompt stands for itself.
+      add(["role": "user", "content": .string(prompt.isEmpty ? chosen : prompt)], to: &bytes)
     case .conversation(let chosen, _, let shared):
-      for message in chosen.prefix(shared > 0 ? shared : max(0, chosen.count - 1)) { add(message, to: &bytes) }
+      let asked = chosen.prefix(shared > 0 ? shared : max(0, chosen.count - 1))
+      for message in asked.isEmpty && !pair.hasRejected ? chosen[...] : asked { add(message, to: &bytes) }
     }
     for tool in pair.tools ?? [] { add(tool, to: &bytes) }
     let digest = bytes.withUnsafeBytes { SHA256.digest(of: $0).bytes }

@@ -14,12 +14,18 @@ extension [TokenizedPair] {
 }
 
 extension CausalLM {
-  /// A SHA-256 over all weights in the order of the parameters.
+  /// A SHA-256 over all weights in the order of the parameters, and those of the adapter where there is one.
   ///
   /// - Throws: `TorchError` when they cannot be copied from their device.
   public func contentHash() throws(TorchError) -> String {
     var hash = SHA256()
     try weights.storage.withUnsafeBytes { hash.update($0) }
+    if let adapter {
+      try adapter.weights.storage.withUnsafeBytes { hash.update($0) }
+      let factors = adapter.layers.map { "\($0.path) \($0.adapter.scale)" }.joined(separator: "\n")
+      var text = Array(factors.utf8)
+      text.withUnsafeMutableBytes { hash.update(UnsafeRawBufferPointer($0)) }
+    }
     return hash.digest.description
   }
 }

@@ -5,7 +5,7 @@ import MiniMind
 import OrderedCollections
 import Torch
 
-/// A checkpoint: a model folder that `transformers` loads, the optimizer's moments under the parameters' names, and
+/// A checkpoint: a model folder that `transformers` loads, or an adapter's that PEFT loads, the optimizer's moments under the parameters' names, and
 /// where the run stands. It holds nothing of how many processes wrote it.
 public enum RunCheckpoint {
   /// Where a run stands after a step.
@@ -82,7 +82,7 @@ public enum RunCheckpoint {
       lossScale: scale.map { State.Scale(factor: $0.factor, steps: $0.steps) }, interval: interval,
       identity: try trainer.identity(identity))
     try AtomicDirectory.write(to: folder, replacing: true) { staging in
-      try ModelFiles.writeFolder(trainer.policy, to: staging, tokenizer: tokenizer)
+      try trainer.policy.writeTrained(to: staging, tokenizer: tokenizer)
       try Safetensors.write(moments, to: staging.appendingPathComponent(optimizerFile))
       if let results = trainer.reference?.results {
         try Safetensors.write(results.tensors(), to: staging.appendingPathComponent(referenceFile))
@@ -122,9 +122,9 @@ public enum RunCheckpoint {
   /// Compares a checkpoint with its manifest, which must name all that a checkpoint holds.
   private static func verify(_ folder: URL) throws {
     let manifest = try AtomicDirectory.verify(folder)
-    let missing = ["config.json", SafetensorsFolder.fileName, optimizerFile, stateFile].filter {
-      manifest.files[$0] == nil
-    }
+    let weights = [SafetensorsFolder.fileName] + AdapterFiles.names
+    var missing = [optimizerFile, stateFile].filter { manifest.files[$0] == nil }
+    if !weights.contains(where: { manifest.files[$0] != nil }) { missing.append(SafetensorsFolder.fileName) }
     guard missing.isEmpty else {
       throw FileError(
         .damaged, file: folder.path,
@@ -138,7 +138,7 @@ public enum RunCheckpoint {
   /// - Throws: `FileError` when the checkpoint is not whole, `TorchError`.
   public static func loadWeights(into policy: CausalLM, from folder: URL) throws {
     try verify(folder)
-    try policy.load(StateDictionary(contentsOf: folder))
+    try policy.loadTrained(from: folder)
     try policy.updateCopies()
   }
 
@@ -154,10 +154,10 @@ public enum RunCheckpoint {
     if let folder {
       try verify(folder)
       told = try Array(readState(of: trainer, from: folder, identity: identity))
-      try trainer.policy.load(StateDictionary(contentsOf: folder))
+      try trainer.policy.loadTrained(from: folder)
     }
     let state = try decoder.decode(State.self, from: Data(trainer.ranks.broadcast(told)))
-    try trainer.ranks?.gradients.broadcast(trainer.policy.weights.storage, from: 0)
+    try trainer.ranks?.gradients.broadcast(trainer.policy.trainedWeights.storage, from: 0)
     try trainer.restoreMoments(
       folder.map { try SafetensorsFile(contentsOf: $0.appendingPathComponent(optimizerFile)) })
     try restoreReference(of: trainer, from: folder)
@@ -229,7 +229,7 @@ extension Trainer {
     let (first, second) = (try update.gather(.first), try update.gather(.second))
     guard let first, let second else { return nil }
     var tensors: OrderedDictionary<String, Tensor> = [:]
-    for (index, (name, _)) in policy.namedParameters.enumerated() {
+    for (index, (name, _)) in policy.trainedParameters.enumerated() {
       tensors["first.\(name)"] = first.views[index]
       tensors["second.\(name)"] = second.views[index]
     }
@@ -239,8 +239,8 @@ extension Trainer {
   fileprivate func restoreMoments(_ file: SafetensorsFile?) throws {
     for moment in WeightUpdate.Moment.allCases {
       let whole = try file.map { file in
-        let whole = try FlatBuffer(like: policy.namedParameters)
-        for (view, (name, _)) in zip(whole.views, policy.namedParameters) {
+        let whole = try FlatBuffer(like: policy.trainedParameters)
+        for (view, (name, _)) in zip(whole.views, policy.trainedParameters) {
           try view.copyInPlace(file.tensor("\(moment.rawValue).\(name)"))
         }
         return whole

@@ -135,6 +135,8 @@ public final class RunFolder: Sendable {
   private static let environmentFile = "environment.json"
   private static let records = ["metrics.jsonl", "config.yaml", environmentFile, "report.html", "samples.jsonl"]
   private static let weights = "model.safetensors"
+  /// The folder of the model with the adapter in its weights.
+  public static let mergedModel = "merged"
 
   private var contents: [URL] {
     (try? FileManager.default.contentsOfDirectory(at: location, includingPropertiesForKeys: nil)) ?? []
@@ -170,7 +172,8 @@ public final class RunFolder: Sendable {
 
   /// Files and folders with the names of what a run writes, in a folder without a run.
   private var othersInTheWay: [String] {
-    let names = Set(Self.records + [Self.weights, "config.json"] + ModelFiles.tokenizerFiles)
+    let names = Set(
+      Self.records + [Self.weights, "config.json", Self.mergedModel] + AdapterFiles.names + ModelFiles.tokenizerFiles)
     return (contents.map(\.lastPathComponent).filter(names.contains) + numberedFolders.map(\.folder.lastPathComponent))
       .sorted()
   }
@@ -181,7 +184,8 @@ public final class RunFolder: Sendable {
     let own = contents.filter { url in
       let name = url.lastPathComponent
       if (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil { return false }
-      return name == Self.weights || Self.records.contains(name) || host.map { Self.isEventFile(name, of: $0) } ?? false
+      return [Self.weights, "config.json", Self.mergedModel].contains(name) || AdapterFiles.names.contains(name)
+        || Self.records.contains(name) || host.map { Self.isEventFile(name, of: $0) } ?? false
     }
     do {
       for url in own + checkpoints.map(\.folder) { try FileManager.default.removeItem(at: url) }

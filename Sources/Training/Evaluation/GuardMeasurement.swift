@@ -26,7 +26,7 @@ extension Trainer {
     stops: () -> Bool = { false }
   ) throws(TorchError) -> GuardMeasurement {
     var options = options
-    // A text is a tree that is all prefix.
+    // A text is a tree without branches.
     options.sharesPrefix = true
     let trees = texts.map(\.asPair)
     var results = RankResults(of: trees, width: 1)

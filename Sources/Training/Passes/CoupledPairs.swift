@@ -20,9 +20,15 @@ extension Trainer {
       clock.enter(.reference)
       let reference = try reference?.logProbabilities(batch, of: packed.pairIndices)
       clock.enter(.forward)
-      let scores = try withoutGrad { () throws(TorchError) in
-        try policy.sideScores(batch, excessTokenWeight: options.loss.excessTokenWeight)
+      // As the pass that learns will have it.
+      try prepareDropout(step: completedSteps + 1, place: number)
+      var scores: SideScores?
+      try withDropout { () throws(TorchError) in
+        scores = try withoutGrad { () throws(TorchError) in
+          try policy.sideScores(batch, excessTokenWeight: options.loss.excessTokenWeight)
+        }
       }
+      guard let scores else { return }
       try columns.set(batches.places[number], scores, reference, lengths: batch.targetCounts)
     }
     clock.enter(.communication)

@@ -40,7 +40,10 @@ extension Trainer {
     (work.pairs, work.tokens, work.times) = (metrics.pairs, metrics.tokens, done.times)
     work.exchange = exchange?.total ?? 0
     work.operations = done.gradients.batches.reduce(0) {
-      $0 + FLOPs.training($1, of: policy.configuration, onlineReference: reference != nil && !options.cachesReference)
+      $0
+        + FLOPs.training(
+          $1, of: policy.configuration, onlineReference: reference != nil && !options.cachesReference,
+          areWeightsFrozen: policy.adapter != nil)
     }
     if device != .cpu, let exchange {
       // The host could not see it: it waited for the whole step at once.

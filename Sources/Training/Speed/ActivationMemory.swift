@@ -28,7 +28,11 @@ public struct ActivationMemory: Sendable {
     let copies = shape.hasQueryKeyNorm ? 2 : 1
     let gateAndUp = 2 * narrow * shape.intermediateSize
     // Both residual sums with their norms, queries, keys and values, attention's result, gate and up.
-    let layer = 2 * (sum + norm) + copies * (queries + keysAndValues) + queries + gateAndUp
+    var layer = 2 * (sum + norm) + copies * (queries + keysAndValues) + queries + gateAndUp
+    // DoRA keeps products before their rows are multiplied too.
+    if let adapter = model.adapter, adapter.configuration.usesDoRA {
+      layer += narrow * adapter.layers.reduce(0) { $0 + $1.adapter.up.shape[0] } / shape.layerCount
+    }
     // The gradients of gate and up, of their product, of the residual sum and of its norm.
     let gradients = gateAndUp * 3 / 2 + sum + norm
     // The logits are computed in chunks where they are not kept.

@@ -16,9 +16,12 @@ public enum FLOPs {
       + 4 * Double(model.headCount * model.headSize * model.layerCount) * seen
   }
 
-  /// A training step's micro-batch: backward costs two forward passes, an online reference one more.
-  public static func training(_ batch: TreeBatch, of model: ModelConfiguration, onlineReference: Bool) -> Double {
-    forward(batch, of: model) * (onlineReference ? 4 : 3)
+  /// A training step's micro-batch: backward costs two forward passes, one where the weights are frozen; an online reference one
+  /// more. What an adapter itself computes is left out.
+  public static func training(
+    _ batch: TreeBatch, of model: ModelConfiguration, onlineReference: Bool, areWeightsFrozen: Bool = false
+  ) -> Double {
+    forward(batch, of: model) * ((onlineReference ? 2 : 1) + (areWeightsFrozen ? 1 : 2))
   }
 
   /// The number of (query, key) pairs of a tree: every token sees those before it on its own side, and itself.

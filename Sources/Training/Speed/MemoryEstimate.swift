@@ -79,6 +79,7 @@ extension Trainer {
       lasting.append(inFloat32("reference", model.weights.storage.count))
       lasting += copies(of: model)
     }
+    if let adapter = policy.adapter { lasting.append(inFloat32("adapter", adapter.weights.storage.count)) }
     lasting.append(inFloat32("gradients", trained))
     lasting.append(
       inFloat32(

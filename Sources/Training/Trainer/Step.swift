@@ -7,6 +7,8 @@ import Torch
 /// weights.
 ///
 /// Loss and gradients are means over the pairs of the global batch, however it is divided into micro-batches and among ranks.
+/// Supervised fine-tuning is the same step with another objective (`PreferenceLoss.supervised`): a text to imitate is a pair
+/// without a rejected side, no reference runs, and the mean over pairs is the mean over the batch's target tokens.
 /// On a GPU everything here is only queued: nothing but the first step's check waits for the device.
 extension Trainer {
   /// Takes the next step.
@@ -52,6 +54,7 @@ extension Trainer {
       try tooLarge
       ?? forEach(batches.packed) { batch, place in
         clock.enter(.data)
+        try prepareDropout(step: step, place: place)
         try passes.run(batch, knowing: known[place], isLast: place == batches.packed.count - 1) {
           [unowned self] in try learn(from: $0)
         }
@@ -66,6 +69,10 @@ extension Trainer {
 
   /// Forward and backward pass over one micro-batch.
   func learn(from inputs: PassInputs) throws(TorchError) {
+    try withDropout { () throws(TorchError) in try passForwardAndBackward(inputs) }
+  }
+
+  private func passForwardAndBackward(_ inputs: PassInputs) throws(TorchError) {
     let batch = inputs.batch
     clock.enter(.reference)
     let reference = if let known = inputs.reference { known } else { try reference?.compute(batch) }

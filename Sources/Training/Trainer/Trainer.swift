@@ -7,7 +7,7 @@ import Torch
 ///
 /// The step itself is in Step.swift. A step belongs to one thread; only the packing of the next batches happens on another.
 public final class Trainer {
-  /// The model in training.
+  /// The model in training. Where it has an adapter, only that is trained.
   public let policy: CausalLM
   /// The frozen model that the policy is compared with; nil where no objective does.
   public let reference: ReferenceModel?
@@ -72,11 +72,13 @@ public final class Trainer {
     schedule = options.schedule(totalSteps: plan.totalSteps)
     // Equal already, where all ranks have read the same files; this makes sure.
     try ranks?.gradients.broadcast(policy.weights.storage, from: 0)
+    if let adapter = policy.adapter { try ranks?.gradients.broadcast(adapter.weights.storage, from: 0) }
     try policy.updateCopies()
     gradients = try StepGradients(
-      of: policy.namedParameters, on: device, ranks: ranks, scalesLoss: policy.productType == .float16)
+      of: policy.trainedParameters, on: device, ranks: ranks, scalesLoss: policy.productType == .float16)
     update = try WeightUpdate(
-      of: policy.weights, copies: policy.copies, gradients: gradients, ranks: ranks, options: options.adam)
+      of: policy.trainedWeights, copies: policy.trainedCopies, gradients: gradients, ranks: ranks, options: options.adam
+    )
     sums = try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device)
     meanChosenLength = try .ones([], dtype: .float64, device: device)
     clock = StepClock(device: device, activity: activity)

@@ -53,6 +53,11 @@ struct Failure: Error {
     case let error as FileError:
       self.init(
         error.isWriteFailure ? .cannotWrite : error.isMissingInput ? .missingInput : .badData, "\(error)")
+    case let error as AdapterError:
+      switch error {
+      case .badPattern, .noTarget, .notMiniMinds: self.init(.usage, "\(error)")
+      case .unsupported, .misfit: self.init(.badData, "\(error)")
+      }
     case let error as TrainingError: self.init(Self.code(for: error), "\(error)")
     case let error as DeviceChoiceError: self.init(.unavailable, "\(error)")
     case let error as WorkerEnvironmentError: self.init(.usage, "\(error)")

@@ -20,7 +20,7 @@ struct Chat: ParsableCommand {
   func run() throws {
     try device.prepare()
     let source = model.source(shape)
-    let speaker = try Speaker(source.load(), tokenizerFolder: source.tokenizerFolder)
+    let speaker = try Speaker(source.loadMerged(), tokenizerFolder: source.tokenizerFolder)
     let opening = system.map { [Message.make("system", $0)] } ?? []
     var messages = opening
     let isTerminal = isatty(STDIN_FILENO) == 1

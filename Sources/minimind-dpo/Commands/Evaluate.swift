@@ -22,7 +22,10 @@ struct Evaluate: ParsableCommand {
       """)
 
   @OptionGroup(title: "Model") var model: ModelArguments
-  @Option(help: ArgumentHelp("The reference: the model before training.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "The reference: the model before training. (default with --adapter: base, the model without it)",
+      valueName: "path"))
   var refModel: String?
   @Option(
     name: [.long, .customLong("eval-data"), .customLong("data-path")], parsing: .upToNextOption,
@@ -67,7 +70,11 @@ struct Evaluate: ParsableCommand {
     // Before the data: models that cannot be read or do not fit should not cost the time of tokenizing.
     let policy = try source.load()
     let reference =
-      try refModel.map { try source.load($0) } ?? policy
+      if policy.adapter != nil, refModel ?? ModelSource.base == ModelSource.base {
+        try policy.base()
+      } else {
+        try refModel.map { try source.load($0) } ?? policy
+      }
     try VocabularyCheck.requireSame(policy: policy, reference: reference)
     job.activity.set(.preparingData)
     var (first, names) = (0, [String]())
@@ -77,7 +84,9 @@ struct Evaluate: ParsableCommand {
         tokenizer: VocabularyCheck.tokenizer(in: folder, for: policy) { remark in
           if job.isFirst { Console.standardError.print("warning: \(remark)") }
         }, folder: folder, options: pairs.options(seed: 42), cache: pairs.cache)
-      if job.isFirst { Console.standardError.print(prepared.describe(as: "evaluation data", path: file.path)) }
+      if job.isFirst {
+        Console.standardError.print(prepared.describe(as: "evaluation data", path: file.path, isHeldOut: true))
+      }
       if let largest = prepared.tokenized.largestID, Int(largest) >= policy.configuration.vocabularySize {
         throw TrainingError.vocabularyTooSmall(
           largestID: Int(largest), vocabulary: policy.configuration.vocabularySize)
@@ -133,7 +142,7 @@ struct Evaluate: ParsableCommand {
     for (name, figures) in sets {
       figures.add(to: &record, prefix: MetricName.evaluationPrefix + (name.map { $0 + "_" } ?? ""))
     }
-    let comparesModels = refModel != nil || !objective.loss.needsReference
+    let comparesModels = refModel != nil || model.adapter != nil || !objective.loss.needsReference
     var values = record.values
     if !comparesModels { values = values.filter { $0.key.contains("logps/") || $0.key.hasSuffix("_pairs") } }
     if json { return Output.line(JSON.object(values).serialized(.python)) }

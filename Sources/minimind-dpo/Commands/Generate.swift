@@ -36,7 +36,7 @@ struct Generate: ParsableCommand {
     try device.prepare()
     let requests = try prompts.map(PromptFile.init(contentsOf:))
     let source = model.source(shape)
-    let speaker = try Speaker(source.load(), tokenizerFolder: source.tokenizerFolder)
+    let speaker = try Speaker(source.loadMerged(), tokenizerFolder: source.tokenizerFolder)
     if let prompt {
       let write = { (piece: String) in Output.write(piece) }
       if plain {

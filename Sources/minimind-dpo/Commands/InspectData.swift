@@ -27,6 +27,10 @@ struct InspectData: ParsableCommand {
     help: ArgumentHelp(
       "The folder with tokenizer.json and its chat template (a model's own folder has them).", valueName: "folder"))
   var tokenizer: String
+  @Flag(help: "The files are texts for sft, not preference pairs.")
+  var texts = false
+  @Flag(help: "Look at the chosen sides alone, as sft --from-preferences learns them.")
+  var fromPreferences = false
   @OptionGroup(title: "Pairs") var pairs: PairArguments
   @Option(
     help: "What decides the length of an epoch of weighted files: interleave_under or interleave_over; see train.")
@@ -59,13 +63,20 @@ struct InspectData: ParsableCommand {
     guard linter.writeClean == nil || pairs.maxSamples == nil else {
       throw ValidationError("--write-clean copies whole files; leave out --max-samples.")
     }
+    guard !texts || !fromPreferences else {
+      throw ValidationError("--texts and --from-preferences contradict each other.")
+    }
+    guard !(texts || fromPreferences) || !linter.isAsked else {
+      throw ValidationError("The linter looks at preference pairs; leave out --texts and --from-preferences.")
+    }
     guard show ?? 1 >= 1, from >= 0 else { throw ValidationError("--show must be at least 1, --from at least 0.") }
   }
 
   func run() throws {
     let folder = URL(fileURLWithPath: tokenizer, isDirectory: true)
     let tokenizer = try Tokenizer(folder: folder)
-    let options = pairs.options(seed: seed)
+    var options = pairs.options(seed: seed)
+    options.examples = texts ? .texts : fromPreferences ? .chosenTexts : .pairs
     let sources = trainData.isEmpty ? positionalFiles.map { PairSource(path: $0) } : trainData
     let files = try sources.map { source in
       let prepared = try PreparedPairs(
@@ -79,7 +90,8 @@ struct InspectData: ParsableCommand {
       let display = PairDisplay(tokenizer: tokenizer, usesColour: usesColour)
       guard from < all.pairs.count else {
         let names = sources.map(\.path).joined(separator: ", ")
-        throw Failure(.usage, "--from \(from): \(names) has \(HumanText.counted(all.pairs.count, "pair")).")
+        throw Failure(
+          .usage, "--from \(from): \(names) has \(HumanText.counted(all.pairs.count, options.examples.noun)).")
       }
       for pair in all.pairs.dropFirst(from).prefix(show) { Output.line(display.text(of: pair)) }
     }

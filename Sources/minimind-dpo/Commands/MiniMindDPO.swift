@@ -10,7 +10,7 @@ import Torch
 struct MiniMindDPO: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "minimind-dpo",
-    abstract: "Aligns MiniMind and other small language models with human preferences (DPO).",
+    abstract: "Tunes MiniMind and other small language models, and aligns them with human preferences (DPO).",
     discussion: """
       A first run, with a model folder or a MiniMind .pth and a file of preference pairs:
         minimind-dpo train --model ./minimind-3 --train-data dpo.jsonl --output-dir out
@@ -19,7 +19,8 @@ struct MiniMindDPO: ParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      Train.self, Sweep.self, Launch.self, Evaluate.self, InspectData.self, MakePairs.self, Convert.self,
+      Train.self, SupervisedFineTuning.self, Sweep.self, Launch.self, Evaluate.self, InspectData.self, MakePairs.self,
+      Convert.self,
       Generate.self, Chat.self,
       Initialize.self,
       Report.self, Bench.self, Demo.self, Doctor.self,

@@ -27,8 +27,13 @@ struct Sweep: ParsableCommand {
       throw ValidationError(
         "A sweep goes on by itself when the same command is given again; leave out --resume-from-checkpoint.")
     }
+    guard !training.output.dryRun else {
+      throw ValidationError("A sweep has no dry run; train --dry-run with the same options says what one trial needs.")
+    }
     let miniMind = training.miniMind
-    guard miniMind.fromWeight == nil, miniMind.saveDir == nil, miniMind.saveWeight == nil else {
+    guard miniMind.fromWeight == nil, miniMind.saveDir == nil, miniMind.saveWeight == nil,
+      training.adapter.loraName == nil
+    else {
       throw ValidationError("A sweep names its model with --model and its folder with --output-dir.")
     }
   }
@@ -64,7 +69,8 @@ extension Train {
   /// What a sweep varies, as the options say.
   fileprivate var setting: SweepSetting {
     SweepSetting(
-      learningRate: optimization.learningRate, beta: objective.beta, lossType: objective.lossName)
+      learningRate: optimization.learningRate ?? Self.usualLearningRate, beta: objective.beta,
+      lossType: objective.lossName)
   }
 
   /// The same run with another setting, in a folder of its own.

@@ -9,7 +9,7 @@ import Torch
 import Training
 
 /// `train`: DPO.
-struct Train: ParsableCommand {
+struct Train: TrainingCommand {
   static let configuration = CommandConfiguration(
     abstract: "Trains a model on preference pairs by Direct Preference Optimization.",
     discussion: """
@@ -25,6 +25,7 @@ struct Train: ParsableCommand {
   @OptionGroup(title: "Main options") var main: MainArguments
   @OptionGroup(title: "Loss") var objective: ObjectiveArguments
   @OptionGroup(title: "Reference") var reference: ReferenceArguments
+  @OptionGroup(title: "Adapter (LoRA)") var adapter: AdapterArguments
   @OptionGroup(title: "Optimization") var optimization: OptimizationArguments
   @OptionGroup(title: "Pairs") var pairs: PairArguments
   @OptionGroup(title: "Output") var output: OutputArguments
@@ -42,11 +43,20 @@ struct Train: ParsableCommand {
     if main.refModel != nil, !isReferenceUsed {
       throw ValidationError("--ref-model: no loss of --loss-type compares with a reference; leave it out.")
     }
-    if let problem = evaluation.problem(
-      beside: output, hasHeldOutPairs: main.data.evalSplit != nil || !main.data.evalData.isEmpty)
-    {
-      throw ValidationError(problem)
+    if reference.syncRefModel, adapter.configuration != nil || main.model.adapter != nil {
+      throw ValidationError(
+        "--sync-ref-model: the reference of an adapter is the model without it, which does not change. Leave one out.")
     }
+    try validateCommonOptions()
+  }
+
+  static let usualLearningRate = 1e-6
+
+  var model: ModelArguments { main.model }
+  var data: DataFileArguments { main.data }
+  var outputDir: String { main.outputDir }
+  var ownSettings: [RunConfiguration.Setting] {
+    [("ref-model", main.refModel)] + objective.settings + reference.settings
   }
 
   func run() throws {
@@ -55,59 +65,20 @@ struct Train: ParsableCommand {
     try TrainingRun(request(onGPU: placement.device != .cpu), placement: placement).run()
   }
 
-  /// Takes the device and the threads that the options name.
-  func place() throws -> Placement {
-    try device.place(
-      sharing: distribution.backend == .gloo, preferring: miniMind.dtype.flatMap { DType(rawValue: $0.rawValue) })
-  }
-
   /// What the options ask for.
   func request(onGPU: Bool) throws -> TrainingRequest {
-    var training = optimization.options()
+    var training = self.training
     training.loss = objective.loss
     training.cachesReference =
       training.loss.needsReference && reference.keepsResults(epochs: optimization.numTrainEpochs)
     training.referenceSync = reference.sync
-    training.recordsPasses = !device.noCudaGraphs
-    training.loggingSteps = output.loggingSteps
-    training.recordsFirstStep = output.loggingFirstStep
-    training.startsAtReference = main.refModel == nil
+    // The reference of a new adapter is the base in any case.
+    training.startsAtReference =
+      main.refModel == nil || (main.refModel == ModelSource.base && adapter.configuration != nil)
     if device.tf32 { training.referenceVariant = "TF32" }
-    return TrainingRequest(
-      source: main.model.source(shape), reference: main.refModel, trainingPairs: main.data.trainData,
-      mixStrategy: main.data.mixStrategy, evaluationPairs: try main.data.evaluationFiles, heldOut: main.data.evalSplit,
-      pairs: pairs.options(seed: optimization.seed), tokenCache: pairs.cache,
-      referenceCache: reference.kept.cache, training: training,
-      recomputesLayers: optimization.batch.gradientCheckpointing, zeroStage: optimization.zeroStage,
-      distribution: distribution.value,
-      output: .init(
-        folder: main.outputDir, replacesRun: output.overwriteOutputDir, checkpoint: output.resumeFromCheckpoint,
-        rescueFolder: output.rescueDir,
-        evaluations: output.evaluations, evaluationBatchSize: output.perDeviceEvalBatchSize, saves: output.saves,
-        checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype),
-      evaluation: evaluation.request, miniMind: miniMind.request(onGPU: onGPU), settings: settings)
-  }
-}
-
-extension EvaluationArguments {
-  /// What is measured beside held-out pairs, and what follows from it.
-  fileprivate var request: TrainingRequest.Evaluation {
-    .init(
-      criterion: choosesByMetric
-        ? BestModel.Criterion(
-          metric: metricForBestModel ?? "loss", greaterIsBetter: greaterIsBetter?.value,
-          patience: earlyStoppingPatience,
-          threshold: earlyStoppingThreshold) : nil,
-      loadsBest: loadBestModelAtEnd, guardData: guardData, forgettingLimit: stopOnForgetting?.value,
-      samplePrompts: samplePrompts, sampleMaxNewTokens: sampleMaxNewTokens, stopsOnDegeneration: stopOnDegeneration)
-  }
-}
-
-extension MiniMindArguments {
-  /// What a run does for MiniMind; nil where it is not MiniMind's.
-  fileprivate func request(onGPU: Bool) -> TrainingRequest.MiniMind? {
-    guard let saveDir, let saveWeight else { return nil }
-    return .init(folder: saveDir, name: saveWeight, asksToResume: fromResume == 1, remarks: remarks(onGPU: onGPU))
+    var request = try request(for: training, onGPU: onGPU)
+    (request.reference, request.referenceCache) = (main.refModel, reference.kept.cache)
+    return request
   }
 }
 

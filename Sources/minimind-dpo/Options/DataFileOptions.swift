@@ -8,8 +8,8 @@ struct DataFileArguments: ParsableArguments {
     name: [.long, .customLong("data-path")], parsing: .upToNextOption,
     help: ArgumentHelp(
       """
-      Preference pairs: JSONL or a JSON array, also with .gz. Several files may be named; FILE=WEIGHT sets the file's share of \
-      an epoch, FILE#COUNT takes so many of its pairs.
+      Preference pairs, in sft texts: JSONL or a JSON array, also with .gz. Several files may be named; FILE=WEIGHT sets the \
+      file's share of an epoch, FILE#COUNT takes so many of its pairs or texts.
       """, valueName: "file"), transform: DataFileName.source)
   var trainData: [PairSource]
 

@@ -16,7 +16,11 @@ struct PairArguments: ParsableArguments {
     help: "Empty <think></think> blocks in the rendered text: keep, drop, or random (80 % of the pairs drop theirs).")
   var emptyThink = PairOptions.EmptyThink.keep
 
-  @Option(help: "Tokens to learn from: last-turns (the turns after the shared messages) or all (every assistant turn).")
+  @Option(
+    help: """
+      Tokens to learn from: last-turns (the assistant's turns after the messages that both sides share; in sft after the prompt, or \
+      all where none is named) or all (every assistant turn).
+      """)
   var completionMask = PairOptions.CompletionMask.lastTurns
 
   @Flag(
@@ -31,7 +35,7 @@ struct PairArguments: ParsableArguments {
     help: ArgumentHelp(
       """
       Keys of other names: prompt=…, chosen=…, rejected=…, system=…, tools=…, messages=…, score_chosen=…, score_rejected=…, \
-      margin=…, with commas between them.
+      margin=…, in sft also completion=…, text=…, with commas between them.
       """, valueName: "part=key,…"), transform: DataFileName.columns)
   var columns = ColumnNames()
 

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Foundation
 
-/// The options that only MiniMind's `train_dpo.py` has; its others are other spellings of this program's own.
+/// The options that only MiniMind's training scripts have; its others are other spellings of this program's own.
 ///
 /// `--save-dir` and `--save-weight` are there exactly when a run is MiniMind's: `MiniMindCommandLine` completes them.
 struct MiniMindArguments: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Train the model in SAVE_DIR/NAME_HIDDEN.pth. (default: full_sft)", valueName: "name"))
+    help: ArgumentHelp(
+      "Train the model in SAVE_DIR/NAME_HIDDEN.pth. (default: full_sft; in sft pretrain)", valueName: "name"))
   var fromWeight: String?
 
   @Option(
@@ -15,7 +16,7 @@ struct MiniMindArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Write the result to SAVE_DIR/NAME_HIDDEN.pth, at every --save-interval and at the end. (default: dpo)",
+      "Write the result to SAVE_DIR/NAME_HIDDEN.pth, at every --save-interval and at the end. (default: dpo; in sft full_sft)",
       valueName: "name"))
   var saveWeight: String?
 

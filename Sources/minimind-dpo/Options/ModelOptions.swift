@@ -15,6 +15,13 @@ struct ModelArguments: ParsableArguments {
       "The folder with tokenizer.json and tokenizer_config.json; without, the model's own folder.", valueName: "folder")
   )
   var tokenizer: String?
+
+  @Option(
+    name: [.long, .customLong("adapter-name-or-path")],
+    help: ArgumentHelp(
+      "An adapter of the model (LoRA): a folder that PEFT or train has written, or MiniMind's LoRA file.",
+      valueName: "path"))
+  var adapter: String?
 }
 
 /// What a bare weight file does not tell of its model; the rest is read off the tensors, and checked where it is named.

@@ -4,10 +4,10 @@ import Training
 
 /// The hyper-parameters of a run, under the names of TRL's `DPOConfig` and `transformers`' `TrainingArguments`.
 struct OptimizationArguments: ParsableArguments {
-  @Option(help: ArgumentHelp("Largest learning rate.", valueName: "rate"))
-  var learningRate = 1e-6
+  @Option(help: ArgumentHelp("Largest learning rate. (default: 1e-6; in sft 2e-5)", valueName: "rate"))
+  var learningRate: Double?
 
-  @Option(name: [.long, .customLong("epochs")], help: ArgumentHelp("Passes over the pairs.", valueName: "count"))
+  @Option(name: [.long, .customLong("epochs")], help: ArgumentHelp("Passes over the data.", valueName: "count"))
   var numTrainEpochs = 1.0
 
   @Option(help: ArgumentHelp("Optimizer steps in all; wins over the epochs.", valueName: "steps"))
@@ -66,7 +66,7 @@ struct OptimizationArguments: ParsableArguments {
     }
     try require(numTrainEpochs > 0 && numTrainEpochs <= 1e6, "--num-train-epochs must be above 0, and at most 1000000.")
     try require(maxSteps.map { $0 >= 1 } ?? true, "--max-steps must be at least 1.")
-    try require(learningRate >= 0 && learningRate.isFinite, "--learning-rate must not be negative.")
+    try require(learningRate.map { $0 >= 0 && $0.isFinite } ?? true, "--learning-rate must not be negative.")
     try require(warmupSteps >= 0, "--warmup-steps must not be negative.")
     try require((0...1).contains(warmupRatio), "--warmup-ratio must lie between 0 and 1.")
     try require((0...1).contains(minLrRate), "--min-lr-rate must lie between 0 and 1.")
@@ -80,12 +80,14 @@ struct OptimizationArguments: ParsableArguments {
   }
 
   /// The values for the trainer.
-  func options() -> TrainingOptions {
+  ///
+  /// - Parameter usualRate: the learning rate where none is given
+  func options(usualRate: Double) -> TrainingOptions {
     var options = TrainingOptions()
     batch.set(&options)
     options.epochs = numTrainEpochs
     options.maxSteps = maxSteps
-    options.learningRate = learningRate
+    options.learningRate = learningRate ?? usualRate
     options.scheduleShape = lrSchedulerType
     options.warmupSteps = warmupSteps
     options.warmupRatio = warmupRatio

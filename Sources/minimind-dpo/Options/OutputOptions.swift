@@ -3,6 +3,13 @@ import Torch
 
 /// What a run records and saves, and how often.
 struct OutputArguments: ParsableArguments {
+  @Flag(
+    help: """
+      Say what the run will need, and end: memory by its parts, steps, and the time by a few micro-batches that are measured. \
+      Writes nothing.
+      """)
+  var dryRun = false
+
   @Flag(help: "Replace what an earlier run wrote to the folder; other files in it stay.")
   var overwriteOutputDir = false
 

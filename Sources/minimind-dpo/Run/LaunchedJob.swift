@@ -11,7 +11,7 @@ struct LaunchedJob {
   private let environment: [String: String]
 
   /// The commands that share their work among processes.
-  private static let commands = ["train", "sweep", "eval", "pairs", "bench", "doctor"]
+  private static let commands = ["train", "sft", "sweep", "eval", "pairs", "bench", "doctor"]
 
   /// Reads the arguments of `launch`; nil where they ask for its help.
   ///

@@ -1,8 +1,10 @@
+import DPO
 import Files
 import Foundation
 import Logging
 import MiniMind
 import Observability
+import Preferences
 import Training
 
 /// What a run does for MiniMind besides its own work: its weight file, and its lines of log.
@@ -10,6 +12,7 @@ final class MiniMindRun {
   private let request: TrainingRequest
   private let folder: String
   private let name: String
+  private let loraName: String?
   private let logger = Logger(label: "train")
   private let started = ContinuousClock.now
   private var firstStep: Int?
@@ -17,7 +20,7 @@ final class MiniMindRun {
   /// Nil where a run is not MiniMind's.
   init?(_ request: TrainingRequest) {
     guard let miniMind = request.miniMind else { return nil }
-    (self.request, folder, name) = (request, miniMind.folder, miniMind.name)
+    (self.request, folder, name, loraName) = (request, miniMind.folder, miniMind.name, miniMind.loraName)
   }
 
   /// What is read and written, and what MiniMind's options mean here.
@@ -29,10 +32,11 @@ final class MiniMindRun {
       case .epoch: " and after every epoch"
       case nil: ""
       }
-    let pairs = request.trainingPairs.map(\.description).joined(separator: ", ")
+    let texts = request.pairs.examples.areTexts
+    let data = request.trainingPairs.map(\.description).joined(separator: ", ")
     var lines = [
-      "MiniMind's options: the model from \(request.source.path), the pairs from \(pairs), the tokenizer from "
-        + "\(request.source.tokenizer ?? "the model's folder"); the result goes to \(file(of: policy)) in "
+      "MiniMind's options: the model from \(request.source.path), the \(texts ? "texts" : "pairs") from \(data), the tokenizer from "
+        + "\(request.source.tokenizer ?? "the model's folder"); the result goes to \(loraFile(of: policy) ?? file(of: policy)) in "
         + "\(output.dtype.rawValue), at the end\(interval), everything else to \(output.folder)"
     ]
     if let miniMind = request.miniMind, miniMind.asksToResume, output.checkpoint == nil {
@@ -40,7 +44,7 @@ final class MiniMindRun {
       let checkout = MiniMindCheckout()
       let theirs = checkout.path("../checkpoints") + "/\(name)_\(policy.configuration.hiddenSize)_resume.pth"
       if checkout.exists(theirs) {
-        lines.append("  (MiniMind's own \(theirs) is not read: its order of the pairs is another)")
+        lines.append("  (MiniMind's own \(theirs) is not read: its order of the data is another)")
       }
     }
     return lines + (request.miniMind?.remarks ?? [])
@@ -54,17 +58,37 @@ final class MiniMindRun {
     try makeFolder(URL(fileURLWithPath: folder, isDirectory: true))
     let path = file(of: policy)
     do {
-      try ModelFiles.writeTorchFile(policy, to: URL(fileURLWithPath: path), dtype: request.output.dtype)
-      logger.info("saved \(path)")
+      if let loraFile = loraFile(of: policy), let adapter = policy.adapter {
+        try AdapterFiles.writeMiniMind(
+          adapter, of: policy, to: URL(fileURLWithPath: loraFile), dtype: request.output.dtype)
+        logger.info("saved \(loraFile)")
+      }
+      if writesModel {
+        try ModelFiles.writeTorchFile(policy, to: URL(fileURLWithPath: path), dtype: request.output.dtype)
+        logger.info("saved \(path)")
+      }
     } catch let error as FileError where error.isWriteFailure && !isLast {
       logger.warning("\(path) is as it was before: \(error). Training goes on.")
     }
   }
 
+  /// What was written.
+  func outputs(of policy: CausalLM) -> [RunSummary.Output] {
+    (loraFile(of: policy).map { [.loraFile($0)] } ?? []) + (writesModel ? [.weightFile(file(of: policy))] : [])
+  }
+
+  /// Whether the model is written: with a LoRA file only where it is asked for.
+  private var writesModel: Bool { loraName == nil || request.output.merges }
+
+  /// The path of the LoRA file; nil where none is asked for.
+  private func loraFile(of policy: CausalLM) -> String? {
+    loraName.map { "\(folder)/\($0)_\(policy.configuration.hiddenSize).pth" }
+  }
+
   /// The path of the weight file.
   func file(of policy: CausalLM) -> String { "\(folder)/\(name)_\(policy.configuration.hiddenSize).pth" }
 
-  /// Prints an interval as `train_dpo.py` does: on standard output, counted in batches of each process, `epoch_time` being
+  /// Prints an interval as MiniMind's script does: on standard output, counted in batches of each process, `epoch_time` being
   /// what is left of the epoch in whole minutes.
   func log(_ interval: IntervalReport, of trainer: Trainer) {
     let plan = trainer.plan
@@ -78,11 +102,13 @@ final class MiniMindRun {
     firstStep = before
     let perStep = (ContinuousClock.now - started) / .seconds(1) / Double(max(1, interval.step - before))
     let minutesLeft = (perStep * Double(plan.stepsPerEpoch - place - 1) / 60).rounded(.down)
-    let loss = HumanText.fixed(interval.metrics.loss / interval.metrics.pairs, 4)
+    let texts = request.pairs.examples.areTexts
+    let mean = interval.metrics.means(of: request.pairs.examples).first { $0.name == MetricName.loss }?.value ?? .nan
+    let loss = HumanText.fixed(mean, 4)
     Console.standardError.clearStatus()
     Output.line(
-      "Epoch:[\(epoch + 1)/\(epochs)](\(batch)/\(batches)), loss: \(loss), dpo_loss: \(loss), aux_loss: 0.0000, "
-        + "learning_rate: \(HumanText.fixed(interval.learningRate, 8)), "
-        + "epoch_time: \(HumanText.fixed(minutesLeft, 3))min")
+      "Epoch:[\(epoch + 1)/\(epochs)](\(batch)/\(batches)), loss: \(loss), \(texts ? "logits" : "dpo")_loss: \(loss), "
+        + "aux_loss: 0.0000, \(texts ? "lr" : "learning_rate"): \(HumanText.fixed(interval.learningRate, 8)), "
+        + "epoch_time: \(HumanText.fixed(minutesLeft, texts ? 1 : 3))min")
   }
 }

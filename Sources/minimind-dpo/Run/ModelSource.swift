@@ -5,10 +5,15 @@ import MiniMind
 struct ModelSource {
   /// The path of a Hugging Face folder or of a weight file.
   var path: String
+  /// The path of an adapter; nil for none.
+  var adapter: String?
   /// The path of the tokenizer's folder; nil for the one that belongs to the model.
   var tokenizer: String?
   /// What is known of the shape of a bare weight file.
   var shape: KnownShape
+
+  /// What --ref-model calls the model without its adapter.
+  static let base = "base"
 
   /// The folder of the tokenizer: the one named, the model's, or the one beside a weight file in a MiniMind checkout.
   ///
@@ -37,18 +42,37 @@ struct ModelSource {
     }
   }
 
-  /// Reads the model.
-  func load() throws -> CausalLM { try CausalLM.pretrained(URL(fileURLWithPath: path), shape: shape) }
+  /// Reads the model, with its adapter beside the weights.
+  func load() throws -> CausalLM {
+    let model = try load(path)
+    if let adapter { try model.loadAdapter(URL(fileURLWithPath: adapter)) }
+    return model
+  }
+
+  /// Reads the model, with its adapter in the weights.
+  func loadMerged() throws -> CausalLM {
+    let model = try load()
+    try model.mergeAdapter()
+    return model
+  }
 
   /// Reads another model, of whose weight file the same is known.
   func load(_ path: String) throws -> CausalLM {
-    try CausalLM.pretrained(URL(fileURLWithPath: path), shape: shape)
+    let location = URL(fileURLWithPath: path)
+    let config = location.appendingPathComponent("config.json").path
+    if AdapterFiles.areIn(location), !FileManager.default.fileExists(atPath: config) {
+      throw Failure(
+        .usage,
+        "\(path) is an adapter, not a model: name the model that it was trained on with --model, and it with --adapter."
+      )
+    }
+    return try CausalLM.pretrained(location, shape: shape)
   }
 }
 
 extension ModelArguments {
   /// Where the options say that the model is.
   func source(_ shape: ShapeArguments) -> ModelSource {
-    ModelSource(path: model, tokenizer: tokenizer, shape: shape.known)
+    ModelSource(path: model, adapter: adapter, tokenizer: tokenizer, shape: shape.known)
   }
 }

@@ -48,7 +48,8 @@ struct PreparedPairs {
   ) throws -> TokenizedFile {
     let file = try PreferenceFile(
       contentsOf: data, skipBadLines: options.skipBadLines, applyChatTemplate: options.applyChatTemplate,
-      columns: options.columns, limit: options.maxSamples)
+      columns: options.columns, limit: options.maxSamples,
+      examples: options.examples)
     let configuration = try? TokenizerConfiguration(folder: folder)
     let template: ChatTemplate?
     do {
@@ -65,19 +66,22 @@ struct PreparedPairs {
       { seconds in
         if Console.standardError.isInteractive { return }
         let (done, total) = (HumanText.grouped(count.withLock { $0 }), HumanText.grouped(file.pairs.count))
-        logger.info("tokenizing: \(done) of \(total) pairs, \(seconds) s so far")
+        logger.info("tokenizing: \(done) of \(total) \(options.examples.noun)s, \(seconds) s so far")
       },
       during: {
         try pairTokenizer.tokenize(file.pairs) { done, total in
           count.withLock { $0 = done }
-          line.update(Progress(task: "tokenize", done: done, total: total, unit: "pair"))
+          line.update(Progress(task: "tokenize", done: done, total: total, unit: options.examples.noun))
         }
       })
     line.finish()
     return TokenizedFile(
       tokenized: tokenized,
       statistics: PairStatistics(pairs: file.pairs, tokenized: tokenized, hasChatTemplate: template != nil),
-      lint: LintReport(pairs: file.pairs, tokenized: tokenized, specialTokens: SpecialTokens(of: tokenizer)),
+      // What it looks for is wrong with two answers, not with one.
+      lint: options.examples.areTexts
+        ? LintReport()
+        : LintReport(pairs: file.pairs, tokenized: tokenized, specialTokens: SpecialTokens(of: tokenizer)),
       badLines: file.badLines)
   }
 
@@ -100,9 +104,12 @@ struct PreparedPairs {
   func usable() throws -> [TokenizedPair] { try tokenized.usable() }
 
   /// What was read and what was left out, in a few lines.
-  func describe(as name: String, path: String) -> String {
+  ///
+  /// - Parameter isHeldOut: whether they are measured and not learned from
+  func describe(as name: String, path: String, isHeldOut: Bool = false) -> String {
+    let examples = tokenized.options.examples
     var lines = [
-      "\(name): \(path): \(HumanText.counted(statistics.pairs, "pair")), \(HumanText.grouped(statistics.usablePairs)) to learn from"
+      "\(name): \(path): \(HumanText.counted(statistics.pairs, examples.noun)), \(HumanText.grouped(statistics.usablePairs)) \(isHeldOut ? "to measure" : "to learn from")"
     ]
     for (reason, count) in statistics.dropped.sorted(by: { $0.value > $1.value }) {
       lines.append("  dropped \(count): \(reason.rawValue)")
@@ -113,12 +120,18 @@ struct PreparedPairs {
     }
     if statistics.truncatedSides > 0 {
       lines.append(
-        "  cut \(HumanText.counted(statistics.truncatedSides, "side")) to --max-length \(tokenized.options.maxLength) tokens"
+        "  cut \(HumanText.counted(statistics.truncatedSides, examples.areTexts ? "text" : "side")) to --max-length \(tokenized.options.maxLength) tokens"
       )
     }
     lines += statistics.remarks.map { "  \($0)" }
     if let found = LintPrinter(report: lint, path: path).line { lines.append("  \(found)") }
     guard statistics.usablePairs > 0 else { return lines.joined(separator: "\n") }
+    guard !examples.areTexts else {
+      lines.append(
+        "  \(HumanText.counted(statistics.usableTreeTokens, "token")) an epoch, \(HumanText.grouped(statistics.targetTokens)) of them to "
+          + "learn; \(HumanText.fixed(statistics.savingOverPadding, 1))× fewer than padded texts")
+      return lines.joined(separator: "\n")
+    }
     lines.append(
       "  \(HumanText.counted(statistics.usableTreeTokens, "token")) an epoch: "
         + "\(HumanText.fixed(statistics.savingOverPadding, 1))× fewer than padded sides, "

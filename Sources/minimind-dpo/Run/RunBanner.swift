@@ -2,6 +2,7 @@ import Collectives
 import Foundation
 import Logging
 import Observability
+import Preferences
 import Torch
 import Training
 
@@ -9,6 +10,8 @@ import Training
 struct RunBanner {
   let trainer: Trainer
   let job: Job
+  /// What is learned from.
+  let examples: ExampleKind
 
   /// The lines, in order.
   var lines: [String] { [model] + processes + [batch, rate] }
@@ -19,7 +22,13 @@ struct RunBanner {
       "model: \(HumanText.count(Double(configuration.parameterCount))) parameters, \(configuration.layerCount) layers of "
       + "\(configuration.hiddenSize), \(precision) on \(job.placement.description)"
       + (job.placement.ordinal == nil ? " with \(threads(Runtime.threadCount))" : "")
-      + (job.communicator == nil ? "" : " in each process")
+      + (job.communicator == nil ? "" : " in each process") + trained
+  }
+
+  /// What is trained, where it is not everything.
+  private var trained: String {
+    guard let adapter = trainer.policy.adapter else { return "" }
+    return "; trained are the \(HumanText.count(Double(adapter.parameterCount))) of an adapter: \(adapter.description)"
   }
 
   private var precision: String {
@@ -54,16 +63,16 @@ struct RunBanner {
     let (options, plan) = (trainer.options, trainer.plan)
     let processes = job.worldSize == 1 ? "1 process" : "\(job.worldSize) processes"
     return
-      "global batch: \(processes) × \(HumanText.counted(options.perDeviceBatchSize, "pair")) × "
-      + "\(options.accumulationSteps) accumulated = \(HumanText.counted(plan.globalBatchSize, "pair")) a step; "
-      + "\(HumanText.counted(plan.totalSteps, "step")), \(plan.stepsPerEpoch) an epoch of \(HumanText.counted(plan.pairCount, "pair"))"
+      "global batch: \(processes) × \(HumanText.counted(options.perDeviceBatchSize, examples.noun)) × "
+      + "\(options.accumulationSteps) accumulated = \(HumanText.counted(plan.globalBatchSize, examples.noun)) a step; "
+      + "\(HumanText.counted(plan.totalSteps, "step")), \(plan.stepsPerEpoch) an epoch of \(HumanText.counted(plan.pairCount, examples.noun))"
   }
 
   private var rate: String {
     let schedule = trainer.schedule
     return
       "learning rate: \(schedule.shape.rawValue), up to \(HumanText.short(schedule.peak)) after "
-      + "\(HumanText.counted(schedule.warmupSteps, "step")) of warm-up, over \(HumanText.counted(schedule.totalSteps, "step")); loss \(trainer.options.loss.description)"
+      + "\(HumanText.counted(schedule.warmupSteps, "step")) of warm-up, over \(HumanText.counted(schedule.totalSteps, "step")); loss \(examples.areTexts ? "−log p per token to learn" : trainer.options.loss.description)"
   }
 
   private func threads(_ count: Int) -> String { count == 1 ? "1 thread" : "\(count) threads" }

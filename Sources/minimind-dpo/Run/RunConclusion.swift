@@ -19,8 +19,12 @@ struct RunConclusion {
 
   /// Writes the trained model and the report.
   func writeFiles() throws {
-    try ModelFiles.writeFolder(
-      inputs.policy, to: folder.location, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
+    try inputs.policy.writeTrained(to: folder.location, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
+    if request.output.merges {
+      try makeFolder(mergedFolder)
+      try ModelFiles.writeFolder(
+        inputs.policy, to: mergedFolder, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
+    }
     try MiniMindRun(request)?.write(inputs.policy, isLast: true)
     try outcome.recorder.finish(outcome.totals)
     try HTMLReport([ReportRun(folder: folder.location)]).write(to: folder.file("report.html"))
@@ -33,12 +37,15 @@ struct RunConclusion {
     guard let location, location.standardizedFileURL != folder.location.standardizedFileURL else { return nil }
     do {
       try makeFolder(location)
-      try ModelFiles.writeFolder(inputs.policy, to: location, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
+      try inputs.policy.writeTrained(to: location, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
       return "The trained model is in \(location.path) instead."
     } catch {
       return "It could not be written to \(location.path) either (\(error))."
     }
   }
+
+  /// Where the model with the adapter in its weights goes.
+  private var mergedFolder: URL { folder.file(RunFolder.mergedModel) }
 
   private func summarize() throws {
     let trainer = outcome.trainer
@@ -50,16 +57,23 @@ struct RunConclusion {
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")),
       evaluationPairs: inputs.evaluationSets.isEmpty ? nil : inputs.evaluationPairs.count)
+    if request.pairs.examples.areTexts {
+      summary.texts = TextOutcome(
+        try MetricsLog(contentsOf: folder.file("metrics.jsonl")), takenStep: outcome.choice?.step)
+    }
     if let choice = outcome.choice { summary.notes.append(choice.sentence) }
-    summary.outputs = [
-      .folder(folder.location == request.output.location ? request.output.folder : folder.location.path)
-    ]
-    if let miniMind = MiniMindRun(request) { summary.outputs.append(.weightFile(miniMind.file(of: trainer.policy))) }
+    let place = folder.location == request.output.location ? request.output.folder : folder.location.path
+    summary.outputs =
+      trainer.policy.adapter == nil ? [.folder(place)] : [.adapter(place, model: request.source.path)]
+    if request.output.merges { summary.outputs.append(.folder(mergedFolder.relativePath)) }
+    if let miniMind = MiniMindRun(request) { summary.outputs += miniMind.outputs(of: trainer.policy) }
     summary.files = [
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
     ]
     if inputs.watched.prompts != nil { summary.files["answers"] = folder.file("samples.jsonl").relativePath }
-    if request.reference == nil, request.training.referenceSync == nil, request.output.dtype != .float32 {
+    if request.reference == nil, request.training.referenceSync == nil, request.output.dtype != .float32,
+      trainer.policy.adapter == nil
+    {
       // Without a reference in memory, the model is read once more.
       let before = try inputs.reference ?? request.source.load()
       try before.place(on: inputs.job.placement.device)

@@ -40,7 +40,8 @@ enum RunConfiguration {
 
   /// What each process of a job may have otherwise: where it finds things, and with how many threads it works.
   static let mayDiffer: Set<String> = [
-    "model", "tokenizer", "ref-model", "train-data", "eval-data", "guard-data", "sample-prompts", "output-dir",
+    "model", "adapter", "tokenizer", "ref-model", "train-data", "eval-data", "guard-data", "sample-prompts",
+    "output-dir",
     "token-cache", "ref-cache", "device",
     "threads",
   ]

@@ -58,9 +58,11 @@ struct RunExecution {
   func train(until stop: StopRequest, announces: Bool = true) throws -> RunOutcome {
     let job = inputs.job
     // A run that has saved nothing yet begins again when it is resumed.
-    if let folder, checkpoint == nil { try folder.removePreviousRun() }
+    if let folder, checkpoint == nil, folder.holdsRun { try folder.removePreviousRun() }
     if announces {
-      for line in RunBanner(trainer: trainer, job: job).lines { logger.info("\(line)") }
+      for line in RunBanner(trainer: trainer, job: job, examples: request.pairs.examples).lines {
+        logger.info("\(line)")
+      }
     }
     if let folder { try writeDescription(to: folder) }
     if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
@@ -83,7 +85,7 @@ struct RunExecution {
       request, inputs, reference: evaluationReference, stop: stop, files: files, progress: progress,
       resuming: checkpoint)
     let recorder = RunRecorder(
-      files: files?.records, resumedStep: trainer.completedSteps,
+      of: request.pairs.examples, files: files?.records, resumedStep: trainer.completedSteps,
       history: RunHistory(in: checkpoint), evaluations: evaluations, progress: progress,
       referenceCache: request.referenceCache, stop: stop
     ) { trainer, interval, totals in
@@ -111,6 +113,12 @@ struct RunExecution {
       try choice?.take(into: trainer.policy, from: folder)
     }
     return RunOutcome(trainer: trainer, recorder: recorder, totals: totals, choice: choice)
+  }
+
+  /// Says what the run needs instead of running it.
+  func dryRun(programBytes: Int?) throws {
+    if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
+    try DryRun(request: request, inputs: inputs, trainer: trainer, programBytes: programBytes).run()
   }
 
   /// All steps, with what is measured before and after them.
@@ -146,6 +154,8 @@ struct RunExecution {
   private static func options(of request: TrainingRequest, _ inputs: RunInputs) -> TrainingOptions {
     var options = request.training
     options.mixture = inputs.training.mixture
+    // What an adapter that was trained already drops, its reference does not.
+    if let adapter = inputs.policy.adapter, adapter.drops, request.lora == nil { options.startsAtReference = false }
     let plan = options.plan(pairs: inputs.pairs.count, worldSize: inputs.job.worldSize)
     options.evaluationSteps = request.output.evaluations?.steps(perEpoch: plan.stepsPerEpoch)
     options.saveSteps = request.output.saves?.steps(perEpoch: plan.stepsPerEpoch)
@@ -161,6 +171,7 @@ struct RunExecution {
     if !trainer.plan.mixture.isPlain { later["mixture"] = "\(trainer.plan.mixture)" }
     let plain = PreferenceLoss(options.loss.parts, beta: options.loss.beta, labelSmoothing: options.loss.labelSmoothing)
     if options.loss != plain { later["loss"] = options.loss.description }
+    if let adapter = inputs.policy.adapter { later["adapter"] = adapter.description }
     if let sync = options.referenceSync { later["sync-ref-model"] = sync.description }
     return later.merging([
       "pairs": inputs.pairs.contentHash, "seed": "\(options.seed)", "shuffle": "\(options.shuffles)",

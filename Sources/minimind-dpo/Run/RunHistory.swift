@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import MiniMind
 import Observability
 import OrderedJSON
 import Training
@@ -47,7 +48,9 @@ extension RunFolder {
   /// Whether the run in the folder came to its end, and its result is there: nothing is left to resume.
   var holdsFinishedRun: Bool {
     guard let log = try? MetricsLog(contentsOf: file("metrics.jsonl")), let totals = log.totals else { return false }
-    return totals.stoppedBy == nil && FileManager.default.fileExists(atPath: file("model.safetensors").path)
+    return totals.stoppedBy == nil && (["model.safetensors"] + AdapterFiles.names).contains {
+        FileManager.default.fileExists(atPath: file($0).path)
+      }
   }
 
   /// The settings of the run in the folder that a run which continues must have too; nil where it does not say.

@@ -50,8 +50,12 @@ final class RunInputs {
     let tokenizer = try request.source.tokenizerFolder
     // Before the data: a model that cannot be read should not cost the time of tokenizing.
     let policy = try request.source.load()
-    // The model named, or a copy of the policy as it is now.
-    let reference = needsReference ? try request.reference.map { try request.source.load($0) } ?? policy.copy() : nil
+    if var lora = request.lora {
+      lora.basePath = request.source.path
+      try policy.addAdapter(lora, seed: request.training.seed)
+    }
+    if let dropout = request.loraDropout { policy.adapter?.setDropout(dropout) }
+    let reference = needsReference ? try Self.reference(request, of: policy) : nil
     if let reference { try VocabularyCheck.requireSame(policy: policy, reference: reference) }
     excessTokenWeight = request.training.loss.excessTokenWeight
     (self.tokenizer, self.policy, self.reference) = (tokenizer, policy, reference)
@@ -73,6 +77,18 @@ final class RunInputs {
     }
   }
 
+  /// The model named, or the policy as it is now: a copy of it or, where only an adapter is trained, a model over the same
+  /// weights.
+  private static func reference(_ request: TrainingRequest, of policy: CausalLM) throws -> CausalLM {
+    guard let path = request.reference else {
+      guard policy.adapter != nil else { return try policy.copy() }
+      // A new adapter adds nothing yet: its reference is the model without it.
+      return try request.lora == nil ? policy.withCopiedAdapter() : policy.base()
+    }
+    guard path == ModelSource.base, policy.adapter != nil else { return try request.source.load(path) }
+    return try policy.base()
+  }
+
   /// What was read, by the hash of its content.
   var contentHashes: [String: String] {
     get throws {
@@ -85,12 +101,12 @@ final class RunInputs {
   }
 
   /// Remembers the policy's weights as they are, for `resetWeights()`.
-  func keepInitialWeights() throws(TorchError) { initialWeights = try policy.weights.storage.detached().clone() }
+  func keepInitialWeights() throws(TorchError) { initialWeights = try policy.trainedWeights.storage.detached().clone() }
 
   /// Puts the policy back to where it was.
   func resetWeights() throws(TorchError) {
     guard let initialWeights else { return }
-    try withoutGrad { () throws(TorchError) in try policy.weights.storage.copyInPlace(initialWeights) }
+    try withoutGrad { () throws(TorchError) in try policy.trainedWeights.storage.copyInPlace(initialWeights) }
   }
 
   /// Says how many prompts are learned from and measured on.
@@ -98,8 +114,11 @@ final class RunInputs {
     let prompts = Set(held.map(\.promptKey))
     let leaked = pairs.count { prompts.contains($0.promptKey) }
     guard leaked > 0, job.isFirst else { return }
+    let advice =
+      held.contains { $0.hasRejected }
+      ? ". minimind-dpo data with --eval-data names them, with --write-clean it leaves them out" : ""
     Logger(label: "train").warning(
-      "\(HumanText.counted(leaked, "training pair")) answer a prompt that is also in the evaluation data, which then measures what was learned by heart. minimind-dpo data with --eval-data names them, with --write-clean it leaves them out"
+      "\(HumanText.counted(leaked, held.contains { $0.hasRejected } ? "training pair" : "text")) answer a prompt that is also in the evaluation data, which then measures what was learned by heart\(advice)"
     )
   }
 
@@ -165,7 +184,7 @@ private struct PairReader {
     options.minimumMargin = nil
     let files = try request.evaluationPairs.map { file in
       let name = file.name.map { " \"\($0)\"" } ?? ""
-      let prepared = try read(file.path, as: "evaluation data" + name, options: options)
+      let prepared = try read(file.path, as: "evaluation data" + name, options: options, isHeldOut: true)
       do {
         _ = try prepared.usable()
       } catch  where request.evaluationPairs.count > 1 {
@@ -179,14 +198,16 @@ private struct PairReader {
     }
   }
 
-  private func read(_ path: String, as name: String, options: PairOptions) throws -> PreparedPairs {
+  private func read(
+    _ path: String, as name: String, options: PairOptions, isHeldOut: Bool = false
+  ) throws -> PreparedPairs {
     let pairs = try PreparedPairs(
       contentsOf: path,
       tokenizer: VocabularyCheck.tokenizer(in: tokenizer, for: model) {
         if job.isFirst { logger.warning("\($0)") }
       }, folder: tokenizer,
       options: options, cache: request.tokenCache, now: started)
-    logger.info("\(pairs.describe(as: name, path: path))")
+    logger.info("\(pairs.describe(as: name, path: path, isHeldOut: isHeldOut))")
     try check(pairs)
     return pairs
   }

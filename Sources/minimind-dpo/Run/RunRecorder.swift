@@ -14,6 +14,8 @@ import struct Observability.Progress
 /// Listens to a run: writes metrics.jsonl and TensorBoard's events, moves the progress line, lets evaluations and checkpoints
 /// happen. On all processes of a job but the first it only takes part in these.
 final class RunRecorder: TrainingObserver {
+  /// What is learned from.
+  private let examples: ExampleKind
   /// The totals so far, of all starts of the run.
   private(set) var totals = RunTotals(steps: 0)
   /// What it took to know the reference's log-probabilities ahead.
@@ -51,6 +53,7 @@ final class RunRecorder: TrainingObserver {
   private var hasTriedToRecord = false
 
   /// - Parameters:
+  ///   - examples: what is learned from
   ///   - files: nil on all processes of a job but the first
   ///   - resumedStep: the step after which the run continues; 0 for a new one
   ///   - history: what the run did before it was resumed
@@ -58,11 +61,13 @@ final class RunRecorder: TrainingObserver {
   ///   - stop: looked at while the reference is measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
-    files: RunFiles?, resumedStep: Int, history: RunHistory = RunHistory(), evaluations: EvaluationRecorder,
+    of examples: ExampleKind, files: RunFiles?, resumedStep: Int, history: RunHistory = RunHistory(),
+    evaluations: EvaluationRecorder,
     progress: ProgressLine,
     referenceCache: ReferenceCache? = nil, stop: StopRequest,
     saveCheckpoint: @escaping (Trainer, IntervalReport, _ notes: [String: Data]) throws -> Void
   ) {
+    self.examples = examples
     (self.files, self.evaluations, self.progress, self.stop) = (files, evaluations, progress, stop)
     self.referenceCache = referenceCache
     self.saveCheckpoint = saveCheckpoint
@@ -132,7 +137,7 @@ final class RunRecorder: TrainingObserver {
     guard files != nil else { return }
     var record = MetricsRecord(step: interval.step)
     record[MetricName.epoch] = interval.epoch
-    for (name, value) in interval.metrics.means {
+    for (name, value) in interval.metrics.means(of: examples) {
       record[name] = value
       if name == MetricName.loss {
         record[MetricName.gradientNorm] = interval.gradientNorm
@@ -225,7 +230,7 @@ final class RunRecorder: TrainingObserver {
   }
 
   private func gradientBytes(_ trainer: Trainer) -> Int {
-    trainer.policy.configuration.parameterCount * MemoryLayout<Float>.size
+    trainer.policy.trainedParameters.reduce(0) { $0 + $1.parameter.count } * MemoryLayout<Float>.size
   }
 
   private func show(_ state: Progress) {
@@ -235,9 +240,9 @@ final class RunRecorder: TrainingObserver {
   private func state(
     _ trainer: Trainer, _ sums: PreferenceMetrics, _ interval: IntervalReport?, step: Int
   ) -> Progress {
-    let means = Dictionary(uniqueKeysWithValues: sums.means.map { ($0.name, $0.value) })
+    let means = Dictionary(uniqueKeysWithValues: sums.means(of: examples).map { ($0.name, $0.value) })
     var state = Progress(done: step, total: trainer.plan.totalSteps)
-    state.loss = means["loss"]
+    (state.loss, state.example) = (means["loss"], examples.noun)
     state.margin = means["rewards/margins"]
     if let margin = state.margin, !RewardMargin.isNone(margin) { state.accuracy = means["rewards/accuracies"] }
     if let interval, interval.seconds > 0 {

@@ -93,22 +93,23 @@ struct TrainingData {
   var summary: String? {
     var lines: [String] = []
     if files.count > 1 || !mixture.isPlain || pairs.count + heldOut.count < usablePairs {
-      lines.append("an epoch takes \(HumanText.counted(mixture.count, "pair")):")
+      lines.append("an epoch takes \(HumanText.counted(mixture.count, noun)):")
       for (file, part) in zip(files, mixture.parts) {
         lines.append(
           "  \(HumanText.grouped(part.drawn)) (\(HumanText.percent(Double(part.drawn) / Double(mixture.count)))) of "
-            + "\(HumanText.counted(part.size, "pair")) from \(file.source.path)" + repetition(of: part))
+            + "\(HumanText.counted(part.size, noun)) from \(file.source.path)" + repetition(of: part))
       }
     }
     if !heldOut.isEmpty {
       let prompts = Set(heldOut.map(\.promptKey)).count
       lines.append(
-        "held out: \(HumanText.counted(heldOut.count, "pair")) with \(HumanText.counted(prompts, "prompt")) that no pair to "
+        "held out: \(HumanText.counted(heldOut.count, noun)) with \(HumanText.counted(prompts, "prompt")) that no \(noun) to "
           + "learn from has")
     }
     return lines.isEmpty ? nil : lines.joined(separator: "\n")
   }
 
+  private var noun: String { files[0].prepared.tokenized.options.examples.noun }
   private var usablePairs: Int { files.reduce(0) { $0 + $1.prepared.statistics.usablePairs } }
 
   private func repetition(of part: PairMixture.Part) -> String {

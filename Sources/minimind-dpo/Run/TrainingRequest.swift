@@ -9,6 +9,10 @@ struct TrainingRequest {
   var source: ModelSource
   /// The path of the reference model; nil for the policy as it is before training.
   var reference: String?
+  /// The adapter that is trained in place of the weights; nil for none, or for one of `source` that is trained further.
+  var lora: LoRAConfiguration?
+  /// The probability of dropout where it is not as the adapter has it.
+  var loraDropout: Double?
   /// The files of pairs to learn from, and how much of each.
   var trainingPairs: [PairSource]
   /// What decides the length of an epoch of weighted files.
@@ -33,6 +37,8 @@ struct TrainingRequest {
   var distribution: Distribution
   /// What the run writes, and where.
   var output: Output
+  /// Whether it is only said what the run needs.
+  var isDryRun = false
   /// What is measured beside held-out pairs, and what follows from measurements.
   var evaluation = Evaluation()
   /// What it does for MiniMind besides; nil where it is not MiniMind's.
@@ -60,6 +66,8 @@ struct TrainingRequest {
     var checkpointLimit: Int?
     /// The type of the saved weights.
     var dtype: DType
+    /// Whether the model with the adapter in its weights is written too.
+    var merges = false
   }
 
   /// What is measured while a model is trained, beside held-out pairs, and what follows from it.
@@ -86,6 +94,8 @@ struct TrainingRequest {
     var folder: String
     /// The file's name, without the width and the ending.
     var name: String
+    /// The name of the LoRA file that is written instead; nil for none.
+    var loraName: String?
     /// Whether MiniMind's option asked to resume.
     var asksToResume: Bool
     /// A line on each option of MiniMind's that means something else here.

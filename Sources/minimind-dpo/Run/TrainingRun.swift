@@ -21,7 +21,7 @@ struct TrainingRun {
     // Whether the folder can be used is worth knowing first; a run in it is replaced only once this one can begin.
     let existing = RunCheckpoints(request.output, environment).existing
     let folder =
-      environment.rank == 0
+      environment.rank == 0 && !request.isDryRun
       ? try RunFolder(request.output.location, existing: existing == .overwrite ? .resume : existing) { holder in
         Logger(label: "train").notice(
           "\(request.output.folder): watching for \(FolderLock.seconds) s whether \(holder), still runs in it (locks on this file system may not reach other machines)"
@@ -43,9 +43,11 @@ struct TrainingRun {
     let started = try job.firstRanks((resumes ? folder.flatMap(RunEnvironment.start) : nil) ?? Date())
     try job.communicator?.requireAgreement(
       on: RunConfiguration.agreement(on: request.settings, placement), about: "configuration")
+    let programBytes = placement.device == .cpu ? placement.memory()?.used : nil
     let inputs = try RunInputs(request, needsReference: request.training.loss.needsReference, of: job, started: started)
 
     let execution = try RunExecution(request, inputs, in: folder)
+    if request.isDryRun { return try execution.dryRun(programBytes: programBytes) }
     if try job.saysFirst(execution.isFinished) {
       if let folder {
         Logger(label: "train").info(

@@ -51,8 +51,8 @@ struct CommandLineArguments {
     }
     given.options = overriding(fromFiles + given.options.filter { $0.name != "config" })
     if catalog.command == "sweep" { return SweepCommandLine.completed(given).arguments }
-    guard catalog.command == "train" else { return given.arguments }
-    return try MiniMindCommandLine.completed(given, parse: parse)
+    guard let script = MiniMindScript.standing(for: catalog.command) else { return given.arguments }
+    return try MiniMindCommandLine.completed(given, of: script, parse: parse)
   }
 
   /// The options without the values of lists that are given again in a later place: those of a file by those of the

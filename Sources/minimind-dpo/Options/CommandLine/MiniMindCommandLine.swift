@@ -1,41 +1,34 @@
 import Foundation
 
-/// Makes the command line of MiniMind's `train_dpo.py` one of `train`: its defaults and its files become options of this
+/// Makes the command line of a script of MiniMind's one of the command that stands for it: its defaults and its files become options of this
 /// program. What the user gave wins.
 ///
-/// A run is MiniMind's when it names MiniMind's files (`--from_weight`, `--save_dir`, `--save_weight`), or neither a model
+/// A run is MiniMind's when it names MiniMind's files (`--from_weight`, `--save_dir`, `--save_weight`, `--lora_name`), or neither a model
 /// nor a folder for the result.
 struct MiniMindCommandLine {
+  private let script: MiniMindScript
   private let given: GivenOptions
   private let checkout: MiniMindCheckout
 
-  /// The arguments of `train`, completed where the run is MiniMind's.
+  /// The arguments of the command, completed where the run is MiniMind's.
   ///
   /// - Parameters:
-  ///   - given: the options in the names of `train`
+  ///   - given: the options in the names of the command
+  ///   - script: the one that the command stands for
   ///   - checkout: the folder that MiniMind's paths start from
-  ///   - parse: parses arguments of `train`, and throws what is wrong with them
+  ///   - parse: parses arguments of the command, and throws what is wrong with them
   static func completed(
-    _ given: GivenOptions, checkout: MiniMindCheckout = MiniMindCheckout(), parse: ([String]) throws -> Void
+    _ given: GivenOptions, of script: MiniMindScript, checkout: MiniMindCheckout = MiniMindCheckout(),
+    parse: ([String]) throws -> Void
   ) throws -> [String] {
     let isMiniMinds =
-      given.has("from-weight", "save-dir", "save-weight") || !given.has("model", "output-dir")
+      given.has("from-weight", "save-dir", "save-weight", "lora-name") || !given.has("model", "output-dir")
     guard isMiniMinds else { return given.arguments }
     // Whatever is wrong with the options is said before a file is looked for.
     try parse(
       ["--model=?", "--output-dir=?"] + (given.has("train-data") ? [] : ["--train-data=?"]) + given.arguments)
-    return try MiniMindCommandLine(given: given, checkout: checkout).completed()
+    return try MiniMindCommandLine(script: script, given: given, checkout: checkout).completed()
   }
-
-  /// What `train_dpo.py` computes when nothing is said, in this program's words.
-  private static let defaults = [
-    "--num-train-epochs", "1", "--per-device-train-batch-size", "4", "--gradient-accumulation-steps", "1",
-    "--learning-rate", "4e-8", "--lr-scheduler-type", "minimind", "--weight-decay", "0.01", "--max-grad-norm", "1",
-    "--beta", "0.15", "--max-length", "1024", "--completion-mask", "all", "--empty-think", "random", "--save-dtype",
-    "float16",
-    // MiniMind keeps one file to resume from; a second one is there in case the newest is damaged.
-    "--save-total-limit", "2",
-  ]
 
   private func completed() throws -> [String] {
     if given.value("use-moe") == "1" {
@@ -45,19 +38,19 @@ struct MiniMindCommandLine {
     }
     let folder = checkout.path(given.value("save-dir") ?? "../out")
     let hidden = given.value("hidden-size") ?? "768"
-    let name = given.value("save-weight") ?? "dpo"
-    let source = given.value("from-weight") ?? "full_sft"
+    let name = given.value("save-weight") ?? script.result
+    let source = given.value("from-weight") ?? script.start
 
-    var front = Self.defaults
+    var front = script.defaults
     // The file decides its shape. Options of the shape that were given are checked against it; MiniMind's defaults are not.
     if !given.has("model") { front += ["--model", try weights(source, hidden: hidden, in: folder)] }
     if let tokenizer = checkout.tokenizer(besides: folder) { front += ["--tokenizer", tokenizer] }
-    let run = folder + "/\(name)_\(hidden)_run"
+    let run = folder + "/\(given.value("lora-name") ?? name)_\(hidden)_run"
     front += ["--output-dir", run] + intervals + resumption(ofRunIn: run)
 
     var after = ["--save-dir", folder, "--save-weight", name]
     if !given.has("model") { after += ["--from-weight", source] }
-    let data = given.has("train-data") ? given.values("train-data") : ["../dataset/dpo.jsonl"]
+    let data = given.has("train-data") ? given.values("train-data") : [script.data]
     after += data.map { "--train-data=" + checkout.path($0) }
     var rest = given
     rest.options.removeAll { ["log-interval", "save-interval"].contains($0.spelling) || $0.name == "train-data" }
@@ -69,8 +62,9 @@ struct MiniMindCommandLine {
     guard name != "none" else {
       throw Failure(
         .usage,
-        "--from_weight none: preferences are learned by a model that can speak already. Name its weights; random ones for a "
-          + "trial come from: minimind-dpo init --shape minimind-3 --to \(folder)/full_sft_768.pth")
+        "--from_weight none: \(script.start == "pretrain" ? "answers" : "preferences") are learned by a model that can speak already. "
+          + "Name its weights; random ones for a trial come from: minimind-dpo init --shape minimind-3 --to "
+          + "\(folder)/\(script.start)_768.pth")
     }
     let file = "\(name)_\(hidden).pth"
     var folders = [folder]
@@ -91,12 +85,15 @@ struct MiniMindCommandLine {
   /// MiniMind counts batches between two lines of its log and between two files; this program counts optimizer steps.
   private var intervals: [String] {
     let accumulated = given.value("gradient-accumulation-steps").flatMap { Int($0) } ?? 1
-    func steps(_ name: String) -> String {
-      let value = given.value(spelled: name) ?? "100"
+    func steps(_ name: String, usual: Int) -> String {
+      let value = given.value(spelled: name) ?? "\(usual)"
       guard let batches = Int(value), batches > 0, accumulated > 0 else { return value }
       return "\(max(1, batches / accumulated))"
     }
-    return ["--logging-steps", steps("log-interval"), "--save-steps", steps("save-interval")]
+    return [
+      "--logging-steps", steps("log-interval", usual: script.logInterval),
+      "--save-steps", steps("save-interval", usual: script.saveInterval),
+    ]
   }
 
   /// As with MiniMind, a run replaces the one before it, unless it is to be resumed and can be.

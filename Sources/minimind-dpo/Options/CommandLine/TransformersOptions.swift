@@ -24,7 +24,7 @@ struct TransformersOptions {
   /// The options that have a meaning, or an answer, in a command.
   init(_ catalog: OptionCatalog) {
     self.catalog = catalog
-    let isTraining = ["train", "sweep"].contains(catalog.command)
+    let isTraining = ["train", "sft", "sweep"].contains(catalog.command)
     func has(_ name: String?) -> Bool { name.map { catalog[$0] != nil } ?? true }
     for (name, meaning) in Self.taken {
       let applies =
@@ -137,6 +137,7 @@ extension TransformersOptions {
     "do-eval": .always(["true", "false"], "held-out pairs are measured where --eval-data names them."),
     "eval-on-start": .always(["true"], "held-out pairs are always measured before the first step."),
     "padding-free": .always(["true"], "batches are never padded here."),
+    "packing": .always(["true", "false"], "texts are always packed, and none sees another."),
     "disable-dropout": .always(["true"], "no dropout is applied in training."),
     "full-determinism": .always(
       ["true", "false"], "the same seed on the same machine gives the same weights on a CPU in any case."),
@@ -144,6 +145,7 @@ extension TransformersOptions {
     "report-to": .always(
       ["tensorboard", "none"],
       "nothing is sent to a server; TensorBoard events, metrics.jsonl and report.html are written to --output-dir."),
+    "lora-task-type": .always(["causal_lm"], "models here are causal language models."),
     "dataset-train-split": .always(
       ["train"], "pairs are read from files; name them with --train-data and --eval-data."),
   ]
@@ -159,10 +161,8 @@ extension TransformersOptions {
       "there is one limit, --max-length, for prompt and answer together; --truncation-mode says which end is kept."
     ),
     (
-      [
-        "use-peft", "lora-r", "lora-alpha", "lora-dropout", "lora-target-modules", "lora-target-parameters",
-        "lora-modules-to-save", "lora-task-type", "use-rslora", "use-dora",
-      ], "this version trains all weights and has no adapters (LoRA); leave it out."
+      ["lora-target-parameters", "lora-modules-to-save"],
+      "adapters are of linear layers, which --lora-target-modules names; nothing else is trained beside them."
     ),
     (
       ["load-in-8bit", "load-in-4bit", "bnb-4bit-quant-type", "use-bnb-nested-quant", "bnb-4bit-quant-storage"],
@@ -224,6 +224,15 @@ extension TransformersOptions {
       ["auto-find-batch-size"],
       "micro-batches shrink by themselves when memory runs short; --micro-batch-tokens auto finds the fastest size."
     ),
+    (
+      ["packing-strategy", "eval-packing"],
+      "texts are packed into micro-batches by tokens (--micro-batch-tokens), in training and evaluation alike, and none is cut for it."
+    ),
+    (
+      ["completion-only-loss", "assistant-only-loss"],
+      "--completion-mask says which tokens are learned: of a prompt and completion the completion's, of a conversation the assistant's."
+    ),
+    (["dataset-text-field"], "the key of a plain text is named with --columns text=KEY."),
     (["precompute-ref-batch-size"], "the reference is computed in batches of --per-device-train-batch-size."),
     (
       [

@@ -46,7 +46,9 @@ final class EvaluationRecorder {
     progress: ProgressLine, resuming checkpoint: URL?
   ) {
     sets = inputs.evaluationSets
-    slices = PairSlice.slices(of: inputs.evaluationPairs, sources: inputs.evaluationSources)
+    slices =
+      request.pairs.examples.areTexts
+      ? [] : PairSlice.slices(of: inputs.evaluationPairs, sources: inputs.evaluationSources)
     (self.request, self.reference, referenceModel, watched) = (request, reference, inputs.reference, inputs.watched)
     (self.stop, self.files, self.progress) = (stop, files, progress)
     state = EvaluationState(in: checkpoint)
@@ -98,7 +100,7 @@ final class EvaluationRecorder {
       let found = try Trainer.evaluate(
         trainer.policy, reference: reference, pairs: set.pairs, options: options(trainer), ranks: trainer.ranks
       ) {
-        show("eval", before + $0 * trainer.worldSize, total, "pair")
+        show("eval", before + $0 * trainer.worldSize, total, examples.noun)
       } stops: {
         stop.requestedBy != nil
       }
@@ -109,6 +111,10 @@ final class EvaluationRecorder {
     }
     latest = all
     let start = state.start(of: pairs, or: all.pairs, at: trainer.completedSteps)
+    guard !examples.areTexts else {
+      recordTexts(all, ofSets, into: &record, step: trainer.completedSteps)
+      return true
+    }
     // What only the first rank writes, only it computes.
     let compared = files == nil ? nil : start
     let figures = EvaluationFigures(all, slices: slices, since: compared)
@@ -123,6 +129,21 @@ final class EvaluationRecorder {
       logger.info("  \(name): \(figures.words)")
     }
     return true
+  }
+
+  private var examples: ExampleKind { request.pairs.examples }
+
+  private func recordTexts(
+    _ all: Evaluation, _ sets: [(name: String, evaluation: Evaluation)], into record: inout MetricsRecord, step: Int
+  ) {
+    let figures = TextFigures(all)
+    figures.add(to: &record, prefix: MetricName.evaluationPrefix)
+    logger.info("evaluation after step \(step): \(figures.words)")
+    for (name, evaluation) in sets {
+      let figures = TextFigures(evaluation)
+      figures.add(to: &record, prefix: MetricName.evaluationPrefix + name + "_")
+      logger.info("  \(name): \(figures.words)")
+    }
   }
 
   /// - Returns: false where the run is to stop

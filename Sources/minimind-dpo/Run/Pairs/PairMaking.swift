@@ -34,7 +34,7 @@ struct PairMaking {
     // Before the first answer is drawn: a command that cannot run should not cost the time of drawing.
     let command = try job.isFirst ? request.scoring.command.map(ScoreCommand.init) : nil
     let folder = try request.source.tokenizerFolder
-    let model = try request.source.load()
+    let model = try request.source.loadMerged()
     let speaker = try Speaker(model, tokenizerFolder: folder)
     let prompts = try file.requests.map {
       try speaker.prompt(of: $0.messages, tools: $0.tools, variables: $0.variables, think: request.thinks)

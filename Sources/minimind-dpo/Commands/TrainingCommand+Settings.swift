@@ -1,21 +1,20 @@
 import Foundation
 
-extension Train {
+extension TrainingCommand {
   /// Every option of a run with its value, as `config.yaml` records it.
   ///
   /// nil for what was not given; flags appear only where they are set.
   var settings: [RunConfiguration.Setting] {
     func flag(_ value: Bool) -> Bool? { value ? true : nil }
-    let model = main.model
     return [
-      ("model", model.model), ("tokenizer", model.tokenizer), ("ref-model", main.refModel),
+      ("model", model.model), ("tokenizer", model.tokenizer), ("adapter", model.adapter),
       ("hidden-size", shape.hiddenSize), ("num-hidden-layers", shape.numHiddenLayers),
       ("num-attention-heads", shape.numAttentionHeads),
       ("inference-rope-scaling", flag(shape.inferenceRopeScaling)),
-      ("train-data", main.data.trainData.map(\.description)),
-      ("mix-strategy", main.data.isWeighted ? main.data.mixStrategy.rawValue : nil),
-      ("eval-data", main.data.evalData.isEmpty ? nil : main.data.evalData.map(\.description)),
-      ("eval-split", main.data.evalSplit),
+      ("train-data", data.trainData.map(\.description)),
+      ("mix-strategy", data.isWeighted ? data.mixStrategy.rawValue : nil),
+      ("eval-data", data.evalData.isEmpty ? nil : data.evalData.map(\.description)),
+      ("eval-split", data.evalSplit),
       ("max-length", pairs.maxLength), ("truncation-mode", pairs.truncationMode.rawValue),
       ("empty-think", pairs.emptyThink.rawValue), ("completion-mask", pairs.completionMask.rawValue),
       ("apply-chat-template", flag(pairs.applyChatTemplate)), ("skip-bad-lines", flag(pairs.skipBadLines)),
@@ -27,13 +26,14 @@ extension Train {
       ("micro-batch-tokens", optimization.batch.microBatchTokens),
       ("gradient-checkpointing", flag(optimization.batch.gradientCheckpointing)),
       ("num-train-epochs", optimization.numTrainEpochs), ("max-steps", optimization.maxSteps),
-      ("learning-rate", optimization.learningRate), ("lr-scheduler-type", optimization.lrSchedulerType.rawValue),
+      ("learning-rate", optimization.learningRate ?? Self.usualLearningRate),
+      ("lr-scheduler-type", optimization.lrSchedulerType.rawValue),
       ("warmup-steps", optimization.warmupSteps), ("warmup-ratio", optimization.warmupRatio),
       ("min-lr-rate", optimization.minLrRate), ("weight-decay", optimization.weightDecay),
       ("adam-beta1", optimization.adamBeta1), ("adam-beta2", optimization.adamBeta2),
       ("adam-epsilon", optimization.adamEpsilon), ("max-grad-norm", optimization.maxGradNorm),
       ("no-shuffle", flag(optimization.noShuffle)), ("no-prefix-sharing", flag(optimization.noPrefixSharing)),
-      ("seed", optimization.seed), ("output-dir", main.outputDir), ("logging-steps", output.loggingSteps),
+      ("seed", optimization.seed), ("output-dir", outputDir), ("logging-steps", output.loggingSteps),
       ("logging-first-step", flag(output.loggingFirstStep)),
       ("eval-strategy", output.evalStrategy?.rawValue), ("eval-steps", output.evalSteps),
       ("load-best-model-at-end", flag(evaluation.loadBestModelAtEnd)),
@@ -56,6 +56,6 @@ extension Train {
       ("from-weight", miniMind.fromWeight), ("save-dir", miniMind.saveDir), ("save-weight", miniMind.saveWeight),
       ("dtype", miniMind.dtype?.rawValue), ("num-workers", miniMind.numWorkers), ("use-wandb", flag(miniMind.useWandb)),
       ("wandb-project", miniMind.wandbProject), ("use-compile", miniMind.useCompile == 1 ? 1 : nil),
-    ] + objective.settings + reference.settings
+    ] + ownSettings + adapter.settings
   }
 }

@@ -1,0 +1,28 @@
+import Foundation
+import MiniMind
+import Torch
+
+/// What a training changes, as files: a model folder, or the folder of an adapter alone.
+extension CausalLM {
+  /// Writes what is trained into a folder that exists, with the tokenizer's files.
+  ///
+  /// - Throws: `FileError` when the folder cannot be written, `TorchError`.
+  public func writeTrained(to folder: URL, tokenizer: URL?, dtype: DType = .float32) throws {
+    if let adapter {
+      try AdapterFiles.writeFolder(adapter, of: self, to: folder, tokenizer: tokenizer, dtype: dtype)
+    } else {
+      try ModelFiles.writeFolder(self, to: folder, tokenizer: tokenizer, dtype: dtype)
+    }
+  }
+
+  /// Reads what is trained from such a folder; the copies of the weights stay as they are.
+  ///
+  /// - Throws: `FileError`, `WeightMismatch`, `AdapterError`, `WeightsNotFinite`, `TorchError`.
+  func loadTrained(from folder: URL) throws {
+    if let adapter {
+      try adapter.load(from: folder)
+    } else {
+      try load(StateDictionary(contentsOf: folder))
+    }
+  }
+}
