@@ -27,7 +27,9 @@ package struct Rendezvous: Sendable {
   package func store() throws -> Store {
     guard let host = environment.masterAddress, let port = environment.masterPort else { return try storeOnOneHost() }
     if hostsStore {
-      guard let socket = try ListeningSocket.everywhere(port: port) else {
+      // What is all on this host needs no port that others reach.
+      let isLocal = environment.localWorldSize == environment.worldSize && ListeningSocket.isLoopback(host)
+      guard let socket = try isLocal ? ListeningSocket.local(port: port) : .everywhere(port: port) else {
         throw CollectiveError.portTaken(port: port, reason: "\(PortOwner.describe(port: port)) has it")
       }
       logger.debug("rank 0 hosts the store at port \(port)")
@@ -56,7 +58,7 @@ package struct Rendezvous: Sendable {
 
   /// Where the starter names no meeting place, rank 0 listens on a free port and leaves its number in a file.
   private func storeOnOneHost() throws -> Store {
-    let file = portFile
+    let file = try portFile
     if environment.rank == 0 {
       let socket = try ListeningSocket.local()
       let store = try Store.hosting(port: socket.port, listening: socket.descriptor)
@@ -84,14 +86,16 @@ package struct Rendezvous: Sendable {
   }
 
   private var portFile: URL {
-    let name = environment.jobIdentity.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
-    return FileManager.default.temporaryDirectory.appendingPathComponent("minimind-dpo-\(getuid())-\(name).port")
+    get throws {
+      let name = environment.jobIdentity.map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
+      return try PrivateFolder.location().appendingPathComponent("\(name).port")
+    }
   }
 
   /// Removes the file once all processes have met.
   func removePortFile() {
     guard environment.rank == 0, environment.masterAddress == nil else { return }
-    try? FileManager.default.removeItem(at: portFile)
+    if let file = try? portFile { try? FileManager.default.removeItem(at: file) }
   }
 
   // MARK: - The roster
@@ -106,7 +110,8 @@ package struct Rendezvous: Sendable {
   ///   `CollectiveError.storeLost`
   package func meet(_ own: Member, in store: Store) throws -> (roster: Roster, store: Store) {
     do {
-      let place = try store.prefixed("minimind-dpo/\(environment.runID)/\(environment.restartCount)")
+      let job = environment.jobToken.map { "\($0)/" } ?? ""
+      let place = try store.prefixed("minimind-dpo/\(job)\(environment.runID)/\(environment.restartCount)")
       try place.set("member/\(own.rank)", to: Array(JSONEncoder().encode(own)))
       let roster = try own.rank == 0 ? publishRoster(in: place) : awaitRoster(with: own, in: place)
       return (roster, try place.prefixed(roster.key))

@@ -12,7 +12,10 @@ public final class AppendingFile {
   /// - Throws: `FileError` of the reason `cannotWrite`.
   public init(_ file: URL, emptying: Bool = false) throws(FileError) {
     path = file.path
-    descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (emptying ? O_TRUNC : 0), 0o644)
+    // To be read as well: a file that was removed can still be copied.
+    let mode = O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | (emptying ? O_TRUNC : 0)
+    let opened = open(path, O_RDWR | mode, 0o644)
+    descriptor = opened >= 0 || errno != EACCES ? opened : open(path, O_WRONLY | mode, 0o644)
     guard descriptor >= 0 else { throw FileError.cannotWrite(path, errno: errno) }
   }
 
@@ -26,10 +29,26 @@ public final class AppendingFile {
   public func append(_ record: [UInt8]) throws(FileError) {
     let written = writeOnce(record)
     if written == record.count { return }
-    guard written >= 0 else { throw FileError.cannotWrite(path, errno: errno) }
+    guard written > 0 else { throw FileError.cannotWrite(path, errno: errno) }
     let end = lseek(descriptor, 0, SEEK_END)
-    _ = ftruncate(descriptor, end - off_t(written))
+    if end >= off_t(written) { _ = ftruncate(descriptor, end - off_t(written)) }
     throw FileError.cannotWrite(path, errno: ENOSPC)
+  }
+
+  /// The records so far, also of a file that was removed; empty where it cannot be read.
+  var contents: [UInt8] {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return [] }
+    var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+    var count = 0
+    while count < bytes.count {
+      let read = bytes.withUnsafeMutableBytes {
+        pread(descriptor, $0.baseAddress! + count, $0.count - count, off_t(count))
+      }
+      if read <= 0 { break }
+      count += read
+    }
+    return Array(bytes[..<count])
   }
 
   /// Waits until all records are on the disk.

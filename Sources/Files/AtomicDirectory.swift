@@ -24,7 +24,9 @@ public final class AtomicDirectory {
   /// - Parameter replacing: whether `commit()` may replace an existing folder of that name; otherwise an existing folder is
   ///   an error at once.
   /// - Throws: `FileError` of the reason `cannotWrite`.
-  package init(_ destination: URL, replacing: Bool = false) throws {
+  package init(_ named: URL, replacing: Bool = false) throws {
+    // A link stays a link: the folder that it names is written.
+    let destination = try WritePlace.folder(named)
     self.destination = destination
     self.replacing = replacing
     guard replacing || !Self.exists(destination) else {

@@ -1,35 +1,46 @@
 import Foundation
 
 /// A file that appears under its name complete or not at all: it is written under a hidden name in the same folder,
-/// synced to disk, and renamed. Until then an existing file of that name stays.
+/// synced to disk, and renamed. Until then an existing file of that name stays. A symbolic link stays too, and the file
+/// that it names is replaced; devices and pipes are written to (`WritePlace`).
 package final class AtomicFile {
   /// Where the contents go until `commit()`.
   package let writer: FileWriter
-  private let staged: String
+  /// The hidden name; nil for a device or a pipe.
+  private let staged: String?
   private let destination: URL
   private var isFinished = false
 
   /// Opens the hidden file.
   /// - Throws: `FileError` of the reason `cannotWrite`.
   package init(_ destination: URL) throws(FileError) {
-    self.destination = destination
-    var staged: String
-    var writer: FileWriter
-    repeat {
-      staged = Staging.path(for: destination)
-      writer = try FileWriter(staged, name: destination.path, creating: true)
-    } while !Staging.lock(writer.descriptor, path: staged)
-    (self.staged, self.writer) = (staged, writer)
+    switch try WritePlace(destination) {
+    case .stream(let descriptor):
+      (self.destination, staged) = (destination, nil)
+      writer = FileWriter(owning: descriptor, name: destination.path)
+    case .file(let place):
+      var staged: String
+      var writer: FileWriter
+      repeat {
+        staged = Staging.path(for: place)
+        writer = try FileWriter(staged, name: destination.path, creating: true)
+      } while !Staging.lock(writer.descriptor, path: staged)
+      (self.destination, self.staged, self.writer) = (place, staged, writer)
+    }
   }
 
   deinit {
-    if !isFinished { unlink(staged) }
+    if !isFinished, let staged { unlink(staged) }
   }
 
   /// Gives the file its final name.
   /// - Throws: `FileError` of the reason `cannotWrite`; an existing file of that name is then unchanged.
   package func commit() throws(FileError) {
     try writer.synchronize()
+    guard let staged else {
+      isFinished = true
+      return
+    }
     guard rename(staged, destination.path) == 0 else {
       throw FileError.cannotWrite(destination.path, errno: errno)
     }

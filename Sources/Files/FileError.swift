@@ -94,6 +94,10 @@ extension FileError {
       FileError(
         .cannotWrite(.noSpace), file: file, "no space is left on the disk, or the quota is used up",
         remedy: "free some space or write elsewhere; no incomplete file was left under this name")
+    case EFBIG:
+      FileError(
+        .cannotWrite(.noSpace), file: file, "the file would be larger than the limit of this process allows",
+        remedy: "raise the limit (ulimit -f) or write less; no incomplete file was left under this name")
     case EROFS, EACCES, EPERM:
       FileError(
         .cannotWrite(.readOnly), file: file, "writing is not permitted (\(systemMessage(code)))",

@@ -23,13 +23,15 @@ public final class FileLock {
     case impossible
   }
 
-  /// Takes the lock, and waits for it without a time limit.
+  /// Takes the lock, and waits for it, but not for ever: a holder may be stopped, or on a host that is gone.
   /// - Parameters:
+  ///   - patience: how long it is waited for; then the outcome is `impossible`, and the caller does the work itself
   ///   - waiting: called after one second and then every 30 seconds, with the seconds waited so far and the holder of
   ///     the lock, as far as it is known
   ///   - isDone: polled while waiting; true when there is nothing left to wait for
   public static func take(
-    _ path: String, waiting: (_ seconds: Int, _ holder: String) -> Void, until isDone: () -> Bool
+    _ path: String, patience: Duration = .seconds(3600),
+    waiting: (_ seconds: Int, _ holder: String) -> Void, until isDone: () -> Bool
   ) -> Outcome {
     let started = ContinuousClock.now
     var nextNotice = Duration.seconds(1)
@@ -46,6 +48,10 @@ public final class FileLock {
           return .pointless
         }
         let waited = ContinuousClock.now - started
+        if waited > patience {
+          close(descriptor)
+          return .impossible
+        }
         if waited >= nextNotice {
           waiting(Int(waited / .seconds(1)), holder(descriptor))
           nextNotice += .seconds(30)

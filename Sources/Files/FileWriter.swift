@@ -19,6 +19,9 @@ package final class FileWriter {
     guard descriptor >= 0 else { throw FileError.cannotWrite(self.name, errno: errno) }
   }
 
+  /// Writes to a descriptor that is open, and closes it in the end.
+  init(owning descriptor: Int32, name: String) { (self.descriptor, self.name) = (descriptor, name) }
+
   deinit {
     if descriptor >= 0 { close(descriptor) }
   }
@@ -44,7 +47,10 @@ package final class FileWriter {
 
   /// Waits until the bytes are on the disk; only then does a full disk show on some file systems.
   package func synchronize() throws(FileError) {
-    guard fsync(descriptor) == 0 else { throw FileError.cannotWrite(name, errno: errno) }
+    // Devices and pipes have nothing to wait for and answer EINVAL.
+    guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS else {
+      throw FileError.cannotWrite(name, errno: errno)
+    }
   }
 }
 

@@ -5,11 +5,16 @@ import OrderedJSON
 /// `metrics.jsonl`, open for writing: a JSON object a line.
 ///
 /// A line reaches the kernel in one write, so that a program that follows the file never sees half a line and a killed process
-/// loses none. Not `Sendable`: one thread, the training loop's, writes it.
+/// loses none. Lines that cannot be written, on a full disk, wait in memory until there is room. Not `Sendable`: one thread,
+/// the training loop's, writes it.
 public final class MetricsFile {
   /// Where the file is.
-  public let file: URL
-  private let lines: AppendingFile
+  public var file: URL { lines.file }
+  /// Why lines wait in memory; nil while all are written.
+  public var problem: FileError? { lines.problem }
+  /// How many lines wait.
+  public var waitingCount: Int { lines.waitingCount }
+  private let lines: RecordQueue
 
   /// Starts a new, empty file; what was there before is lost.
   public convenience init(creating file: URL) throws(MetricsFileError) {
@@ -32,22 +37,22 @@ public final class MetricsFile {
   }
 
   private init(_ file: URL, emptying: Bool) throws(MetricsFileError) {
-    self.file = file
     do {
-      lines = try AppendingFile(file, emptying: emptying)
+      lines = try RecordQueue(file, emptying: emptying)
     } catch {
       throw .cannotWrite(file: file.path, reason: error.problem)
     }
   }
 
-  /// Appends a record.
-  public func append(_ record: MetricsRecord) throws(MetricsFileError) {
-    try append(line: record.json)
-  }
+  /// Appends a record, now or as soon as it can be written.
+  public func append(_ record: MetricsRecord) { append(line: record.json) }
+
+  /// Goes on in another place, with all lines so far.
+  public func move(to file: URL) throws(FileError) { try lines.move(to: file) }
 
   /// Writes the last line and waits until the disk has it all.
   public func finish(_ totals: RunTotals) throws(MetricsFileError) {
-    try append(line: totals.json)
+    append(line: totals.json)
     do {
       try lines.synchronize()
     } catch {
@@ -55,13 +60,7 @@ public final class MetricsFile {
     }
   }
 
-  private func append(line json: JSON) throws(MetricsFileError) {
-    do {
-      try lines.append(Array((json.serialized() + "\n").utf8))
-    } catch {
-      throw .cannotWrite(file: file.path, reason: error.problem)
-    }
-  }
+  private func append(line json: JSON) { lines.append(Array((json.serialized() + "\n").utf8)) }
 }
 
 /// Why a metrics file could not be used.

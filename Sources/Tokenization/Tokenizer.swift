@@ -103,6 +103,13 @@ public struct Tokenizer: Sendable {
     return Array(workspace.tokens.suffix(from: 0))
   }
 
+  /// Whether the ids of all texts so far are what the file says.
+  ///
+  /// - Throws: `TokenizerError.tooSlow` where a regular expression took too long on one of them, as a hostile file makes it
+  public func requireSound() throws(TokenizerError) {
+    if pool.hasGivenUp { throw .tooSlow }
+  }
+
   /// The text of some ids.
   ///
   /// Ids without a token are left out, as in Hugging Face's library; bytes that are not UTF-8 become U+FFFD.

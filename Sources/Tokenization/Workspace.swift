@@ -20,11 +20,16 @@ final class WorkspacePool: Sendable {
   }
 
   private let idle = Mutex<[Loan]>([])
+  private let gaveUp = Atomic(false)
+
+  /// Whether a regular expression took too long on some text.
+  var hasGivenUp: Bool { gaveUp.load(ordering: .relaxed) }
 
   /// Runs something with a workspace of its own.
   func withWorkspace<Result>(_ body: (inout Workspace) -> Result) -> Result {
     let loan = idle.withLock { $0.popLast() } ?? Loan()
     defer {
+      if loan.workspace.splitting.matcher.hasGivenUp { gaveUp.store(true, ordering: .relaxed) }
       // Keeping one for every thread that ever encoded at the same time would be too many.
       idle.withLock { if $0.count < 64 { $0.append(loan) } }
     }

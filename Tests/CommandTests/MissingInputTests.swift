@@ -83,8 +83,8 @@ struct MissingInputTests {
   @Test("A checkpoint to resume from that is not there")
   func checkpoint() async throws {
     let outcome = try await Program.run(
-      train("--resume-from-checkpoint", "auto", model: Checkout.demo), in: workspace)
-    expect(outcome, code: 66, says: workspace.path("out"), "no checkpoint", "Leave out --resume-from-checkpoint")
+      train("--resume-from-checkpoint", "none/checkpoint-3", model: Checkout.demo), in: workspace)
+    expect(outcome, code: 66, says: "none/checkpoint-3")
     #expect(workspace.names() == ["pairs.jsonl"])
   }
 }

@@ -100,13 +100,25 @@ struct MetricsFileTests {
   }
 
   @Test(
-    "A full disk is an error and leaves the file whole",
+    "On a full disk lines wait, and are written when there is room; at the end it is an error",
     .enabled(if: FileManager.default.fileExists(atPath: "/dev/full")))
-  func fullDisk() {
+  func fullDisk() throws {
+    let metrics = try MetricsFile(creating: URL(filePath: "/dev/full"))
+    metrics.append(MetricsRecord(step: 1))
+    metrics.append(MetricsRecord(step: 2))
+    #expect(metrics.waitingCount == 2)
+    #expect(metrics.problem?.problem.contains("no space is left") == true)
     #expect {
-      try MetricsFile(creating: URL(filePath: "/dev/full")).append(MetricsRecord(step: 1))
+      try metrics.finish(RunTotals(steps: 2))
     } throws: { error in
       "\(error)".contains("no space is left")
+    }
+    try withTemporaryFolder { folder in
+      let file = folder.appending(path: "metrics.jsonl")
+      try metrics.move(to: file)
+      let log = try MetricsLog(contentsOf: file)
+      #expect(log.records.map(\.step) == [1, 2])
+      #expect(log.totals?.steps == 2)
     }
   }
 }

@@ -100,11 +100,11 @@ struct RunCheckpointTests {
     _ = try trainer.run(until: StopRequest(), observer: saver)
     let folder = try RunFolder(scratch.url, existing: .resume)
     var reports: [String] = []
-    #expect(try RunCheckpoint.newest(in: folder) { reports.append($0) }.lastPathComponent == "checkpoint-7")
+    #expect(try RunCheckpoint.newest(in: folder) { reports.append($0) }?.lastPathComponent == "checkpoint-7")
     #expect(reports.isEmpty)
 
     try damage.apply(to: folder.checkpoint(step: 7))
-    #expect(try RunCheckpoint.newest(in: folder) { reports.append($0) }.lastPathComponent == "checkpoint-6")
+    #expect(try RunCheckpoint.newest(in: folder) { reports.append($0) }?.lastPathComponent == "checkpoint-6")
     #expect(reports.count == 1)
     #expect(reports[0].hasPrefix("passing over a damaged checkpoint: \(folder.checkpoint(step: 7).path): "))
     #expect(reports[0].contains(damage.words), "\(reports[0])")
@@ -121,6 +121,58 @@ struct RunCheckpointTests {
     #expect(path == scratch.url.path)
     #expect(problems.count == 7)
     #expect(problems.allSatisfy { $0.contains(damage.words) })
+  }
+
+  @Test(
+    "A state that no run can have is refused, and the trainer stays as it was",
+    arguments: [
+      (#""step" : 2"#, #""step" : -3"#), (#""step" : 2"#, #""step" : 999999"#),
+      (#""optimizerSteps" : 2"#, #""optimizerSteps" : 3"#), (#""skippedSteps" : 0"#, #""skippedSteps" : -1"#),
+      (#""skippedInARow" : 0"#, #""skippedInARow" : 5"#),
+    ])
+  func impossibleState(_ before: String, _ after: String) throws {
+    let scratch = try Scratch()
+    let trainer = try trainer()
+    try trainer.steps(2)
+    let folder = scratch.file("checkpoint-2")
+    try RunCheckpoint.write(trainer, interval: IntervalReport(), tokenizer: nil, identity: [:], to: folder)
+    let file = folder.appendingPathComponent("trainer_state.json")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    #expect(text.contains("  \(before)"), "\(text)")
+    try rewrite(folder) {
+      try Data(text.replacing("\n  \(before)", with: "\n  \(after)").utf8).write(
+        to: $0.appendingPathComponent("trainer_state.json"))
+    }
+    let other = try self.trainer()
+    let error = #expect(throws: FileError.self) { try RunCheckpoint.restore(other, from: folder, identity: [:]) }
+    #expect(error?.reason == .damaged)
+    #expect(error?.problem.contains("expected 0 to") == true, "\(error as Any)")
+    #expect(other.completedSteps == 0)
+  }
+
+  @Test("A manifest that does not name all that a checkpoint holds makes no checkpoint whole")
+  func emptyManifest() throws {
+    let scratch = try Scratch()
+    let trainer = try trainer()
+    try trainer.steps(1)
+    let folder = scratch.file("checkpoint-1")
+    try RunCheckpoint.write(trainer, interval: IntervalReport(), tokenizer: nil, identity: [:], to: folder)
+    try Data(#"{"version": 1, "files": {}}"#.utf8).write(to: folder.appendingPathComponent("manifest.json"))
+    let error = #expect(throws: FileError.self) { try RunCheckpoint.restore(trainer, from: folder, identity: [:]) }
+    #expect(error?.problem.contains("optimizer.safetensors") == true)
+  }
+
+  /// Changes a checkpoint and makes its manifest fit.
+  private func rewrite(_ folder: URL, _ change: (URL) throws -> Void) throws {
+    let copy = folder.appendingPathExtension("copy")
+    try FileManager.default.copyItem(at: folder, to: copy)
+    try change(copy)
+    try AtomicDirectory.write(to: folder, replacing: true) { staging in
+      for name in try FileManager.default.contentsOfDirectory(atPath: copy.path) where name != "manifest.json" {
+        try FileManager.default.copyItem(
+          at: copy.appendingPathComponent(name), to: staging.appendingPathComponent(name))
+      }
+    }
   }
 
   @Test("A run with other settings, or another reference, does not go on; all differences are listed")

@@ -82,18 +82,58 @@ struct RunFolderTests {
     #expect(folder.checkpoints.isEmpty)
   }
 
-  @Test("A run without a checkpoint has nothing to resume from, and the advice is not to leave the option out")
+  @Test("A run without a checkpoint has nothing to resume from, which is no error")
   func nothingToResume() throws {
     let scratch = try Scratch()
     try write(["environment.json"], in: scratch)
     let folder = try RunFolder(scratch.url, existing: .resume)
-    let error = #expect(throws: TrainingError.self) { try RunCheckpoint.newest(in: folder) { _ in } }
-    guard case .nothingToResume? = error else {
+    #expect(try RunCheckpoint.newest(in: folder) { _ in } == nil)
+  }
+
+  @Test(
+    "A folder in which a run goes on is refused whatever is asked, and nothing in it changes", arguments: Self.allRules)
+  func locked(existing: RunFolder.Existing) throws {
+    let scratch = try Scratch()
+    try write(["environment.json", "metrics.jsonl", "checkpoint-3/manifest.json"], in: scratch)
+    let living = try RunFolder(scratch.url, existing: .resume)
+    let before = try names(scratch)
+    let error = #expect(throws: TrainingError.self) { try RunFolder(scratch.url, existing: existing) }
+    guard case .folderLocked(_, let holder)? = error else {
       Issue.record("\(error as Any)")
       return
     }
-    #expect(error?.description.contains("--overwrite-output-dir") == true)
-    #expect(error?.description.contains("Leave out") == false)
+    #expect(holder.contains("process \(getpid()) on host"))
+    #expect(try names(scratch) == before)
+    living.release()
+    _ = try RunFolder(scratch.url, existing: .resume)
+  }
+
+  @Test("A folder that is removed or renamed under a run is made again, or another one is used")
+  func gone() throws {
+    let scratch = try Scratch()
+    let folder = try RunFolder(scratch.file("out"), existing: .refuse)
+    #expect(try folder.putBackIfGone() == nil)
+    try FileManager.default.removeItem(at: scratch.file("out"))
+    #expect(try folder.putBackIfGone()?.contains("made again") == true)
+    #expect(try folder.putBackIfGone() == nil)
+
+    try FileManager.default.moveItem(at: scratch.file("out"), to: scratch.file("moved"))
+    let words = try folder.putBackIfGone(rescue: scratch.file("rescue"))
+    #expect(words?.contains(scratch.file("rescue").path) == true)
+    #expect(folder.location.path == scratch.file("rescue").path)
+    // The place that was given up is free for others.
+    _ = try RunFolder(scratch.file("out"), existing: .refuse)
+  }
+
+  @Test("What somebody else has put in the folder's place is left alone")
+  func replaced() throws {
+    let scratch = try Scratch()
+    let folder = try RunFolder(scratch.file("out"), existing: .refuse)
+    try FileManager.default.moveItem(at: scratch.file("out"), to: scratch.file("moved"))
+    try write(["out/model.safetensors"], in: scratch)
+    #expect(try folder.putBackIfGone()?.contains("another folder") == true)
+    #expect(folder.location.lastPathComponent == "out-\(getpid())")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.file("out").path) == ["model.safetensors"])
   }
 
   @Test("Checkpoints are listed by their steps, newest first, and old ones removed")
@@ -158,6 +198,7 @@ struct RunFolderTests {
   }
 
   private func names(_ scratch: Scratch) throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: scratch.url.path).sorted()
+    // The lock is there as long as the folder is in use.
+    try FileManager.default.contentsOfDirectory(atPath: scratch.url.path).filter { $0 != ".run-lock" }.sorted()
   }
 }

@@ -79,6 +79,7 @@ struct BraceFormat {
       }
     }
 
+    if value.isContainer { try renderer.spend(value.weight) }
     if converted.count > 1 {
       switch converted[1] {
       case "s": value = .string(try value.printed())

@@ -35,6 +35,23 @@ struct Filter: Sendable {
     return all
   }()
 
+  /// Filters that look at a list as a whole, whatever is in it.
+  private static let quick: Set<String> = ["length", "count", "last", "default", "d", "items", "first"]
+  /// Filters that pass over a list's items without looking into them.
+  private static let broad: Set<String> = [
+    "list", "reverse", "map", "select", "reject", "selectattr", "rejectattr", "batch", "sum", "dictsort",
+  ]
+
+  /// What a filter costs before it begins; what it writes is counted besides.
+  static func cost(of name: String, on value: Value) -> Int {
+    guard value.isContainer else { return value.breadth }
+    if quick.contains(name) {
+      if case .list = value { return 16 }
+      return value.breadth
+    }
+    return broad.contains(name) ? value.breadth : value.weight
+  }
+
   /// Filters of Jinja that are refused by name.
   static let unsupported: Set<String> = [
     "filesizeformat", "groupby", "pprint", "random", "slice", "striptags", "urlencode", "urlize", "wordcount",
@@ -54,6 +71,7 @@ struct FilterExpression: Expression {
     let value = try value.evaluate(renderer)
     let arguments = try arguments.evaluate(renderer)
     renderer.line = line
+    try renderer.spend(Filter.cost(of: name, on: value))
     return try filter.call(name, value, arguments, renderer)
   }
 }

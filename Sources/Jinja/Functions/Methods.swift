@@ -38,11 +38,17 @@ struct MethodName: Sendable {
     case .markup(let text):
       if let ofString { return try ofString.call(name, text, arguments, renderer).safe() }
     case .dictionary(let mapping):
+      for argument in arguments.positional where argument.isContainer { try renderer.spend(argument.weight) }
+      if let ofDictionary, ofDictionary != .get, ofDictionary != .copy { try renderer.spend(value.breadth) }
       if let ofDictionary { return try ofDictionary.call(mapping, arguments) }
     case .list(let list), .tuple(let list):
+      if ofList == .index || ofList == .count, let sought = arguments.positional.first ?? arguments.named.first?.value {
+        try renderer.spend(on: .isIn, sought, value)
+      }
       if let ofList { return try ofList.call(list, arguments) }
     case .loop(let loop):
       if name == "cycle" { return try loop.cycle(arguments.positional) }
+      for argument in arguments.positional { try renderer.spend(argument.weight) }
       if name == "changed" { return loop.changed(arguments.positional) }
     default: break
     }

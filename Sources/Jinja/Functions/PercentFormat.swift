@@ -95,6 +95,7 @@ struct PercentFormat {
         format.type = nil
         format.fill = " "
         if format.alignment != "<" { format.alignment = ">" }
+        if value.isContainer { try renderer.spend(value.weight) }
         text = try format.apply(to: .string(type == "s" ? try value.printed() : try value.represented()), renderer)
       case "d", "i", "u":
         guard let double = value.asDouble else {

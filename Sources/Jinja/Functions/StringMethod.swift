@@ -28,7 +28,13 @@ struct StringMethod: Sendable {
     _ name: String, _ text: String, _ arguments: Arguments, _ renderer: Renderer
   ) throws(TemplateError) -> Value {
     switch kind {
-    case .bound(let signature, let body): return try body(text, try signature.bind(arguments, to: name), renderer)
+    case .bound(let signature, let body):
+      if StringMethod.searching.contains(name), let part = arguments.positional.first ?? arguments.named.first?.value {
+        try renderer.spendSearching(part, in: text)
+      } else {
+        try renderer.spend(text.utf8.count)
+      }
+      return try body(text, try signature.bind(arguments, to: name), renderer)
     case .format: return .string(try BraceFormat(text).apply(arguments, renderer))
     case .unsupported: throw TemplateError(.unsupported, "the string method '\(name)' is not supported")
     }
@@ -46,6 +52,11 @@ struct StringMethod: Sendable {
     }
     return all
   }()
+
+  /// Methods that look for a text, which the first argument is.
+  private static let searching: Set<String> = [
+    "find", "rfind", "index", "rindex", "count", "replace", "split", "rsplit", "partition", "rpartition",
+  ]
 
   // MARK: Case, white space, padding
 

@@ -9,8 +9,9 @@ struct Test: Sendable {
   }
 
   private static func comparison(_ operation: Comparison.Operator) -> Test {
-    Test(argumentCount: 1) { (value, arguments, _) throws(TemplateError) in
-      try Comparison.holds(value, operation, arguments[0])
+    Test(argumentCount: 1) { (value, arguments, renderer) throws(TemplateError) in
+      try renderer.spend(on: operation, value, arguments[0])
+      return try Comparison.holds(value, operation, arguments[0])
     }
   }
 
@@ -134,6 +135,7 @@ struct TestExpression: Expression {
 
   func evaluate(_ renderer: Renderer) throws(TemplateError) -> Value {
     let value = try value.evaluate(renderer)
+    if name == "lower" || name == "upper" { try renderer.spend(value.weight) }
     let holds = try test.call(name, value, try arguments.evaluate(renderer), renderer)
     return .bool(holds != isNegated)
   }

@@ -27,7 +27,11 @@ struct Subscript: Expression {
 
   func evaluate(_ renderer: Renderer) throws(TemplateError) -> Value {
     let value = try object.evaluate(renderer)
-    return try value.item(try index.evaluate(renderer))
+    let index = try index.evaluate(renderer)
+    // A tuple may be a key; a character is counted off from the start of its text.
+    if index.isContainer { try renderer.spend(index.weight) }
+    if let text = value.text { try renderer.spend(text.utf8.count / 8) }
+    return try value.item(index)
   }
 }
 
@@ -102,6 +106,7 @@ struct Slice: Expression {
     let value = try object.evaluate(renderer)
     let bounds = (try bound(start, renderer), try bound(stop, renderer), try bound(step, renderer) ?? 1)
     guard bounds.2 != 0 else { throw .runtime("slice step cannot be zero") }
+    try renderer.spend(value.text == nil ? value.breadth / 2 : value.breadth)
     switch value {
     case .string(let text): return .string(Slice.slice(text, bounds))
     case .markup(let text): return .markup(Slice.slice(text, bounds))

@@ -23,7 +23,8 @@ struct Arithmetic: Expression {
       // The common case. Taking the text out of the value lets a chain of sums grow one buffer.
       switch consume a {
       case .string(var text):
-        try renderer.spend(tail.utf8.count)
+        // Where something else keeps the text, it is copied.
+        try renderer.spend(tail.utf8.count + text.utf8.count / 16)
         text += tail
         return .string(text)
       case let other: return try general(operation, other, b, renderer)

@@ -48,6 +48,7 @@ struct ListDisplay: Expression {
   let isTuple: Bool
 
   func evaluate(_ renderer: Renderer) throws(TemplateError) -> Value {
+    try renderer.spend(items.count * 16)
     let list = try List(items.evaluate(renderer))
     return isTuple ? .tuple(list) : .list(list)
   }
@@ -70,6 +71,7 @@ struct DictionaryDisplay: Expression {
     var result: OrderedDictionary<Value, Value> = [:]
     for member in members {
       let key = try member.key.evaluate(renderer)
+      try renderer.spend(16 + key.weight)
       guard key.isHashable else { throw .runtime("unhashable type: '\(key.typeName)'") }
       result[key] = try member.value.evaluate(renderer)
     }
@@ -127,6 +129,7 @@ struct Comparison: Expression {
     var left = try first.evaluate(renderer)
     for (operation, operand) in rest {
       let right = try operand.evaluate(renderer)
+      try renderer.spend(on: operation, left, right)
       guard try Comparison.holds(left, operation, right) else { return .bool(false) }
       left = right
     }
@@ -154,7 +157,9 @@ struct Concatenation: Expression {
   func evaluate(_ renderer: Renderer) throws(TemplateError) -> Value {
     var result = ""
     for part in parts {
-      let text = try part.evaluate(renderer).printed()
+      let value = try part.evaluate(renderer)
+      if value.isContainer { try renderer.spend(value.weight) }
+      let text = try value.printed()
       try renderer.spend(text.utf8.count)
       result += text
     }

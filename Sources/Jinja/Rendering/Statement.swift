@@ -41,6 +41,7 @@ struct Output: Statement {
   func run(_ renderer: Renderer) throws(TemplateError) -> Flow {
     renderer.line = line
     let value = try expression.evaluate(renderer)
+    if value.isContainer { try renderer.spend(value.weight) }
     if case .string(let text) = value { try renderer.write(text) } else { try renderer.write(try value.printed()) }
     return .next
   }
@@ -81,6 +82,7 @@ struct For: Statement {
   func run(_ renderer: Renderer) throws(TemplateError) -> Flow {
     renderer.line = line
     let items = try items.evaluate(renderer).iterated()
+    try renderer.spend(items.count * 8)
     let outer = renderer.scope
     let scope = Scope(parent: outer)
     renderer.scope = scope
@@ -181,6 +183,7 @@ struct Capture: Statement {
     if let target {
       try renderer.assign(value, to: target)
     } else {
+      if value.isContainer { try renderer.spend(value.weight) }
       try renderer.write(try value.printed())
     }
     return .next

@@ -6,6 +6,8 @@ import OrderedJSON
 final class List {
   private(set) lazy var items: [Value] = json.map(Value.init)
   let depth: Int
+  /// See `Value.weight`.
+  private(set) lazy var weight: Int = JSON.array(json).weight
   private let json: [JSON]
   let isJSON: Bool
 
@@ -14,6 +16,7 @@ final class List {
     json = []
     isJSON = false
     self.items = items
+    weight = try Value.weight(over: items)
   }
 
   init(_ elements: [JSON]) {
@@ -33,6 +36,8 @@ final class Mapping {
   private(set) lazy var members: OrderedDictionary<Value, Value> = OrderedDictionary(
     uncheckedUniqueKeys: json.keys.lazy.map { .string($0) }, values: json.values.lazy.map(Value.init))
   let depth: Int
+  /// See `Value.weight`.
+  private(set) lazy var weight: Int = JSON.object(json).weight
   private let json: JSON.Object
   private let isJSON: Bool
 
@@ -41,6 +46,7 @@ final class Mapping {
     json = [:]
     isJSON = false
     self.members = members
+    weight = try Value.weight(over: members.values) + Value.weight(over: members.keys)
   }
 
   init(_ members: JSON.Object) {
@@ -84,11 +90,14 @@ final class Iterable {
   let kind: Kind
   private var items: [Value]
   let depth: Int
+  /// See `Value.weight`.
+  let weight: Int
 
   init(_ kind: Kind, _ items: [Value]) throws(TemplateError) {
     self.kind = kind
     self.items = items
     depth = try Value.depth(over: items)
+    weight = try Value.weight(over: items)
   }
 
   /// Whether it can be iterated only once, and has neither a length nor a subscript.

@@ -11,6 +11,10 @@ struct WorkerStarter {
   let console: AgentConsole
   let host: String
 
+  /// A secret of this launcher's job.
+  private static let token = (0..<4).map { _ in String(UInt32.random(in: .min ... .max), radix: 16) }.joined(
+    separator: "-")
+
   private var worldSize: Int { plan.nodeCount * options.workersPerNode }
   private var threads: Int { max(1, AvailableCores.count() / options.workersPerNode) }
 
@@ -72,6 +76,10 @@ struct WorkerStarter {
     var variables = WorkerEnvironment.environment(
       for: place(localRank, errorFile: errorFile), role: options.role, signals: options.signals,
       inheriting: environment, threads: threads)
+    // Several nodes share a secret only where the user gives them one.
+    if plan.nodeCount == 1, variables["MINIMIND_DPO_JOB_TOKEN"] == nil {
+      variables["MINIMIND_DPO_JOB_TOKEN"] = Self.token
+    }
     if showsProgress(localRank) { variables["MINIMIND_DPO_TERMINAL_WIDTH"] = String(console.error.outlet.width) }
     return variables
   }

@@ -32,7 +32,10 @@ struct Variables {
   func rank(
     _ rank: String, of size: String
   ) throws(WorkerEnvironmentError) -> (rank: Int, size: Int) {
-    guard let count = try number(size, atLeast: 1) else { throw .missing(variable: size, beside: rank) }
+    // More processes than any machine has are a mistake, and would be waited for one by one.
+    guard let count = try number(size, atLeast: 1, atMost: 1_000_000) else {
+      throw .missing(variable: size, beside: rank)
+    }
     let number = try required(rank, beside: size)
     guard number < count else { throw .tooLarge(variable: rank, value: number, limit: size, size: count) }
     return (number, count)

@@ -20,14 +20,29 @@ extension WorkerEnvironment {
       } else if try Self.isStepOfSlurm(variables) {
         try Self.slurm(variables)
       } else {
-        Self.alone
+        try Self.alone(variables)
       }
     try found.readPlace(variables)
+    found.jobToken = variables["MINIMIND_DPO_JOB_TOKEN"]
     if found.jobIdentity.isEmpty { found.jobIdentity = "parent-\(parentProcess)" }
     self = found
   }
 
   private static var alone: Self { place(.alone, rank: 0, of: 1, local: 0, of: 1) }
+
+  /// Half of what a starter sets is a mistake: taken for none, every process of the job would train alone and overwrite
+  /// the others' results.
+  private static func alone(_ variables: Variables) throws(WorkerEnvironmentError) -> Self {
+    for (one, other) in [
+      ("RANK", "WORLD_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("PMI_RANK", "PMI_SIZE"),
+    ] where variables.has(one) != variables.has(other) {
+      let (present, absent) = variables.has(one) ? (one, other) : (other, one)
+      // A size of one is a job of one process.
+      if present == other, try variables.number(other, atLeast: 1) == 1 { continue }
+      throw .missing(variable: absent, beside: present)
+    }
+    return alone
+  }
 
   private static func place(
     _ starter: Starter, rank: Int, of worldSize: Int, local localRank: Int, of localWorldSize: Int, node: Int? = nil,

@@ -51,6 +51,9 @@ public struct WorkerEnvironment: Hashable, Sendable {
   public var jobIdentity: String
   /// Process id of `launch`, when it is that.
   public var launcherProcess: Int32?
+  /// A secret of the job (`MINIMIND_DPO_JOB_TOKEN`), without which a stranger's process finds nobody in the store; nil where
+  /// there is none.
+  public var jobToken: String?
 
   /// A worker of `launch`.
   public init(

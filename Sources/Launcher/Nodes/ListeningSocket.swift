@@ -13,6 +13,18 @@ package struct ListeningSocket {
     throw LaunchError(.unavailable, "no free port on this machine: \(String(cString: strerror(errno))).")
   }
 
+  /// A given port that only this machine can reach; nil when it is taken.
+  package static func local(port: Int) throws(LaunchError) -> ListeningSocket? {
+    if let socket = open(AF_INET, port: port, onlyLocal: true) { return socket }
+    if errno == EADDRINUSE { return nil }
+    return try everywhere(port: port)
+  }
+
+  /// Whether a name is this machine's own address that no other can reach, without asking a name server.
+  package static func isLoopback(_ host: String) -> Bool {
+    host == "localhost" || (host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." })
+  }
+
   /// A given port at every address of this machine; nil when it is taken.
   package static func everywhere(port: Int) throws(LaunchError) -> ListeningSocket? {
     // One socket for both families where the machine has both.

@@ -35,7 +35,11 @@ final class SingleNode: Coordination {
 
   private func listen() throws(LaunchError) -> ListeningSocket {
     guard let endpoint = options.endpoint else { return try .local() }
-    if let socket = try ListeningSocket.everywhere(port: endpoint.port) { return socket }
+    // All workers are here; a name of this machine may be what other programs of the job connect to.
+    let isLocal = ListeningSocket.isLoopback(endpoint.host)
+    if let socket = try isLocal ? ListeningSocket.local(port: endpoint.port) : .everywhere(port: endpoint.port) {
+      return socket
+    }
     throw .portTaken(endpoint.port)
   }
 

@@ -13,7 +13,9 @@ public final class ConsoleTurn: Sendable {
   public init(_ environment: WorkerEnvironment) {
     let name = "\(environment.jobIdentity)-\(environment.consoleIdentity)"
       .map { $0.isLetter || $0.isNumber ? String($0) : "-" }.joined()
-    path = NSTemporaryDirectory() + "/minimind-dpo-\(getuid())-\(name).turn"
+    // Where there is no such folder, no lock can be had, and every process speaks.
+    let folder = (try? PrivateFolder.location())?.path ?? "/nonexistent"
+    path = "\(folder)/\(name).turn"
   }
 
   deinit {

@@ -23,7 +23,9 @@ struct ConfigurationReader {
   }
 
   /// A positive whole number.
-  func positive(_ key: String, default standard: Int, null: Null) throws -> Int {
+  ///
+  /// - Parameter most: the largest that a model of today could have, with room; a larger one is a damaged or hostile file
+  func positive(_ key: String, default standard: Int, null: Null, atMost most: Int = 1 << 24) throws -> Int {
     guard let value = json[key] else { return standard }
     if value == .null {
       switch null {
@@ -32,8 +34,8 @@ struct ConfigurationReader {
       case .isRefused: break
       }
     }
-    guard let number = value.int, number > 0, number <= 1 << 31 else {
-      throw error("\"\(key)\" is \(value.serialized()); expected a positive whole number")
+    guard let number = value.int, number > 0, number <= most else {
+      throw error("\"\(key)\" is \(value.serialized()); expected a positive whole number, at most \(most)")
     }
     return number
   }

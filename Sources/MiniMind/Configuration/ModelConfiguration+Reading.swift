@@ -30,7 +30,8 @@ extension ModelConfiguration {
     let reading: ConfigurationReader.Null = family == .minimind ? .isAbsent : .isRefused
     vocabularySize = try reader.positive("vocab_size", default: defaults.vocabularySize, null: reading)
     hiddenSize = try reader.positive("hidden_size", default: defaults.hiddenSize, null: reading)
-    layerCount = try reader.positive("num_hidden_layers", default: defaults.layerCount, null: reading)
+    layerCount = try reader.positive(
+      "num_hidden_layers", default: defaults.layerCount, null: reading, atMost: 4096)
     headCount = try reader.positive("num_attention_heads", default: defaults.headCount, null: reading)
     keyValueHeadCount = try reader.positive(
       "num_key_value_heads", default: defaults.keyValueHeadCount ?? headCount,

@@ -8,8 +8,10 @@ import SwiftProtobuf
 /// `eval/rewards/accuracies`. Not `Sendable`: one thread, the training loop's, writes.
 public final class TensorBoardWriter {
   /// The file written to. A resumed run starts another in the same folder, which TensorBoard joins to the first.
-  public let file: URL
-  private let events: AppendingFile
+  public var file: URL { events.file }
+  /// Why events wait in memory; nil while all are written.
+  public var problem: FileError? { events.problem }
+  private let events: RecordQueue
 
   /// Starts an events file in a folder that exists.
   ///
@@ -17,9 +19,9 @@ public final class TensorBoardWriter {
   ///   steps.
   public init(folder: URL, resumingAfter step: Int? = nil, at time: Date = Date()) throws(TensorBoardError) {
     let name = "events.out.tfevents.\(Int(time.timeIntervalSince1970)).\(SystemInfo.hostName).\(getpid())"
-    file = folder.appending(path: name)
+    let file = folder.appending(path: name)
     do {
-      events = try AppendingFile(file)
+      events = try RecordQueue(file)
     } catch {
       throw TensorBoardError(file: file.path, reason: error.problem)
     }
@@ -68,8 +70,18 @@ public final class TensorBoardWriter {
     } catch {
       throw TensorBoardError(file: file.path, reason: "\(error)")
     }
+    events.append(record)
+  }
+
+  /// Goes on in another folder, with all events so far.
+  public func move(to folder: URL) throws(FileError) {
+    try events.move(to: folder.appending(path: file.lastPathComponent))
+  }
+
+  /// Writes what waits.
+  public func synchronize() throws(TensorBoardError) {
     do {
-      try events.append(record)
+      try events.synchronize()
     } catch {
       throw TensorBoardError(file: file.path, reason: error.problem)
     }

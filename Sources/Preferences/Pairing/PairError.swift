@@ -4,6 +4,8 @@ public enum PairError: Error, Hashable, Sendable, CustomStringConvertible {
   case noTemplate(line: Int)
   /// The chat template refused conversations: all of them, in order.
   case notRenderable(lines: [BadLine], total: Int)
+  /// The tokenizer could not cope with the texts.
+  case tokenizer(String)
   /// The maximal length leaves no room for a prediction.
   case maxLength(Int)
   /// Every pair was dropped.
@@ -20,6 +22,7 @@ public enum PairError: Error, Hashable, Sendable, CustomStringConvertible {
       let more = lines.count > 20 ? "\n  … and \(lines.count - 20) more" : ""
       return "the chat template refused \(lines.count) of \(total) pairs:\(shown)\(more)\n"
         + "Correct them, or drop them with --skip-bad-lines."
+    case .tokenizer(let reason): return reason
     case .maxLength(let length):
       return "--max-length \(length) leaves nothing to predict; expected at least 2."
     case .allDropped(let counts, let maxLength, let shortestPrompt):

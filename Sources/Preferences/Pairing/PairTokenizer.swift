@@ -47,6 +47,10 @@ public struct PairTokenizer: Sendable {
     try self.init(
       encode: { tokenizer.encode($0, addSpecialTokens: $1) }, render: render, startOfText: startOfText,
       endOfText: endOfText, options: options)
+    requireSound = {
+      do { try tokenizer.requireSound() } catch { return "\(error)" }
+      return nil
+    }
   }
 
   /// A tokenizer of pairs made of functions; tests use it with a tokenizer of their own.
@@ -65,6 +69,9 @@ public struct PairTokenizer: Sendable {
         render: { try render($0, nil, [:], false) })
     }
   }
+
+  /// What was wrong with the ids so far, in words; nil where nothing was.
+  private var requireSound: @Sendable () -> String? = { nil }
 
   /// Tokenizes pairs over all cores. The result depends on nothing but the pairs, the tokenizer, the template and the
   /// options.
@@ -103,6 +110,7 @@ public struct PairTokenizer: Sendable {
         tokenized.append(dropped)
       }
     }
+    if let problem = requireSound() { throw .tokenizer(problem) }
     if !refused.isEmpty && !options.skipBadLines { throw .notRenderable(lines: refused, total: pairs.count) }
     return TokenizedPairs(pairs: tokenized, options: options)
   }

@@ -11,6 +11,10 @@ enum GzipFile {
   private typealias Write = @convention(c) (OpaquePointer, UnsafeRawPointer, CUnsignedInt) -> CInt
   private typealias Close = @convention(c) (OpaquePointer) -> CInt
 
+  /// Data beyond `freeSize` bytes may be so many times as large as the file. JSON of conversations packs to a quarter or a
+  /// tenth; what gzip can make at the most, 1032 times, is a bomb.
+  private static let (freeSize, mostRatio) = (256 << 20, 200)
+
   private static let libraries = ["libz.so.1", "libz.so", "libz.1.dylib"]
 
   /// The unpacked contents of a gzip file, of one member or several.
@@ -27,6 +31,9 @@ enum GzipFile {
 
     guard let file = open(path, "rb") else { throw .unreadable(path: path, reason: "it could not be opened.") }
     defer { _ = close(file) }
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw .unreadable(path: path, reason: String(cString: strerror(errno))) }
+    let limit = max(freeSize, Int(status.st_size).multipliedReportingOverflow(by: mostRatio).partialValue)
     var contents = Data()
     var block = [UInt8](repeating: 0, count: 1 << 20)
     while true {
@@ -35,6 +42,7 @@ enum GzipFile {
         buffer.baseAddress.map { read(file, $0, CUnsignedInt(buffer.count)) } ?? -1
       }
       if count > 0 { contents.append(contentsOf: block[..<Int(count)]) }
+      if contents.count > limit { throw .gzipBomb(path: path, size: Int(status.st_size), limit: limit) }
       if count < block.count {
         // A file that is cut off gives a short count without failing; only the error's number tells.
         var number: CInt = 0

@@ -14,6 +14,8 @@ public enum PreferenceFileError: Error, Hashable, Sendable, CustomStringConverti
   case onlyBadLines(path: String, lines: [BadLine], ExampleKind = .pairs)
   /// A compressed file that is damaged or cut off.
   case damagedGzip(path: String, reason: String)
+  /// A compressed file that unpacks to far more than text does.
+  case gzipBomb(path: String, size: Int, limit: Int)
   /// A compressed file, and no zlib on this machine.
   case zlibMissing(path: String, reason: String)
 
@@ -52,6 +54,9 @@ public enum PreferenceFileError: Error, Hashable, Sendable, CustomStringConverti
         + Self.list(lines)
     case .damagedGzip(let path, let reason):
       "\(path): the compressed file is damaged or cut off (\(reason)). Fetch it again; `gzip -t` checks it."
+    case .gzipBomb(let path, let size, let limit):
+      "\(path): its \(size) bytes unpack to more than \(limit), as text does not. If the data is right, unpack the file "
+        + "with gunzip first and name the result: plain files may be of any size."
     case .zlibMissing(let path, let reason):
       "\(path): reading compressed files needs zlib, which could not be loaded (\(reason)). "
         + "Install it (Debian, Ubuntu: zlib1g), or unpack the file with gunzip first."

@@ -1,5 +1,19 @@
 /// Runs a compiled pattern over a text by backtracking, with a stack of its own: deep texts cannot overflow the thread's.
+///
+/// Backtracking may take time that grows exponentially with the text (`(a+)+b`). So a search has a number of steps that grows
+/// with the text, several hundred times what the patterns of known tokenizers need; beyond it nothing matches any more.
 struct PatternMatcher {
+  /// Steps that a text may take: so many, and more for each byte.
+  private static let (baseSteps, stepsPerByte) = (1_000_000, 2_000)
+
+  /// Whether a search was given up.
+  private(set) var hasGivenUp = false
+  private var stepsLeft = Int.max
+
+  /// Gives the searches in a text of so many bytes their steps.
+  mutating func begin(bytes: Int) {
+    stepsLeft = Self.baseSteps + bytes * Self.stepsPerByte
+  }
   /// A choice to come back to.
   private struct Choice {
     /// Where to go on.
@@ -32,6 +46,7 @@ struct PatternMatcher {
   ) -> (start: Int, end: Int)? {
     var position = position
     while true {
+      if hasGivenUp { return nil }
       while position < text.end, !program.firstBytes[Int(text.bytes[position])] { position += 1 }
       if let end = match(program, text, textStart: start, instruction: 0, position: position) { return (position, end) }
       if position >= text.end { return nil }
@@ -47,6 +62,11 @@ struct PatternMatcher {
     var instruction = instruction
     var position = position
     while true {
+      stepsLeft -= 1
+      if stepsLeft < 0 {
+        hasGivenUp = true
+        return nil
+      }
       var succeeded = true
       switch program.instructions[instruction] {
       case .accept: return position
@@ -63,6 +83,7 @@ struct PatternMatcher {
         }
       case .greedyRun(let set, let least, let most):
         let (end, shortest) = run(program.sets[set], text, position, atLeast: least, atMost: most)
+        stepsLeft -= (end - position) >> 3
         succeeded = shortest >= 0
         instruction += 1
         if end > shortest, succeeded {
@@ -71,6 +92,7 @@ struct PatternMatcher {
         position = end
       case .possessiveRun(let set, let least, let most):
         let (end, shortest) = run(program.sets[set], text, position, atLeast: least, atMost: most)
+        stepsLeft -= (end - position) >> 3
         succeeded = shortest >= 0
         instruction += 1
         position = end
@@ -96,6 +118,7 @@ struct PatternMatcher {
         instruction = end
       case .lookBehind(let length, let end, let isNegative):
         var found: Int?
+        stepsLeft -= length >> 3
         if let earlier = back(length, from: position, in: text, textStart: textStart) {
           found = match(program, text, textStart: textStart, instruction: instruction + 1, position: earlier)
         }

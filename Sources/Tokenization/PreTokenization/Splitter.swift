@@ -98,6 +98,7 @@ struct Splitter: Sendable {
     case .regularExpression(let program):
       var position = start
       var lastEnd = -1
+      scratch.matcher.begin(bytes: text.end - start)
       while position <= text.end,
         let match = scratch.matcher.firstMatch(of: program, in: text, start: start, from: position)
       {

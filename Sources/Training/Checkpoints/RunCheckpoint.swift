@@ -23,6 +23,32 @@ public enum RunCheckpoint {
     /// What must be the same in a run that continues.
     var identity: [String: String]
 
+    /// What cannot be, in words; nil for a state that a run of these steps may have.
+    func problem(of trainer: Trainer) -> String? {
+      let total = trainer.plan.totalSteps
+      let sums = interval.metrics
+      let numbers: [(name: String, value: Int, limit: Int)] = [
+        ("step", step, total), ("skippedSteps", skippedSteps, step), ("skippedInARow", skippedInARow, skippedSteps),
+        ("optimizerSteps", optimizerSteps, step), ("interval.steps", interval.steps, step),
+        ("interval.step", interval.step, step),
+      ]
+      for (name, value, limit) in numbers where !(0...limit).contains(value) {
+        return "\(name) is \(value); expected 0 to \(limit)"
+      }
+      if let microBatchTokens, microBatchTokens < 1 {
+        return "microBatchTokens is \(microBatchTokens); expected 1 or more"
+      }
+      if let lossScale, !(lossScale.factor > 0 && lossScale.factor.isFinite && lossScale.steps >= 0) {
+        return "lossScale is \(lossScale.factor) after \(lossScale.steps) steps; expected a positive number"
+      }
+      // Whole numbers are made of these.
+      for (name, value) in [("pairs", sums.pairs), ("tokens", sums.tokens), ("sideTokens", sums.sideTokens)]
+      where !(0...1e15).contains(value) {
+        return "interval.metrics.\(name) is \(value); expected a count"
+      }
+      return nil
+    }
+
     /// What `LossScale` knows.
     struct Scale: Codable {
       var factor: Double
@@ -74,30 +100,44 @@ public enum RunCheckpoint {
     }
   }
 
-  /// The newest checkpoint of a run that is whole.
+  /// The newest checkpoint of a run that is whole; nil where none was ever written.
   ///
   /// - Parameter report: told of each damaged one that is passed over
-  /// - Throws: `TrainingError.noCheckpoint` or, in the folder of a run, `TrainingError.nothingToResume` when there is none.
-  public static func newest(in run: RunFolder, report: (String) -> Void) throws -> URL {
+  /// - Throws: `TrainingError.noCheckpoint` when there are some and all are damaged.
+  public static func newest(in run: RunFolder, report: (String) -> Void) throws -> URL? {
     var problems: [String] = []
     for (_, folder) in run.checkpoints {
       do {
-        _ = try AtomicDirectory.verify(folder)
+        try verify(folder)
         return folder
       } catch {
         problems.append("\(error)")
         report("passing over a damaged checkpoint: \(error)")
       }
     }
-    if problems.isEmpty, run.holdsRun { throw TrainingError.nothingToResume(folder: run.location.path) }
+    if problems.isEmpty { return nil }
     throw TrainingError.noCheckpoint(folder: run.location.path, problems: problems)
+  }
+
+  /// Compares a checkpoint with its manifest, which must name all that a checkpoint holds.
+  private static func verify(_ folder: URL) throws {
+    let manifest = try AtomicDirectory.verify(folder)
+    let weights = [SafetensorsFolder.fileName] + AdapterFiles.names
+    var missing = [optimizerFile, stateFile].filter { manifest.files[$0] == nil }
+    if !weights.contains(where: { manifest.files[$0] != nil }) { missing.append(SafetensorsFolder.fileName) }
+    guard missing.isEmpty else {
+      throw FileError(
+        .damaged, file: folder.path,
+        "is no whole checkpoint: its manifest does not name \(missing.joined(separator: ", "))",
+        remedy: "use another checkpoint")
+    }
   }
 
   /// Gives a model the weights of a checkpoint.
   ///
   /// - Throws: `FileError` when the checkpoint is not whole, `TorchError`.
   public static func loadWeights(into policy: CausalLM, from folder: URL) throws {
-    _ = try AtomicDirectory.verify(folder)
+    try verify(folder)
     try policy.loadTrained(from: folder)
     try policy.updateCopies()
   }
@@ -112,7 +152,7 @@ public enum RunCheckpoint {
   ) throws -> IntervalReport {
     var told: [UInt8] = []
     if let folder {
-      _ = try AtomicDirectory.verify(folder)
+      try verify(folder)
       told = try Array(readState(of: trainer, from: folder, identity: identity))
       try trainer.policy.loadTrained(from: folder)
     }
@@ -159,11 +199,13 @@ public enum RunCheckpoint {
         remedy: "name another checkpoint with --resume-from-checkpoint")
     }
     let identity = try trainer.identity(identity)
-    let differences = Set(state.identity.keys).union(identity.keys).sorted().compactMap { name -> String? in
-      let (before, now) = (state.identity[name], identity[name])
-      return before == now ? nil : "\(name): \(before ?? "not set") there, \(now ?? "not set") now"
-    }
+    let differences = TrainingError.differences(state.identity, identity)
     guard differences.isEmpty else { throw TrainingError.otherRun(checkpoint: folder.path, differences: differences) }
+    if let problem = state.problem(of: trainer) {
+      throw FileError(
+        .damaged, file: file.path, "is not the state of this run: \(problem)",
+        remedy: "name another checkpoint with --resume-from-checkpoint")
+    }
     return bytes
   }
 

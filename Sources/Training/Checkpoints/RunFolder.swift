@@ -2,11 +2,19 @@ import Files
 import Foundation
 import MiniMind
 import OrderedJSON
+import Synchronization
 
-/// The output folder of a run.
-public struct RunFolder: Sendable {
-  /// Where it is.
-  public let location: URL
+/// The output folder of a run, which no other run may use meanwhile.
+public final class RunFolder: Sendable {
+  /// Where it is; another place once the folder was removed or renamed under the run (`putBackIfGone`).
+  public var location: URL { place.withLock(\.location) }
+  /// Where the folder is, what tells it from another one of that name, and what keeps other processes out.
+  struct Place {
+    var location: URL
+    var identity: FileIdentity?
+    var lock: FolderLock?
+  }
+  let place: Mutex<Place>
   private let isNew: Bool
 
   /// What to do with a folder that holds a run already.
@@ -21,21 +29,58 @@ public struct RunFolder: Sendable {
 
   /// Makes the folder, or takes the one that is there.
   ///
+  /// - Parameter waiting: told of a process on another machine that may still use the folder, while it is watched
   /// - Throws: `TrainingError.folderInUse` for a run that is neither to be resumed nor replaced,
-  ///   `TrainingError.folderHoldsOthers` where the run would replace files that no run wrote, `TrainingError.cannotWrite`.
-  public init(_ location: URL, existing: Existing) throws(TrainingError) {
-    self.location = location
+  ///   `TrainingError.folderLocked` for a run that is going on, `TrainingError.folderHoldsOthers` where the run would replace
+  ///   files that no run wrote, `TrainingError.cannotWrite`.
+  public init(
+    _ location: URL, existing: Existing, waiting: (_ holder: String) -> Void = { _ in }
+  ) throws(TrainingError) {
     isNew = !FileManager.default.fileExists(atPath: location.path)
+    place = Mutex(try Self.made(location, waiting: waiting))
+    do {
+      try prepare(existing)
+    } catch {
+      release()
+      throw error
+    }
+  }
+
+  deinit { release() }
+
+  /// Lets other runs use the folder.
+  public func release() {
+    place.withLock { place in
+      place.lock?.release()
+      place.lock = nil
+    }
+  }
+
+  /// Makes a folder and takes it for this process.
+  static func made(_ location: URL, waiting: (_ holder: String) -> Void = { _ in }) throws(TrainingError) -> Place {
     do {
       try FileManager.default.createDirectory(at: location, withIntermediateDirectories: true)
     } catch {
       // Foundation does not always say what is in the way; the system does.
-      let reason = mkdir(location.path, 0o777) == 0 ? Self.words(for: error) : String(cString: strerror(errno))
+      let reason = mkdir(location.path, 0o777) == 0 ? words(for: error) : String(cString: strerror(errno))
       throw .cannotWrite(location.path, reason: reason)
     }
     guard access(location.path, W_OK) == 0 else {
       throw .cannotWrite(location.path, reason: String(cString: strerror(errno)))
     }
+    do {
+      switch try FolderLock.take(location, waiting: waiting) {
+      case .taken(let lock): return Place(location: location, identity: FileIdentity(of: location), lock: lock)
+      case .held(let holder): throw TrainingError.folderLocked(location.path, holder: holder)
+      }
+    } catch let error as FileError {
+      throw .cannotWrite(location.path, reason: error.problem)
+    } catch {
+      throw error as? TrainingError ?? .cannotWrite(location.path, reason: "\(error)")
+    }
+  }
+
+  private func prepare(_ existing: Existing) throws(TrainingError) {
     guard holdsRun else {
       let others = othersInTheWay
       guard others.isEmpty else { throw .folderHoldsOthers(location.path, files: others) }
@@ -44,12 +89,13 @@ public struct RunFolder: Sendable {
     switch existing {
     case .refuse: throw .folderInUse(location.path, canResume: !checkpoints.isEmpty)
     case .resume: break
-    case .overwrite: try removeRun()
+    case .overwrite: try removePreviousRun()
     }
   }
 
   /// Removes the folder of a run that never began: one that was made for it and is still empty.
   public func removeIfUnused() {
+    release()
     if isNew, contents.isEmpty { try? FileManager.default.removeItem(at: location) }
   }
 
@@ -114,7 +160,7 @@ public struct RunFolder: Sendable {
   }
 
   /// What the run in the folder says of itself; nil where no run of this program made the folder.
-  private var environment: JSON? {
+  public var environment: JSON? {
     guard let bytes = try? Data(contentsOf: file(Self.environmentFile)), let json = try? JSON(parsing: bytes),
       json["program"]?.string != nil, json["started"]?.string != nil
     else { return nil }
@@ -122,7 +168,7 @@ public struct RunFolder: Sendable {
   }
 
   /// Whether a run of this program made the folder what it is.
-  var holdsRun: Bool { environment != nil || !checkpoints.isEmpty }
+  public var holdsRun: Bool { environment != nil || !checkpoints.isEmpty }
 
   /// Files and folders with the names of what a run writes, in a folder without a run.
   private var othersInTheWay: [String] {
@@ -132,11 +178,12 @@ public struct RunFolder: Sendable {
       .sorted()
   }
 
-  /// Removes what the run wrote, but for the files that the next result replaces anyway.
-  private func removeRun() throws(TrainingError) {
+  /// Removes what an earlier run wrote, but for the files that the next result replaces anyway, and for symbolic links.
+  public func removePreviousRun() throws(TrainingError) {
     let host = environment?["host"]?.string
     let own = contents.filter { url in
       let name = url.lastPathComponent
+      if (try? FileManager.default.destinationOfSymbolicLink(atPath: url.path)) != nil { return false }
       return [Self.weights, "config.json", Self.mergedModel].contains(name) || AdapterFiles.names.contains(name)
         || Self.records.contains(name) || host.map { Self.isEventFile(name, of: $0) } ?? false
     }
@@ -157,7 +204,7 @@ public struct RunFolder: Sendable {
     return place.hasPrefix(host + ".") && Int(place.dropFirst(host.count + 1)) != nil
   }
 
-  private static func words(for error: any Error) -> String {
+  static func words(for error: any Error) -> String {
     let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
     guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
     return String(cString: strerror(Int32(underlying.code)))

@@ -12,10 +12,10 @@ public enum TrainingError: Error, CustomStringConvertible {
   case otherRun(checkpoint: String, differences: [String])
   /// There is no checkpoint to resume from. The problems are those of damaged ones.
   case noCheckpoint(folder: String, problems: [String])
-  /// The output folder holds a run without any checkpoint.
-  case nothingToResume(folder: String)
   /// The output folder holds a run already, with or without a checkpoint to resume from.
   case folderInUse(String, canResume: Bool)
+  /// Another process runs in the output folder.
+  case folderLocked(String, holder: String)
   /// The output folder holds files that no run wrote and that the run would replace.
   case folderHoldsOthers(String, files: [String])
   /// The output folder cannot be made or written.
@@ -64,19 +64,16 @@ public enum TrainingError: Error, CustomStringConvertible {
     case .noCheckpoint(let folder, let problems):
       (["\(folder) holds no checkpoint that can be resumed from."] + problems.map { "  " + $0 }
         + [
-          problems.isEmpty
-            ? "Leave out --resume-from-checkpoint to start from the beginning."
-            : "Start from the beginning with --overwrite-output-dir instead of --resume-from-checkpoint, or name another folder."
+          "Start from the beginning with --overwrite-output-dir instead of --resume-from-checkpoint, or name another folder."
         ]).joined(separator: "\n")
-    case .nothingToResume(let folder):
-      """
-      the run in \(folder) wrote no checkpoint, so there is nothing to resume from. Replace it with --overwrite-output-dir \
-      instead of --resume-from-checkpoint, or name another folder with --output-dir. --save-steps makes a run write checkpoints.
-      """
     case .folderInUse(let folder, let canResume):
       """
       --output-dir \(folder) already holds a run. \(canResume ? "Continue it with --resume-from-checkpoint auto, replace" : "Replace") it \
       with --overwrite-output-dir, or name another folder.
+      """
+    case .folderLocked(let folder, let holder):
+      """
+      --output-dir \(folder) is in use: \(holder), runs in it. Wait for its end, stop it, or name another folder.
       """
     case .folderHoldsOthers(let folder, let files):
       """
@@ -90,6 +87,13 @@ public enum TrainingError: Error, CustomStringConvertible {
       the tokenizer makes the id \(largest), but the model's vocabulary has \(vocabulary) entries: they do not belong \
       together. Name the model's own tokenizer with --tokenizer.
       """
+    }
+  }
+
+  /// What two runs do not have in common, setting by setting.
+  public static func differences(_ before: [String: String], _ now: [String: String]) -> [String] {
+    Set(before.keys).union(now.keys).sorted().compactMap { name in
+      before[name] == now[name] ? nil : "\(name): \(before[name] ?? "not set") there, \(now[name] ?? "not set") now"
     }
   }
 

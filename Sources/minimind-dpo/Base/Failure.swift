@@ -89,8 +89,8 @@ struct Failure: Error {
     switch error {
     case .wrongStart, .notFinite, .outOfMemory: .internal
     case .otherRun, .vocabularyTooSmall: .badData
-    case .noCheckpoint, .nothingToResume: .missingInput
-    case .folderInUse, .folderHoldsOthers, .cannotWrite: .cannotWrite
+    case .noCheckpoint: .missingInput
+    case .folderInUse, .folderLocked, .folderHoldsOthers, .cannotWrite: .cannotWrite
     }
   }
 

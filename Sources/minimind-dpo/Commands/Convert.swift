@@ -53,6 +53,7 @@ struct Convert: ParsableCommand {
   }
 
   func run() throws {
+    Output.holds(.remarks)
     let destination = URL(fileURLWithPath: to)
     let isFile = destination.pathExtension == "pth"
     let writesAdapter = base != nil || (adapter != nil && !merge)

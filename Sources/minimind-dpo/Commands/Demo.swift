@@ -20,6 +20,7 @@ struct Demo: ParsableCommand {
   @OptionGroup var config: ConfigArguments
 
   func run() throws {
+    Output.holds(.remarks)
     let folder = try assetsFolder
     func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
     let prompts = try PromptFile(contentsOf: path("prompts.jsonl"))

@@ -37,6 +37,7 @@ struct Initialize: ParsableCommand {
   }
 
   func run() throws {
+    Output.holds(.remarks)
     let model = try CausalLM(try configuration())
     try model.initializeRandomly(seed: seed)
     let destination = URL(fileURLWithPath: to)

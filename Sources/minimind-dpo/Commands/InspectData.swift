@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import Observability
 import OrderedJSON
@@ -154,17 +155,13 @@ struct InspectData: ParsableCommand {
   }
 
   private func write(_ pairs: TokenizedPairs, to path: String) throws {
-    if path == "-" { return try pairs.dump { try FileHandle.standardOutput.write(contentsOf: $0) } }
-    guard FileManager.default.createFile(atPath: path, contents: nil), let file = FileHandle(forWritingAtPath: path)
-    else { throw Failure(.cannotWrite, "--dump \(path): cannot be written; name a file in a folder that exists.") }
+    if path == "-" { return pairs.dump { Output.write(bytes: $0) } }
     do {
-      try pairs.dump { try file.write(contentsOf: $0) }
-      try file.close()
+      let file = try AtomicFile(URL(fileURLWithPath: path))
+      try pairs.dump { try file.writer.write(Array($0)) }
+      try file.commit()
     } catch {
-      let reason = ((error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError).flatMap {
-        $0.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32($0.code))) : nil
-      }
-      throw Failure(.cannotWrite, "--dump \(path): cannot be written\(reason.map { ": " + $0 } ?? "").")
+      throw Failure(.cannotWrite, "--dump \(error)")
     }
   }
 }

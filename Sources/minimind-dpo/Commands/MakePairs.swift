@@ -45,6 +45,7 @@ struct MakePairs: ParsableCommand {
   }
 
   func run() throws {
+    Output.holds(.remarks)
     let placement = try device.place(sharing: distribution.backend == .gloo)
     if let report = try PairMaking(request: request, placement: placement).run() {
       Output.line(report.table(output: output))

@@ -30,6 +30,8 @@ struct MiniMindDPO: ParsableCommand {
 
   /// Parses, runs, and turns whatever goes wrong into a message on standard error and an exit code.
   static func main() {
+    StandardStreams.fill()
+    StandardStreams.ignoreSignalsOfWriting()
     Runtime.quietLog()
     LoggingSystem.bootstrap { _ in ThisProcess.logHandler() }
     do {
@@ -59,7 +61,10 @@ struct MiniMindDPO: ParsableCommand {
   ///
   /// - Throws: what is wrong with them, before anything is read but `--config` files
   static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
-    try parseAsRoot(
-      CommandLineArguments.prepared(arguments, for: configuration.subcommands) { _ = try parseAsRoot($0) })
+    let prepared = try CommandLineArguments.prepared(arguments, for: configuration.subcommands) {
+      _ = try parseAsRoot($0)
+    }
+    try NumberBounds.check(prepared)
+    return try parseAsRoot(prepared)
   }
 }

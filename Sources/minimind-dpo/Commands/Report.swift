@@ -18,6 +18,7 @@ struct Report: ParsableCommand {
   }
 
   func run() throws {
+    Output.holds(.remarks)
     let page = HTMLReport(try runs.map { try ReportRun(folder: URL(fileURLWithPath: $0, isDirectory: true)) })
     try page.write(to: URL(fileURLWithPath: output))
     Output.line(output)

@@ -47,6 +47,7 @@ struct SupervisedFineTuning: TrainingCommand {
   }
 
   func run() throws {
+    Output.holds(.remarks)
     let placement = try place()
     try TrainingRun(request(onGPU: placement.device != .cpu), placement: placement).run()
   }

@@ -60,6 +60,7 @@ struct Train: TrainingCommand {
   }
 
   func run() throws {
+    Output.holds(.remarks)
     let placement = try place()
     try TrainingRun(request(onGPU: placement.device != .cpu), placement: placement).run()
   }

@@ -54,6 +54,7 @@ extension TrainingCommand {
       distribution: distribution.value,
       output: .init(
         folder: outputDir, replacesRun: output.overwriteOutputDir, checkpoint: output.resumeFromCheckpoint,
+        rescueFolder: output.rescueDir,
         evaluations: output.evaluations, evaluationBatchSize: output.perDeviceEvalBatchSize, saves: output.saves,
         checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype, merges: adapter.merge),
       isDryRun: output.dryRun,

@@ -31,6 +31,12 @@ struct BatchArguments: ParsableArguments {
     guard gradientAccumulationSteps >= 1 else {
       throw ValidationError("--gradient-accumulation-steps must be at least 1.")
     }
+    for (name, value) in [
+      ("per-device-train-batch-size", perDeviceTrainBatchSize),
+      ("gradient-accumulation-steps", gradientAccumulationSteps),
+    ] where value > 1_000_000 {
+      throw ValidationError("--\(name) must be at most 1000000.")
+    }
   }
 
   /// Pairs of a step in each process.

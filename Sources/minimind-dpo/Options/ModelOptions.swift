@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import MiniMind
 import Torch
 
@@ -83,6 +84,11 @@ struct DeviceArguments: ParsableArguments {
 
   func validate() throws {
     if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+    let most = 16 * max(4, ProcessInfo.processInfo.processorCount)
+    if let threads, threads > most {
+      throw ValidationError(
+        "--threads \(threads): at most \(most) on this machine; more threads than cores gain nothing.")
+    }
     if [bf16, fp16, precision != .auto].count(where: \.self) > 1 {
       throw ValidationError("--precision, --bf16 and --fp16 say the same: give one of them.")
     }

@@ -70,7 +70,7 @@ struct OptimizationArguments: ParsableArguments {
     func require(_ condition: Bool, _ message: String) throws {
       if !condition { throw ValidationError(message) }
     }
-    try require(numTrainEpochs > 0 && numTrainEpochs.isFinite, "--num-train-epochs must be above 0.")
+    try require(numTrainEpochs > 0 && numTrainEpochs <= 1e6, "--num-train-epochs must be above 0, and at most 1000000.")
     try require(maxSteps.map { $0 >= 1 } ?? true, "--max-steps must be at least 1.")
     try require(learningRate.map { $0 >= 0 && $0.isFinite } ?? true, "--learning-rate must not be negative.")
     try require(warmupSteps >= 0, "--warmup-steps must not be negative.")

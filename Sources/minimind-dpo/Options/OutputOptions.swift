@@ -20,6 +20,12 @@ struct OutputArguments: ParsableArguments {
   var resumeFromCheckpoint: String?
 
   @Option(
+    help: ArgumentHelp(
+      "Where the run goes on when its folder is removed or renamed under it, and where the result goes when it cannot be "
+        + "written there. (default: the folder is made again)", valueName: "folder"))
+  var rescueDir: String?
+
+  @Option(
     name: [.long, .customLong("log-interval")], help: ArgumentHelp("Steps between two records.", valueName: "steps"))
   var loggingSteps = 10
 

@@ -4,9 +4,11 @@ import Observability
 import Synchronization
 import Training
 
-/// Turns SIGTERM and SIGINT into stop requests: the first ends the run in good order, the second at once.
+/// Turns SIGTERM, SIGINT and SIGHUP (the terminal or the connection is gone) into stop requests: the first ends the run in
+/// good order, the second at once. Under `nohup` SIGHUP stays ignored.
 final class Interruption: Sendable {
   private let sources: Mutex<[DispatchSourceSignal]>
+  private let numbers: [Int32]
 
   /// - Parameters:
   ///   - speaks: of several processes that hear the same signal, one says so
@@ -17,8 +19,12 @@ final class Interruption: Sendable {
     kept: String = "Complete checkpoints are kept."
   ) {
     let queue = DispatchQueue(label: "signals")
+    let heard = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGHUP, "SIGHUP")].filter {
+      $0.0 != SIGHUP || !Self.isIgnored(SIGHUP)
+    }
+    numbers = heard.map(\.0)
     sources = Mutex(
-      [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT")].map { number, name in
+      heard.map { number, name in
         // The default would end the process before the handler below hears of it.
         signal(number, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
@@ -41,7 +47,12 @@ final class Interruption: Sendable {
   /// Gives the signals back to the system.
   func end() {
     sources.withLock { $0.forEach { $0.cancel() } }
-    signal(SIGTERM, SIG_DFL)
-    signal(SIGINT, SIG_DFL)
+    for number in numbers { signal(number, SIG_DFL) }
+  }
+
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var present = sigaction()
+    guard sigaction(number, nil, &present) == 0 else { return false }
+    return unsafeBitCast(present.__sigaction_handler.sa_handler, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self)
   }
 }

@@ -44,8 +44,6 @@ final class Job {
       gradients = nil
       return
     }
-    // Gloo writes to the sockets of ranks that are gone; it is to hear of it rather than die without a word.
-    signal(SIGPIPE, SIG_IGN)
     let turn = turn ?? ConsoleTurn(environment)
     do {
       communicator = try Communicator(

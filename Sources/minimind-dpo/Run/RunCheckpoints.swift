@@ -39,6 +39,7 @@ struct RunCheckpoints {
     let checkpoint = try folder.flatMap(checkpoint(in:))
     let isThere = checkpoint != nil
     guard try job.communicator?.fromFirst("\(isThere)", about: "resume") ?? "\(isThere)" == "true" else {
+      if let folder { try beginAgain(in: folder, identity: identity) }
       return (IntervalReport(), nil)
     }
     let interval = try RunCheckpoint.restore(trainer, from: checkpoint, identity: identity)
@@ -46,20 +47,36 @@ struct RunCheckpoints {
     return (interval, checkpoint)
   }
 
+  /// Whether the newest checkpoint is asked for, whichever it is.
+  var resumesNewest: Bool { continuesJob || output.checkpoint == "auto" }
+
+  /// A run that is to be resumed and has saved nothing yet starts from the beginning, so that a job that a scheduler starts
+  /// again just goes on. A run with other settings in the folder is not replaced unasked.
+  private func beginAgain(in folder: RunFolder, identity: [String: String]) throws {
+    guard resumesNewest else { return }
+    if let before = folder.identity, !before.isEmpty, before != identity {
+      throw TrainingError.otherRun(
+        checkpoint: folder.location.path, differences: TrainingError.differences(before, identity))
+    }
+    if !folder.holdsFinishedRun {
+      logger.info("\(folder.location.path): nothing was saved there yet; the run starts from the beginning")
+    }
+  }
+
   /// The checkpoint to go on from; nil for a new run.
   private func checkpoint(in folder: RunFolder) throws -> URL? {
-    func newest() throws -> URL { try RunCheckpoint.newest(in: folder) { logger.warning("\($0)") } }
+    func newest() throws -> URL? { try RunCheckpoint.newest(in: folder) { logger.warning("\($0)") } }
     if continuesJob {
       // Workers that died before their first checkpoint start over.
       if !folder.checkpoints.isEmpty { return try newest() }
       if output.checkpoint == "auto" { return nil }
     }
-    return try output.checkpoint.map {
+    return try output.checkpoint.flatMap {
       try $0 == "auto" ? newest() : URL(fileURLWithPath: $0, isDirectory: true)
     }
   }
 
-  /// Writes a checkpoint; called by all ranks. A full disk must not end a run whose older checkpoint is whole.
+  /// Writes a checkpoint; called by all ranks. A full disk does not end a run: there may be room at the next one.
   ///
   /// - Parameters:
   ///   - notes: further files for whoever resumes the run
@@ -84,8 +101,11 @@ struct RunCheckpoints {
       logger.info("saved \(checkpoint.path)")
       if let limit = output.checkpointLimit { folder.removeOldCheckpoints(keeping: limit, best: best) }
       return true
-    } catch let error as FileError where error.isWriteFailure && !folder.checkpoints.isEmpty {
-      logger.warning("no checkpoint at step \(trainer.completedSteps): \(error). Older checkpoints are as they were.")
+    } catch let error as FileError where error.isWriteFailure {
+      let older = folder.checkpoints.first.map { "The newest one is \($0.folder.path), as it was" }
+      logger.warning(
+        "no checkpoint at step \(trainer.completedSteps): \(error). \(older ?? "There is no older one"). Training goes on."
+      )
       return false
     }
   }
@@ -94,4 +114,6 @@ struct RunCheckpoints {
 extension TrainingRequest.Output {
   /// The folder of the run.
   var location: URL { URL(fileURLWithPath: folder, isDirectory: true) }
+  /// Where the run goes on when its folder is gone, or its result cannot be written there; nil for nowhere else.
+  var rescueLocation: URL? { rescueFolder.map { URL(fileURLWithPath: $0, isDirectory: true) } }
 }

@@ -30,6 +30,20 @@ struct RunConclusion {
     try HTMLReport([ReportRun(folder: folder.location)]).write(to: folder.file("report.html"))
   }
 
+  /// Writes the trained model to another folder, where there is one to write to.
+  ///
+  /// - Returns: where it is, in words; nil where it is nowhere
+  func rescue(to location: URL?) -> String? {
+    guard let location, location.standardizedFileURL != folder.location.standardizedFileURL else { return nil }
+    do {
+      try makeFolder(location)
+      try inputs.policy.writeTrained(to: location, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
+      return "The trained model is in \(location.path) instead."
+    } catch {
+      return "It could not be written to \(location.path) either (\(error))."
+    }
+  }
+
   /// Where the model with the adapter in its weights goes.
   private var mergedFolder: URL { folder.file(RunFolder.mergedModel) }
 
@@ -48,9 +62,9 @@ struct RunConclusion {
         try MetricsLog(contentsOf: folder.file("metrics.jsonl")), takenStep: outcome.choice?.step)
     }
     if let choice = outcome.choice { summary.notes.append(choice.sentence) }
+    let place = folder.location == request.output.location ? request.output.folder : folder.location.path
     summary.outputs =
-      trainer.policy.adapter == nil
-      ? [.folder(request.output.folder)] : [.adapter(request.output.folder, model: request.source.path)]
+      trainer.policy.adapter == nil ? [.folder(place)] : [.adapter(place, model: request.source.path)]
     if request.output.merges { summary.outputs.append(.folder(mergedFolder.relativePath)) }
     if let miniMind = MiniMindRun(request) { summary.outputs += miniMind.outputs(of: trainer.policy) }
     summary.files = [

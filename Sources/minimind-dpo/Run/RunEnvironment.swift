@@ -7,7 +7,11 @@ import Training
 
 /// `environment.json`: what a run ran on, for the report and for reproducing the run.
 enum RunEnvironment {
-  static func json(of job: Job, started: Date) throws -> JSON {
+  /// The member that holds what must be the same in a run that continues.
+  static let identityKey = "identity"
+
+  /// - Parameter identity: what must be the same in a run that continues
+  static func json(of job: Job, started: Date, identity: [String: String] = [:]) throws -> JSON {
     let system = SystemInfo()
     return [
       "program": .string(Version.number),
@@ -35,6 +39,10 @@ enum RunEnvironment {
       "cores": .integer(system.availableCores),
       "memory_bytes": system.memoryBytes.map(JSON.integer) ?? .null,
       "started": .string(ISO8601DateFormatter().string(from: started)),
+      identityKey: .object(
+        identity.sorted { $0.key < $1.key }.reduce(into: [:]) { object, entry in
+          object[entry.key] = .string(entry.value)
+        }),
     ]
   }
 

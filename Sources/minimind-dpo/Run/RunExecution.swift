@@ -46,14 +46,19 @@ struct RunExecution {
     (resumed, checkpoint) = try checkpoints.restore(trainer, in: folder, identity: identity, job)
   }
 
+  /// Whether the run in the folder, which is to be resumed, has come to its end; on the first rank.
+  var isFinished: Bool {
+    guard let folder, checkpoints.resumesNewest, folder.holdsFinishedRun else { return false }
+    return checkpoint != nil || folder.identity == identity
+  }
+
   /// Trains until the end, or until a stop is asked for, which leaves a checkpoint.
   ///
   /// - Parameter announces: whether it is said first what trains where
   func train(until stop: StopRequest, announces: Bool = true) throws -> RunOutcome {
     let job = inputs.job
-    if folder != nil, checkpoints.existing == .overwrite {
-      _ = try RunFolder(request.output.location, existing: .overwrite)
-    }
+    // A run that has saved nothing yet begins again when it is resumed.
+    if let folder, checkpoint == nil, folder.holdsRun { try folder.removePreviousRun() }
     if announces {
       for line in RunBanner(trainer: trainer, job: job, examples: request.pairs.examples).lines {
         logger.info("\(line)")
@@ -67,22 +72,27 @@ struct RunExecution {
     let files = try folder.map { folder -> EvaluationRecorder.Files in
       let step = trainer.completedSteps
       return (
-        records: try RunFiles(in: folder, resumedStep: step),
+        records: try RunFiles(in: folder, resumedStep: step, rescue: request.output.rescueLocation),
         samples: inputs.watched.prompts == nil ? nil : try SampleFile(in: folder, resumedStep: step)
       )
+    }
+    if let folder, let files {
+      files.records.whenMoved.append { try writeDescription(to: folder) }
+      if let samples = files.samples { files.records.whenMoved.append { try samples.move(to: folder) } }
     }
     let progress = ProgressLine()
     let evaluations = EvaluationRecorder(
       request, inputs, reference: evaluationReference, stop: stop, files: files, progress: progress,
       resuming: checkpoint)
     let recorder = RunRecorder(
-      of: request.pairs.examples, files: files?.records, resumedStep: trainer.completedSteps, evaluations: evaluations,
-      progress: progress,
+      of: request.pairs.examples, files: files?.records, resumedStep: trainer.completedSteps,
+      history: RunHistory(in: checkpoint), evaluations: evaluations, progress: progress,
       referenceCache: request.referenceCache, stop: stop
-    ) { trainer, interval in
+    ) { trainer, interval, totals in
       let notes = try evaluations.notes(at: trainer.completedSteps)
       let isKept = try checkpoints.save(
-        trainer, interval: interval, identity: identity, tokenizer: inputs.tokenizer, notes: notes.files,
+        trainer, interval: interval, identity: identity, tokenizer: inputs.tokenizer,
+        notes: notes.files.merging(totals) { own, _ in own },
         best: notes.best, in: folder)
       if isKept { evaluations.didKeep(trainer.completedSteps) }
       if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }
@@ -99,6 +109,7 @@ struct RunExecution {
     if stoppedBy == nil, let folder {
       evaluations.didKeep(trainer.completedSteps)
       choice = ModelChoice(evaluations.state.best, request.evaluation, after: trainer.completedSteps)
+      recorder.lookAfterFolder()
       try choice?.take(into: trainer.policy, from: folder)
     }
     return RunOutcome(trainer: trainer, recorder: recorder, totals: totals, choice: choice)
@@ -179,7 +190,7 @@ struct RunExecution {
 
   private func writeDescription(to folder: RunFolder) throws {
     // The environment first: by it restarted workers recognise their folder.
-    let environment = try RunEnvironment.json(of: inputs.job, started: inputs.started)
+    let environment = try RunEnvironment.json(of: inputs.job, started: inputs.started, identity: identity)
     try writeAtomically(Data((environment.serialized(.pretty) + "\n").utf8), to: folder.file("environment.json"))
     try RunConfiguration.write(request.settings, to: folder)
   }

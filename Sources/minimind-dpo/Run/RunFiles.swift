@@ -1,16 +1,29 @@
+import Files
 import Foundation
+import Logging
 import Observability
 import Training
 
-/// The files to which a run appends its numbers: `metrics.jsonl` and TensorBoard's events.
+/// The files to which a run appends its numbers: `metrics.jsonl` and TensorBoard's events. A full disk or a folder that is
+/// gone does not end the run: what cannot be written waits in memory, and warnings say so again and again.
 final class RunFiles {
+  /// Written anew in a folder that takes the place of one that is gone.
+  var whenMoved: [() throws -> Void] = []
+  private let folder: RunFolder
+  private let rescue: URL?
   private let metrics: MetricsFile
   private let events: TensorBoardWriter
+  private let logger = Logger(label: "train")
+  private var isToMove = false
+  private var nextWarning: ContinuousClock.Instant?
 
   /// Opens them.
   ///
-  /// - Parameter resumedStep: the step after which the run continues; 0 for a new one
-  init(in folder: RunFolder, resumedStep: Int) throws {
+  /// - Parameters:
+  ///   - resumedStep: the step after which the run continues; 0 for a new one
+  ///   - rescue: the folder in which the run goes on when its own is gone; nil: its own is made again
+  init(in folder: RunFolder, resumedStep: Int, rescue: URL? = nil) throws {
+    (self.folder, self.rescue) = (folder, rescue)
     let file = folder.file("metrics.jsonl")
     let resumes = resumedStep > 0 && FileManager.default.fileExists(atPath: file.path)
     metrics = resumes ? try MetricsFile(resuming: file, afterStep: resumedStep) : try MetricsFile(creating: file)
@@ -18,10 +31,53 @@ final class RunFiles {
   }
 
   func append(_ record: MetricsRecord) throws {
-    try metrics.append(record)
+    lookAfterFolder()
+    metrics.append(record)
     try events.append(record)
+    tellOfProblems()
   }
 
   /// Writes the last line.
-  func finish(_ totals: RunTotals) throws { try metrics.finish(totals) }
+  ///
+  /// - Throws: what the disk has no room for at the end either
+  func finish(_ totals: RunTotals) throws {
+    lookAfterFolder()
+    try metrics.finish(totals)
+    try events.synchronize()
+  }
+
+  /// Finds out whether the folder was removed or renamed under the run, and goes on in another one where it was.
+  func lookAfterFolder() {
+    do {
+      if let words = try folder.putBackIfGone(rescue: rescue) {
+        logger.warning("\(words)")
+        isToMove = true
+      }
+      guard isToMove else { return }
+      for write in whenMoved { try write() }
+      try metrics.move(to: folder.file("metrics.jsonl"))
+      try events.move(to: folder.location)
+      isToMove = false
+    } catch {
+      warn("\(error). Training goes on, and it is tried again.")
+    }
+  }
+
+  private func tellOfProblems() {
+    if let problem = metrics.problem ?? events.problem {
+      warn(
+        "\(problem). Training goes on; \(HumanText.counted(metrics.waitingCount, "record")) wait in memory until there is room."
+      )
+    } else if nextWarning != nil, !isToMove {
+      nextWarning = nil
+      logger.info("\(metrics.file.path): there is room again, and all records are written")
+    }
+  }
+
+  /// Says something at once and, while it stays so, once a minute.
+  private func warn(_ words: String) {
+    if let nextWarning, .now < nextWarning { return }
+    nextWarning = .now + .seconds(60)
+    logger.warning("\(words)")
+  }
 }

@@ -16,7 +16,7 @@ import struct Observability.Progress
 final class RunRecorder: TrainingObserver {
   /// What is learned from.
   private let examples: ExampleKind
-  /// The totals so far; of this start of the run where it was resumed.
+  /// The totals so far, of all starts of the run.
   private(set) var totals = RunTotals(steps: 0)
   /// What it took to know the reference's log-probabilities ahead.
   private(set) var reference = ReferencePreparation()
@@ -41,7 +41,8 @@ final class RunRecorder: TrainingObserver {
   private let logger = Logger(label: "train")
   private let referenceCache: ReferenceCache?
   private let stop: StopRequest
-  private let saveCheckpoint: (Trainer, IntervalReport) throws -> Void
+  private let saveCheckpoint: (Trainer, IntervalReport, _ notes: [String: Data]) throws -> Void
+  private let history: RunHistory
   private let started = ContinuousClock.now
   private var firstStep = 0
   private var latest: IntervalReport?
@@ -55,20 +56,26 @@ final class RunRecorder: TrainingObserver {
   ///   - examples: what is learned from
   ///   - files: nil on all processes of a job but the first
   ///   - resumedStep: the step after which the run continues; 0 for a new one
+  ///   - history: what the run did before it was resumed
   ///   - referenceCache: the reference's log-probabilities on disk; nil for none
   ///   - stop: looked at while the reference is measured
   ///   - saveCheckpoint: writes a checkpoint of the trainer's state
   init(
-    of examples: ExampleKind, files: RunFiles?, resumedStep: Int, evaluations: EvaluationRecorder,
+    of examples: ExampleKind, files: RunFiles?, resumedStep: Int, history: RunHistory = RunHistory(),
+    evaluations: EvaluationRecorder,
     progress: ProgressLine,
     referenceCache: ReferenceCache? = nil, stop: StopRequest,
-    saveCheckpoint: @escaping (Trainer, IntervalReport) throws -> Void
+    saveCheckpoint: @escaping (Trainer, IntervalReport, _ notes: [String: Data]) throws -> Void
   ) {
     self.examples = examples
     (self.files, self.evaluations, self.progress, self.stop) = (files, evaluations, progress, stop)
     self.referenceCache = referenceCache
     self.saveCheckpoint = saveCheckpoint
+    self.history = history
     firstStep = resumedStep
+    totals.steps = resumedStep
+    (totals.pairs, totals.tokens, sideTokens) = (history.pairs, history.tokens, history.sideTokens)
+    (totals.seconds, totals.stepSeconds) = (history.seconds, history.stepSeconds)
   }
 
   /// Finds out the reference's log-probabilities ahead, of the pairs to learn from and the held-out ones, where they are kept.
@@ -101,7 +108,7 @@ final class RunRecorder: TrainingObserver {
     totals.pairs += Int(report.metrics.pairs)
     totals.tokens += Int(report.metrics.tokens)
     sideTokens += Int(report.metrics.sideTokens)
-    totals.seconds = (ContinuousClock.now - started) / .seconds(1)
+    totals.seconds = history.seconds + (ContinuousClock.now - started) / .seconds(1)
     totals.stepSeconds += report.seconds
     if report.step == 1 {
       let words = try start(trainer, loss: report.metrics.loss / report.metrics.pairs)
@@ -182,7 +189,16 @@ final class RunRecorder: TrainingObserver {
     return try evaluations.evaluate(trainer)
   }
 
-  func save(_ trainer: Trainer, interval: IntervalReport) throws { try saveCheckpoint(trainer, interval) }
+  func save(_ trainer: Trainer, interval: IntervalReport) throws {
+    files?.lookAfterFolder()
+    var history = RunHistory()
+    (history.pairs, history.tokens, history.sideTokens) = (totals.pairs, totals.tokens, sideTokens)
+    (history.seconds, history.stepSeconds) = (totals.seconds, totals.stepSeconds)
+    try saveCheckpoint(trainer, interval, [RunHistory.fileName: try history.data])
+  }
+
+  /// Sees to it that there is a folder for the result.
+  func lookAfterFolder() { files?.lookAfterFolder() }
 
   /// Closes the files of the run.
   func finish(_ totals: RunTotals) throws {
@@ -233,7 +249,7 @@ final class RunRecorder: TrainingObserver {
       state.pairsPerSecond = interval.metrics.pairs / interval.seconds
       state.tokensPerSecond = interval.metrics.tokens / interval.seconds
     }
-    let perStep = totals.seconds / Double(max(1, step - firstStep))
+    let perStep = (totals.seconds - history.seconds) / Double(max(1, step - firstStep))
     state.secondsLeft = perStep * Double(trainer.plan.totalSteps - step)
     state.device = devices?.shortText
     state.memoryBytes = devices?.memoryBytes ?? ProcessMemory.current()?.residentBytes

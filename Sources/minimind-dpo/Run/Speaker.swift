@@ -84,6 +84,7 @@ struct Speaker {
 
   /// A prompt that the model can run.
   private func checked(_ prompt: [Int32]) throws -> [Int32] {
+    try tokenizer.requireSound()
     guard !prompt.isEmpty else { throw Failure(.badData, "the prompt is empty.") }
     if let largest = prompt.max(), Int(largest) >= model.configuration.vocabularySize {
       throw Failure(

@@ -54,6 +54,8 @@ struct TrainingRequest {
     var replacesRun: Bool
     /// What to resume from: `auto` for the newest checkpoint, or the path of one; nil for a new run.
     var checkpoint: String?
+    /// The path of the folder in which the run goes on when its own is gone; nil: its own is made again.
+    var rescueFolder: String?
     /// When held-out pairs are measured besides before and after training.
     var evaluations: Interval?
     /// Held-out pairs that run at once; nil for as many as in training.

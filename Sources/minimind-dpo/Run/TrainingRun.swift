@@ -1,6 +1,7 @@
 import Files
 import Foundation
 import Launcher
+import Logging
 import Training
 
 /// `train` from its first line to its last: reads everything (`RunInputs`), trains, saves, sums up (`RunExecution`). Every
@@ -21,7 +22,12 @@ struct TrainingRun {
     let existing = RunCheckpoints(request.output, environment).existing
     let folder =
       environment.rank == 0 && !request.isDryRun
-      ? try RunFolder(request.output.location, existing: existing == .overwrite ? .resume : existing) : nil
+      ? try RunFolder(request.output.location, existing: existing == .overwrite ? .resume : existing) { holder in
+        Logger(label: "train").notice(
+          "\(request.output.folder): watching for \(FolderLock.seconds) s whether \(holder), still runs in it (locks on this file system may not reach other machines)"
+        )
+      } : nil
+    defer { folder?.release() }
     do {
       let job = try Job(environment, request.distribution, placement: placement)
       try job.together { try run(in: folder, of: job) }
@@ -42,20 +48,49 @@ struct TrainingRun {
 
     let execution = try RunExecution(request, inputs, in: folder)
     if request.isDryRun { return try execution.dryRun(programBytes: programBytes) }
+    if try job.saysFirst(execution.isFinished) {
+      if let folder {
+        Logger(label: "train").info(
+          "\(folder.location.path): the run in it is finished, nothing is left to do. Another --output-dir, or --overwrite-output-dir instead of --resume-from-checkpoint, trains again"
+        )
+      }
+      return
+    }
     let stop = StopRequest()
     let interruption = Interruption(stop, speaks: job.isFirst)
     let outcome = try execution.train(until: stop)
     interruption.end()
     if let stoppedBy = outcome.totals.stoppedBy {
-      try outcome.recorder.finish(outcome.totals)
+      let isSaved = folder.map { $0.checkpoints.first?.step == outcome.trainer.completedSteps } ?? true
+      let closing = Result { try outcome.recorder.finish(outcome.totals) }
       // After the checkpoint: a rank that leaves earlier could end the others.
       try job.communicator?.leave()
+      if let folder, !isSaved {
+        throw Failure(
+          .cannotWrite,
+          "stopped by \(stoppedBy), and no checkpoint could be written. \(Self.lastCheckpoint(in: folder))")
+      }
+      if case .failure(let error) = closing { throw error }
       throw Failure(
         .stopped,
         "stopped by \(stoppedBy) after step \(outcome.trainer.completedSteps) of \(outcome.trainer.plan.totalSteps); "
           + "continue with the same command and --resume-from-checkpoint auto.")
     }
     guard let folder else { return }
-    try RunConclusion(request: request, inputs: inputs, outcome: outcome, folder: folder).write()
+    let conclusion = RunConclusion(request: request, inputs: inputs, outcome: outcome, folder: folder)
+    do {
+      try conclusion.write()
+    } catch {
+      let failure = Failure(error)
+      guard failure.code == .cannotWrite else { throw error }
+      let rescued = conclusion.rescue(to: request.output.rescueLocation)
+      let message = failure.message.hasSuffix(".") ? failure.message : failure.message + "."
+      throw Failure(.cannotWrite, "\(message) \(rescued ?? Self.lastCheckpoint(in: folder))")
+    }
+  }
+
+  private static func lastCheckpoint(in folder: RunFolder) -> String {
+    folder.checkpoints.first.map { "The last whole checkpoint is \($0.folder.path), after step \($0.step)." }
+      ?? "There is no checkpoint."
   }
 }

@@ -176,12 +176,12 @@ final class EvaluationRecorder {
       // A run without a reference is compared with its own start, which is measured first.
       guard let found = try answers(of: referenceModel ?? trainer.policy) else { return nil }
       state.referenceAnswers = found
-      try files?.samples?.append(found, to: prompts, of: "reference", step: step)
+      files?.samples?.append(found, to: prompts, of: "reference", step: step)
     }
     // Before the first step the policy is the reference, where no other was named.
     let isReference = step == 0 && trainer.options.startsAtReference
     guard let found = try isReference ? state.referenceAnswers : answers(of: trainer.policy) else { return nil }
-    try files?.samples?.append(found, to: prompts, of: "policy", step: step)
+    files?.samples?.append(found, to: prompts, of: "policy", step: step)
     guard let reference = state.referenceAnswers, let figures = SampleFigures(found, reference: reference) else {
       return []
     }

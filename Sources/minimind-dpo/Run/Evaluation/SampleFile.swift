@@ -5,7 +5,7 @@ import Training
 
 /// `samples.jsonl`: the answers to the sample prompts after each evaluation, and the reference's, a line each.
 final class SampleFile {
-  private let lines: AppendingFile
+  private let lines: RecordQueue
 
   /// Opens the file.
   ///
@@ -18,20 +18,26 @@ final class SampleFile {
       }
       try writeAtomically(Data(kept.flatMap { $0 + [UInt8(ascii: "\n")] }), to: file)
     }
-    lines = try AppendingFile(file, emptying: resumedStep == 0)
+    lines = try RecordQueue(file, emptying: resumedStep == 0)
   }
+
+  /// Goes on in another folder, with all answers so far.
+  func move(to folder: RunFolder) throws(FileError) { try lines.move(to: folder.file("samples.jsonl")) }
+
+  /// Writes what could not be written before.
+  func finish() throws(FileError) { try lines.synchronize() }
 
   /// Adds the answers of a model.
   ///
   /// - Parameter model: `policy` or `reference`
-  func append(_ answers: [SampledAnswer], to prompts: SamplePrompts, of model: String, step: Int) throws {
+  func append(_ answers: [SampledAnswer], to prompts: SamplePrompts, of model: String, step: Int) {
     for (place, answer) in answers.enumerated() {
       let line: JSON = [
         "step": .integer(step), "model": .string(model), "prompt": .integer(place),
         "messages": .array(prompts.requests[place].messages), "response": .string(prompts.text(of: answer)),
         "tokens": .integer(answer.tokens.count), "ended": .bool(answer.isEnded),
       ]
-      try lines.append(Array((line.serialized(.python) + "\n").utf8))
+      lines.append(Array((line.serialized(.python) + "\n").utf8))
     }
   }
 }

@@ -18,13 +18,14 @@ final class ScoreCommand {
     process.arguments = ["-c", command]
     process.standardInput = input
     process.standardOutput = output
+    // The command inherits what is ignored, and is to be ended by SIGPIPE as any filter is.
+    signal(SIGPIPE, SIG_DFL)
+    defer { signal(SIGPIPE, SIG_IGN) }
     do {
       try process.run()
     } catch {
       throw Failure(.unavailable, "--score-command: cannot start /bin/sh: \(error.localizedDescription)")
     }
-    // A command that ends early must not take this program with it. Only now: the command inherits what is ignored.
-    signal(SIGPIPE, SIG_IGN)
   }
 
   deinit {
