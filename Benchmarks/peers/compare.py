@@ -4,7 +4,8 @@
 
 needs the packages of Tools/reference/requirements.txt. Our program and the peer alternate, and the ratio is taken within each round, so that
 other load on the machine affects both. The steps are timed (data, reference, forward, backward, clipping, optimizer), not start-up; memory is the
-largest resident set of the whole process, as counted by the kernel. With --cached, both compute the reference's log-probabilities before
+largest resident set of the whole process, as counted by the kernel. On a busy machine the time of the processor tells more; ours is
+that of all steps but the first, the difference of two runs. With --cached, both compute the reference's log-probabilities before
 the timed steps.
 """
 
@@ -20,8 +21,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 
-def run(command: list[str], threads: int) -> tuple[str, int]:
-    """Standard output, and the largest resident set in bytes, which only waiting for this one child reports."""
+def run(command: list[str], threads: int) -> tuple[str, int, float]:
+    """Standard output, and what only waiting for this one child reports: the largest resident set in bytes, seconds of the
+    processor."""
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as messages:
         process = subprocess.Popen(command, stdout=output, stderr=messages, env=environment)
@@ -30,7 +32,7 @@ def run(command: list[str], threads: int) -> tuple[str, int]:
         output.seek(0), messages.seek(0)
         if process.returncode:
             sys.exit(f"{' '.join(command)}\nended with {process.returncode}:\n{messages.read()[-3000:]}")
-        return output.read(), usage.ru_maxrss * 1024
+        return output.read(), usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -51,26 +53,34 @@ def main() -> None:
         folder = Path(folder)
         model, pairs, ids = folder / "model", folder / "pairs.jsonl", folder / "ids.jsonl"
         run([options.program, "init", "--shape", options.shape, "--tokenizer", options.tokenizer, "--to", str(model)], 1)
+        # Of a mixture of experts, the load-balancing loss that TRL has: over all layers together.
+        config = json.loads((model / "config.json").read_text(encoding="utf-8"))
+        config.pop("router_aux_loss_per_layer", None)
+        (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
         shape = ["--max-length", str(options.max_length)]
-        dump, _ = run([options.program, "data", options.data, "--tokenizer", options.tokenizer, "--dump", "-", *shape], 1)
+        dump, *_ = run([options.program, "data", options.data, "--tokenizer", options.tokenizer, "--dump", "-", *shape], 1)
         kept = [row for row in map(json.loads, dump.splitlines()) if not row.get("dropped")][: options.pairs]
         lines = Path(options.data).read_text(encoding="utf-8").splitlines()
         pairs.write_text("".join(lines[row["index"]] + "\n" for row in kept), encoding="utf-8")
         ids.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
 
-        def ours() -> dict:
+        def tokens(rows: list[dict]) -> int:
+            return sum(len(row["chosen_ids"]) + len(row["rejected_ids"]) for row in rows)
+
+        def ours(*more: str) -> dict:
             output = folder / "ours"
-            _, memory = run(
+            _, memory, processor = run(
                 [options.program, "train", "--model", str(model), "--train-data", str(pairs), "--output-dir", str(output),
                  "--overwrite-output-dir", "--batch-size", str(options.batch), "--no-shuffle", "--logging-steps", "1",
                  "--ref-logps", "cache" if options.cached else "online", "--threads", str(options.threads),
-                 "--learning-rate", "1e-6", *shape], options.threads)
+                 "--learning-rate", "1e-6", *shape, *more], options.threads)
             steps = [row for row in map(json.loads, (output / "metrics.jsonl").open()) if "loss" in row]
             return {"pairs": len(kept), "seconds": sum(row["time/step"] for row in steps), "memory": memory,
+                    "processor_seconds": processor,
                     "losses": [row["loss"] for row in steps]}
 
         def theirs() -> dict:
-            text, memory = run(
+            text, memory, _ = run(
                 [sys.executable, str(HERE / "trl_dpo.py"), "--model", str(model), "--pairs", str(ids), "--batch",
                  str(options.batch), "--threads", str(options.threads), *(["--cached"] if options.cached else [])],
                 options.threads)
@@ -83,6 +93,12 @@ def main() -> None:
                 pair[name] = measure()
                 rate = pair[name]["pairs"] / pair[name]["seconds"]
                 print(f"round {number + 1}, {name}: {rate:.3f} pairs/s, {pair[name]['memory'] / 1e9:.2f} GB", file=sys.stderr)
+            if len(kept) > options.batch:
+                # A step's share of the processor's time, without start-up.
+                first = ours("--max-steps", "1")
+                later = pair["ours"]["processor_seconds"] - first["processor_seconds"]
+                pair["ours"]["processor_seconds"] = later * tokens(kept) / tokens(kept[options.batch:])
+                pair["processor_ratio"] = pair["trl"]["processor_seconds"] / pair["ours"]["processor_seconds"]
             rounds.append(pair)
 
         worst = max(abs(a - b) for a, b in zip(rounds[0]["ours"]["losses"], rounds[0]["trl"]["losses"], strict=True))
@@ -92,6 +108,8 @@ def main() -> None:
             "pairs": len(kept), "batch": options.batch, "threads": options.threads, "cached": options.cached,
             "ours_pairs_per_second": [r["ours"]["pairs"] / r["ours"]["seconds"] for r in rounds],
             "trl_pairs_per_second": [r["trl"]["pairs"] / r["trl"]["seconds"] for r in rounds],
+            "processor_ratios": [r.get("processor_ratio") for r in rounds],
+            "processor_seconds": [[r[name]["processor_seconds"] for name in ("ours", "trl")] for r in rounds],
             "speed_ratio": statistics.median(speeds), "speed_ratios": speeds, "memory_ratio": statistics.median(memories),
             "ours_memory_bytes": max(r["ours"]["memory"] for r in rounds),
             "trl_memory_bytes": max(r["trl"]["memory"] for r in rounds), "largest_loss_difference": worst,

@@ -1,4 +1,5 @@
-"""TRL's DPOTrainer on token ids from a file; prints one JSON object for each batch size: pairs, seconds of its steps, losses.
+"""TRL's DPOTrainer on token ids from a file; prints one JSON object for each batch size: pairs, seconds of its steps on the wall and of
+the processor, losses.
 
     python3 trl_dpo.py --model FOLDER --pairs pairs.jsonl --batch 4 --threads 2 [--cached]
     python3 trl_dpo.py --model FOLDER --pairs pairs.jsonl --batch 4 16 --steps 48 24 --device cuda --precision bf16 --warm-up 3
@@ -14,6 +15,7 @@ import json
 import logging
 import sys
 import tempfile
+import time
 
 import torch
 from datasets import Dataset
@@ -55,12 +57,12 @@ class Clock(TrainerCallback):
     def on_step_begin(self, _, state, *__, **___):
         if state.global_step == self.warm_up:
             forget_peak(self.device)
-            self.begin = now(self.device)
+            self.begin, self.processor = now(self.device), time.process_time()
 
     def on_step_end(self, _, state, *__, **___):
         # Only at the end: waiting after each step would slow down what is measured.
         if state.global_step == self.steps:
-            self.end = now(self.device)
+            self.end, self.processor = now(self.device), time.process_time() - self.processor
 
 
 def measure(rows: list[dict], warm_up: int, batch: int, device: torch.device, options: argparse.Namespace) -> dict:
@@ -93,7 +95,8 @@ def measure(rows: list[dict], warm_up: int, batch: int, device: torch.device, op
         trainer.train()
         sys.stdout = stdout
     losses = [record["loss"] for record in trainer.state.log_history if "loss" in record]
-    return {"pairs": len(rows) - warm_up * batch, "seconds": clock.end - clock.begin, "losses": losses} | memory(device)
+    return {"pairs": len(rows) - warm_up * batch, "seconds": clock.end - clock.begin,
+            "processor_seconds": clock.processor, "losses": losses} | memory(device)
 
 
 def main() -> None:

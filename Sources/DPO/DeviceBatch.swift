@@ -58,7 +58,7 @@ public struct DeviceBatch {
       [\.tokens, \.positions, \.rows, \.predictions, \.targets, \.terms, \.sides], of: batch, device: device
     ) { $0 }
     weights = try DeviceColumns(
-      [\.targetCounts, \.pairWeights, \.excess, \.counts], of: batch, device: device
+      [\.targetCounts, \.pairWeights, \.excess, \.counts, \.sideCounts], of: batch, device: device
     ) { Float($0) }
   }
 
@@ -84,6 +84,8 @@ public struct DeviceBatch {
   public var pairWeights: Tensor { weights.pairWeights }
   /// The numbers of pairs, of input tokens, and of the tokens of both sides, without padding, `[3]`, `float32`.
   public var counts: Tensor { weights.counts }
+  /// The sides that each input token stands in, `[tokens]`, `float32`; 0 for padding.
+  var sideCounts: Tensor { weights.sideCounts }
   /// For each term 1 where its token comes after as many target tokens of its side as the pair's shorter side has, else 0,
   /// `float32`.
   var excessTerms: Tensor { weights.excess }

@@ -38,6 +38,11 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   /// The same of the rejected sides
   public var rejectedLogits = 0.0
 
+  /// Σ over pairs of the load-balancing loss of their step; 0 for models without experts. The same for all pairs of a step
+  public var auxiliaryLoss = 0.0
+  /// The same times its coefficient: what was added to the loss that is minimised
+  public var weightedAuxiliaryLoss = 0.0
+
   /// No pairs yet.
   public init() {}
 
@@ -57,6 +62,9 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
     let statistic: (TokenPredictions.Statistic) throws(TorchError) -> Tensor
     /// Pairs, input tokens, and tokens of both sides, `[3]`
     let counts: Tensor
+    /// Scalars, 0 without experts: this micro-batch's part of the step's load-balancing loss for each pair of the global
+    /// batch, summed over these; and the same times its coefficient
+    let auxiliary: (loss: Tensor, weighted: Tensor)
   }
 
   /// Every sum and how a micro-batch adds to it, in the one order in which devices, ranks and checkpoints keep them.
@@ -80,6 +88,8 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
       (\.likeliestTokens, { terms throws(TorchError) in try terms.statistic(.isLikeliest).sides().chosen.sum() }),
       (\.chosenLogits, { terms throws(TorchError) in try terms.statistic(.meanLogit).sides().chosen.sum() }),
       (\.rejectedLogits, { terms throws(TorchError) in try terms.statistic(.meanLogit).sides().rejected.sum() }),
+      (\.auxiliaryLoss, { terms throws(TorchError) in terms.auxiliary.loss }),
+      (\.weightedAuxiliaryLoss, { terms throws(TorchError) in terms.auxiliary.weighted }),
     ]
   }
 
@@ -93,16 +103,21 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   /// - Parameters:
   ///   - scores: what the losses were made of; 0 for padding
   ///   - counts: pairs, input tokens, and tokens of both sides, `[3]`
+  ///   - auxiliary: of a model with experts, what this micro-batch adds to `auxiliaryLoss` and `weightedAuxiliaryLoss`
   /// - Throws: `TorchError` when LibTorch fails.
-  public static func sums(_ result: PairLosses, of scores: PairScores, counts: Tensor) throws(TorchError) -> Tensor {
+  public static func sums(
+    _ result: PairLosses, of scores: PairScores, counts: Tensor, auxiliary: (loss: Tensor, weighted: Tensor)? = nil
+  ) throws(TorchError) -> Tensor {
     let policy = scores.policy
+    let zero = try Tensor.zeros([], dtype: .float64, device: counts.device)
     let terms = Terms(
       losses: try result.losses.detached().to(.float64),
       rewards: try result.rewards.detached().to(.float64).sides(),
       logProbabilities: try policy.logProbabilities.detached().to(.float64).sides(),
       chosenTokenSums: try policy.tokenSums.detached().to(.float64).sides().chosen,
       lengths: try scores.lengths.to(.float64).sides(),
-      statistic: { statistic throws(TorchError) in try policy.sums(of: statistic) }, counts: try counts.to(.float64))
+      statistic: { statistic throws(TorchError) in try policy.sums(of: statistic) }, counts: try counts.to(.float64),
+      auxiliary: auxiliary ?? (zero, zero))
     return try .stack(definitions.map { definition throws(TorchError) in try definition.value(terms) })
   }
 
@@ -131,11 +146,13 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
   }
 
   /// The means under TRL's names, in the order in which they are written: over pairs or, in the last five, over target tokens.
+  ///
+  /// The loss has the load-balancing loss in it, which `aux_loss` is without its coefficient, for models with experts only.
   public var means: [(name: String, value: Double)] {
     let count = max(pairs, 1)
     let (chosen, rejected) = (max(chosenTargets, 1), max(rejectedTargets, 1))
     return [
-      ("loss", loss / count),
+      ("loss", (loss + weightedAuxiliaryLoss) / count),
       ("rewards/chosen", chosenRewards / count),
       ("rewards/rejected", rejectedRewards / count),
       ("rewards/accuracies", accuracies / count),
@@ -147,16 +164,21 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
       ("nll_loss", chosenNegativeLogLikelihood / chosen),
       ("entropy", entropy / max(chosenTargets + rejectedTargets, 1)),
       ("mean_token_accuracy", likeliestTokens / chosen),
-    ]
+    ] + auxiliaryMeans
+  }
+
+  /// `aux_loss`, where there are experts whose balance is a part of the loss.
+  private var auxiliaryMeans: [(name: String, value: Double)] {
+    auxiliaryLoss == 0 ? [] : [("aux_loss", auxiliaryLoss / max(pairs, 1))]
   }
 
   /// The means of texts to imitate over their target tokens, under the names of TRL's `SFTTrainer` and in its order.
   public var meansOfTexts: [(name: String, value: Double)] {
     let targets = max(chosenTargets, 1)
     return [
-      ("loss", chosenNegativeLogLikelihood / targets), ("entropy", entropy / targets),
-      ("mean_token_accuracy", likeliestTokens / targets),
-    ]
+      ("loss", chosenNegativeLogLikelihood / targets + weightedAuxiliaryLoss / max(pairs, 1)),
+      ("entropy", entropy / targets), ("mean_token_accuracy", likeliestTokens / targets),
+    ] + auxiliaryMeans
   }
 
   /// The means to report of examples of a kind.

@@ -18,9 +18,12 @@ extension CausalLM {
 
   /// The same, with what the head's pass over the logits tells besides.
   ///
+  /// - Parameter use: receives how experts are used; made by `DeviceBatch.expertUse()`
   /// - Throws: `TorchError` when LibTorch fails.
-  public func sideScores(_ batch: DeviceBatch, excessTokenWeight: Double? = nil) throws(TorchError) -> SideScores {
-    let predictions = try predictions(predictingStates(batch), of: batch.indices.targets)
+  public func sideScores(
+    _ batch: DeviceBatch, excessTokenWeight: Double? = nil, counting use: ExpertUse? = nil
+  ) throws(TorchError) -> SideScores {
+    let predictions = try predictions(predictingStates(batch, counting: use), of: batch.indices.targets)
     let sums = try batch.sumOverSides(predictions.logProbabilities)
     return try SideScores(
       logProbabilities: excessTokenWeight == nil
@@ -28,16 +31,32 @@ extension CausalLM {
       tokenSums: sums, statistics: batch.sumOverSides(predictions.statistics))
   }
 
+  /// How the experts are used by the tokens of a micro-batch, each as often as there are sides in which it stands: what the
+  /// sides would count without packing. The head and the experts of the last layer do not run.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  public func expertUse(of batch: DeviceBatch) throws(TorchError) -> ExpertUse {
+    let (use, index) = (try batch.expertUse(), batch.indices)
+    _ = try hiddenStates(
+      index.tokens, positions: index.positions, pattern: batch.pattern, rows: index.rows.narrow(0, 0, 0), counting: use)
+    return use
+  }
+
   /// The hidden states that predict targets, `[predictions, hidden]`.
-  private func predictingStates(_ batch: DeviceBatch) throws(TorchError) -> Tensor {
+  private func predictingStates(_ batch: DeviceBatch, counting use: ExpertUse? = nil) throws(TorchError) -> Tensor {
     let index = batch.indices
     let hidden = try hiddenStates(
-      index.tokens, positions: index.positions, pattern: batch.pattern, rows: index.rows)
+      index.tokens, positions: index.positions, pattern: batch.pattern, rows: index.rows, counting: use)
     return try hidden.indexSelect(0, index.predictions)
   }
 }
 
 extension DeviceBatch {
+  /// Counts how experts are used, by nobody yet: every token as often as there are sides in which it stands.
+  ///
+  /// - Throws: `TorchError` when memory runs out.
+  public func expertUse() throws(TorchError) -> ExpertUse { try ExpertUse(counting: sideCounts) }
+
   /// Sums numbers of predictions over the target tokens of each side.
   ///
   /// - Parameter x: `[predictions]`, or several rows of them, `[rows, predictions]`

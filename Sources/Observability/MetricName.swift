@@ -7,6 +7,8 @@ public enum MetricName {
   public static let epoch = "epoch"
   /// Mean loss over all pairs since the record before, over all ranks.
   public static let loss = "loss"
+  /// The load-balancing loss of a mixture of experts, without its coefficient; `loss` has it in it, with the coefficient.
+  public static let auxiliaryLoss = "aux_loss"
   /// e to the power of the loss per token; evaluations of supervised fine-tuning.
   public static let perplexity = "perplexity"
   /// Share of target tokens, 0…1, that the model finds the most probable; of chosen answers where there are two.

@@ -92,6 +92,41 @@ struct MiniMindTests {
     expect(refused, code: 65, says: "the number of layers is 4, but 8 was asked for", "leave the option out")
   }
 
+  @Test("--use_moe 1 trains a mixture of experts: MiniMind's file names, and the load-balancing loss in the log")
+  func experts() async throws {
+    let checkout = try await MiniMindFolder(layers: 1)
+    let shape: JSON = [
+      "architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "vocab_size": 1536, "hidden_size": 64,
+      "intermediate_size": 32, "moe_intermediate_size": 32, "num_experts": 4, "num_experts_per_tok": 1,
+      "norm_topk_prob": true, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
+      "head_dim": 32, "rope_theta": 1000000.0, "tie_word_embeddings": true, "bos_token_id": 1, "eos_token_id": 2,
+    ]
+    try checkout.workspace.write(shape.serialized(), to: "moe.json")
+    try await Program.succeed(
+      ["init", "--model-config", "moe.json", "--to", "out/full_sft_64_moe.pth"], in: checkout.workspace)
+    let outcome = try await checkout.succeed(["train", "--use_moe", "1", "--hidden_size", "64"])
+    #expect(checkout.workspace.exists("out/dpo_64_moe.pth") && checkout.workspace.exists("out/dpo_64_moe_run"))
+    // Two layers of four experts, as evenly used as chance has it: a little above 2 · 5e-4.
+    let form = /Epoch:.*, loss: 0\.69\d\d, dpo_loss: 0\.69\d\d, aux_loss: 0\.001\d, learning_rate: .*/
+    #expect(outcome.output.split(separator: "\n").contains { $0.wholeMatch(of: form) != nil }, "\(outcome.output)")
+    #expect(outcome.messages.contains("1 of 4 experts a token"))
+    let record = try #require(
+      checkout.workspace.lines("out/dpo_64_moe_run/metrics.jsonl").last { $0["aux_loss"] != nil })
+    #expect(try abs(#require(record["aux_loss"]?.double) - 2) < 0.3)
+    // Opened as what it is, and refused as what it is not.
+    try await checkout.succeed([
+      "convert", "--model", "../out/dpo_64_moe.pth", "--to", "../folder", "--tokenizer", "../model",
+    ])
+    #expect(try checkout.workspace.text("folder/config.json").contains("Qwen3MoeForCausalLM"))
+    let refused = try await checkout.run([
+      "train", "--use_moe", "0", "--model", "../out/dpo_64_moe.pth", "--train-data", "../dataset/dpo.jsonl",
+      "--output-dir", "../refused",
+    ])
+    expect(refused, code: 65, says: "--use_moe 0")
+    let dense = try await checkout.run(["train", "--router_aux_loss_coef", "0.1"])
+    expect(dense, code: 64, says: "--router-aux-loss-coef", "has none")
+  }
+
   /// Every option of train_dpo.py, but for a device that is not here.
   static let all = [
     "--save_dir", "../out", "--save_weight", "aligned", "--epochs", "2", "--batch_size", "2", "--learning_rate", "1e-4",
@@ -171,11 +206,11 @@ struct MiniMindTests {
     #expect(try checkout.workspace.lines("out/dpo_768_run/metrics.jsonl").compactMap { $0["step"]?.int } == [1, 2, 3])
   }
 
-  @Test("What cannot be done is refused: a mixture of experts, no weights, another size")
+  @Test("What cannot be done is refused: no weights, of a mixture of experts either, another size")
   func refused() async throws {
     let checkout = try await MiniMindFolder()
     let experts = try await checkout.run(["train", "--use_moe", "1"])
-    expect(experts, code: 64, says: "--use_moe 1", "dense")
+    expect(experts, code: 66, says: "full_sft_768_moe.pth", "--use_moe 1")
     let missing = try await checkout.run(["train", "--from_weight", "rlhf"])
     expect(missing, code: 66, says: "../out/rlhf_768.pth", "../out/full_sft_768.pth")
     expect(try await checkout.run(["train", "--from_weight", "none"]), code: 64, says: "init --shape")

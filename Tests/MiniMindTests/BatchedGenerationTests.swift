@@ -1,6 +1,7 @@
 import Foundation
 import MiniMind
 import ModelFixtures
+import OrderedJSON
 import Testing
 import Torch
 
@@ -8,7 +9,7 @@ import Torch
 struct BatchedGenerationTests {
   @Test(
     "Greedy answers are those of one prompt at a time, in batches of any height",
-    arguments: ["qwen3", "llama", "qwen3_yarn"])
+    arguments: ["qwen3", "llama", "qwen3_yarn", "qwen3_moe", "minimind_moe"])
   func greedy(folder: String) throws {
     let model = try Golden(folder).model()
     let prompts = Self.prompts(23, vocabulary: model.configuration.vocabularySize)
@@ -39,9 +40,14 @@ struct BatchedGenerationTests {
     #expect(wide == narrow)
   }
 
-  @Test("A sample is the same whatever runs beside it: other heights, orders, and parts of the prompts")
-  func independence() throws {
-    let model = try smallModel()
+  @Test(
+    "A sample is the same whatever runs beside it: other heights, orders, and parts of the prompts",
+    arguments: [
+      JSON.Object(),
+      ["model_type": "qwen3_moe", "num_experts": 5, "num_experts_per_tok": 2, "moe_intermediate_size": 24],
+    ])
+  func independence(changes: JSON.Object) throws {
+    let model = try smallModel(changes)
     let prompts = Self.prompts(17, vocabulary: 64)
     var options = SamplingOptions.greedy(30)
     (options.temperature, options.topP, options.repetitionPenalty) = (1, 0.9, 1.1)

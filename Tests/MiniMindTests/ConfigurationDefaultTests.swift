@@ -58,7 +58,9 @@ struct ConfigurationDefaultTests {
     }
   }
 
-  @Test("Null is refused where the class refuses it, and the key is named", arguments: ["qwen3", "qwen2", "llama"])
+  @Test(
+    "Null is refused where the class refuses it, and the key is named",
+    arguments: ["qwen3", "qwen2", "llama", "qwen3_moe"])
   func null(type: String) throws {
     let refused = try #require(ReferenceConfiguration.golden()["null_refused"]?[type]?.array).compactMap(\.string)
     #expect(refused.count >= 7)

@@ -8,12 +8,11 @@ import Torch
 struct ConfigurationTests {
   /// A change to a good configuration, and what the refusal says of it.
   static let refusals: [(key: String, value: JSON, words: String)] = [
-    ("model_type", "qwen3_moe", "model_type is \"qwen3_moe\"; supported are qwen3, qwen2, llama and minimind"),
-    ("model_type", "gpt2", "model_type is \"gpt2\"; supported are qwen3, qwen2, llama and minimind"),
-    ("model_type", "mistral", "model_type is \"mistral\"; supported are qwen3, qwen2, llama and minimind"),
+    ("model_type", "gpt2", "model_type is \"gpt2\"; supported are qwen3, qwen3_moe, qwen2, llama and minimind"),
+    ("model_type", "mistral", "model_type is \"mistral\"; supported are qwen3, qwen3_moe, qwen2, llama and minimind"),
     ("model_type", .null, "\"model_type\" is missing; expected a string"),
-    ("use_moe", true, "mixture-of-experts models are not supported"),
-    ("num_experts", 4, "mixture-of-experts models are not supported"),
+    ("use_moe", true, "mixtures of experts are supported of the model_types qwen3_moe and minimind"),
+    ("num_experts", 4, "mixtures of experts are supported of the model_types qwen3_moe and minimind"),
     ("mlp_bias", true, "mlp_bias must be false"),
     ("layer_types", ["full_attention", "sliding_attention"], "sliding-window attention is not supported"),
     ("hidden_act", "gelu", "hidden_act is \"gelu\"; only \"silu\" is supported"),

@@ -22,6 +22,9 @@ struct ForwardTests {
     ("llama3_rope", "config_v4.json", "logits"),
     ("llama_biases", "config.json", "logits"),
     ("qwen2", "config.json", "logits"),
+    ("qwen3_moe", "config.json", "logits"),
+    ("qwen3_moe", "config_plain.json", "logits_plain"),
+    ("minimind_moe", "config.json", "logits"),
   ]
 
   @Test("Logits are within 1e-4, whatever spelling the configuration has", arguments: spellings)
@@ -49,6 +52,7 @@ struct ForwardTests {
     "Log-probabilities of next tokens are within 1e-4",
     arguments: [
       "qwen3", "qwen3_bf16", "qwen3_yarn", "minimind", "llama", "llama_untied", "llama3_rope", "llama_biases", "qwen2",
+      "qwen3_moe", "minimind_moe",
     ])
   func logProbabilities(folder: String) throws {
     let golden = try Golden(folder)

@@ -5,7 +5,9 @@ import Torch
 
 @Suite("Generation")
 struct GenerationTests {
-  @Test("Greedy answers are those of `transformers`, token by token", arguments: ["qwen3", "qwen2", "llama"])
+  @Test(
+    "Greedy answers are those of `transformers`, token by token",
+    arguments: ["qwen3", "qwen2", "llama", "qwen3_moe", "minimind_moe"])
   func greedy(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()
@@ -22,7 +24,9 @@ struct GenerationTests {
     }
   }
 
-  @Test("The three largest logits of each step are those of `transformers`", arguments: ["qwen3", "qwen2", "llama"])
+  @Test(
+    "The three largest logits of each step are those of `transformers`",
+    arguments: ["qwen3", "qwen2", "llama", "qwen3_moe", "minimind_moe"])
   func scores(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()
@@ -44,7 +48,7 @@ struct GenerationTests {
 
   @Test(
     "The cache gives the result of a full pass, in pieces of any length",
-    arguments: ["qwen3", "qwen2", "llama", "qwen3_yarn"])
+    arguments: ["qwen3", "qwen2", "llama", "qwen3_yarn", "qwen3_moe"])
   func cache(folder: String) throws {
     let golden = try Golden(folder)
     let model = try golden.model()

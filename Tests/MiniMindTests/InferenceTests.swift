@@ -35,7 +35,7 @@ struct InferenceTests {
     #expect(try loaded.hasSameWeights(as: model))
   }
 
-  @Test("The goldens' weights as bare files give the goldens' logits", arguments: ["qwen3", "llama"])
+  @Test("The goldens' weights as bare files give the goldens' logits", arguments: ["qwen3", "llama", "minimind_moe"])
   func goldens(folder: String) throws {
     let golden = try Golden(folder)
     let scratch = try Scratch()
@@ -70,16 +70,16 @@ struct InferenceTests {
     #expect(try CausalLM.pretrained(scratch.file("a.pth")).configuration.rope.base == 1e6)
   }
 
-  @Test("Other weights are refused: experts, no embedding, heads that do not divide")
+  @Test("Other weights are refused: experts that all tokens share, no embedding, heads that do not divide")
   func refused() throws {
     let scratch = try Scratch()
     let tensors = try smallModel(["model_type": "llama"]).tensors(dtype: .float32)
 
     var experts = tensors
-    experts["model.layers.0.mlp.experts.0.up_proj.weight"] = try .zeros([2, 2])
+    experts["model.layers.0.mlp.shared_experts.0.up_proj.weight"] = try .zeros([2, 2])
     #expect(
       try refusal(experts, in: scratch).contains(
-        "holds model.layers.0.mlp.experts.0.up_proj.weight: mixture-of-experts models are not supported"))
+        "holds model.layers.0.mlp.shared_experts.0.up_proj.weight: experts that all tokens share"))
 
     var biased = tensors
     biased["model.layers.0.self_attn.q_proj.bias"] = try .zeros([32])

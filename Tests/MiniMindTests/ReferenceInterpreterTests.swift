@@ -25,7 +25,7 @@ struct ReferenceInterpreterTests {
     for (name, configuration) in [
       ("qwen3", "config.json"), ("qwen3_yarn", "config_minimind.json"), ("qwen3_yarn", "config_v4.json"),
       ("minimind", "config_minimal.json"), ("llama", "config_minimind.json"), ("llama_untied", "config.json"),
-      ("llama3_rope", "config.json"),
+      ("llama3_rope", "config.json"), ("qwen3_moe", "config_plain.json"), ("minimind_moe", "config.json"),
     ] {
       all.append(try saved(name, configuration) { try ModelFiles.writeFolder($0, to: $1.url, tokenizer: nil) })
     }

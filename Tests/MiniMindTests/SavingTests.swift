@@ -8,7 +8,9 @@ import Torch
 
 @Suite("Saving")
 struct SavingTests {
-  static let folders = ["qwen3", "qwen3_yarn", "minimind", "llama", "llama_untied", "llama3_rope"]
+  static let folders = [
+    "qwen3", "qwen3_moe", "minimind_moe", "qwen3_yarn", "minimind", "llama", "llama_untied", "llama3_rope",
+  ]
   static let withBiases = ["qwen2", "llama_biases"]
 
   @Test("A written folder loads as the same model, bit for bit", arguments: folders + withBiases)

@@ -54,6 +54,15 @@ public enum HashedWeights {
     try model.fill(hashed: seed)
     return model
   }
+
+  /// MiniMind-3-MoE: 198 million weights in the shape of Qwen3-MoE.
+  ///
+  /// - Throws: `ModelConfigurationError`, `TorchError` when memory runs out.
+  public static func miniMind3MoE(seed: UInt64) throws -> CausalLM {
+    let model = try CausalLM(ModelConfiguration(["model_type": "minimind", "use_moe": true]))
+    try model.fill(hashed: seed)
+    return model
+  }
 }
 
 extension CausalLM {

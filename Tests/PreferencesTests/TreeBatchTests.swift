@@ -167,6 +167,27 @@ struct TreeBatchTests {
     #expect(promptGroups(of: pairs, atMost: 1) == (0..<8).map { [$0] })
   }
 
+  @Test("A token counts once for each side that runs through it: sharing changes no sum over tokens")
+  func sideCounts() {
+    var random = SeededGenerator(seed: 23)
+    for round in 0..<200 {
+      let pairs =
+        round % 2 == 0
+        ? (0..<4).map { randomPair($0, from: &random) } : pairsOfAPrompt(3, from: 0, &random)
+      let (shared, apart) = (TreeBatch(pairs), TreeBatch(pairs, sharesPrefix: false))
+      #expect(shared.sideCounts.count == shared.tokens.count)
+      #expect(apart.sideCounts.allSatisfy { $0 == 1 })
+      // The same contexts, each as often: for any function of what a token sees the weighted sums are equal.
+      func counts(_ batch: TreeBatch) -> [[Int]: Int] {
+        contexts(of: batch).reduce(into: [:]) { $0[$1.value, default: 0] += batch.sideCounts[$1.key] }
+          .filter { $0.value > 0 }
+      }
+      #expect(counts(shared) == counts(apart))
+    }
+    let batch = TreeBatch([pair(0, chosen: "1 2 3 4*", rejected: "1 2 5* 6*", prefix: 2)])
+    #expect(batch.tokens == [1, 2, 3, 5] && batch.sideCounts == [2, 2, 1, 1])
+  }
+
   // MARK: - Reading trees
 
   private struct Prediction: Equatable {

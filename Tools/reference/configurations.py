@@ -8,21 +8,22 @@ Writes Tests/MiniMindTests/Goldens/configurations.json:
     null_refused    for each model_type the keys for which null is an error
     rope            [{config, theta, frequencies, amplitude}]: the angles of the model's own rotary embedding
 
-The values of qwen3, qwen2 and llama are read from the configuration classes of `transformers`. Those of minimind are the defaults
+The values of qwen3, qwen3_moe, qwen2 and llama are read from the configuration classes of `transformers`. Those of minimind are the defaults
 of MiniMind's own class, `MiniMindConfig` in its public `model/model_minimind.py`, written down here.
 """
 
 import math
 
-from transformers import LlamaConfig, Qwen2Config, Qwen3Config
+from transformers import LlamaConfig, Qwen2Config, Qwen3Config, Qwen3MoeConfig
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
 from transformers.models.qwen3.modeling_qwen3 import Qwen3RotaryEmbedding
+from transformers.models.qwen3_moe.modeling_qwen3_moe import Qwen3MoeRotaryEmbedding
 
 from tiny import TESTS, deterministic, write_json
 
 CLASSES = {"qwen3": (Qwen3Config, Qwen3RotaryEmbedding), "qwen2": (Qwen2Config, Qwen2RotaryEmbedding),
-           "llama": (LlamaConfig, LlamaRotaryEmbedding)}
+           "llama": (LlamaConfig, LlamaRotaryEmbedding), "qwen3_moe": (Qwen3MoeConfig, Qwen3MoeRotaryEmbedding)}
 NUMBERS = ["vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
            "num_key_value_heads", "head_dim", "max_position_embeddings", "rms_norm_eps"]
 # Keys that may say something this program does not support; their defaults must be the supported values.
@@ -46,7 +47,7 @@ def values(config: dict) -> dict:
     made = CLASSES[name][0](**given)
     for key, supported in SWITCHES.items():
         assert getattr(made, key, supported) == supported, key
-    # Qwen2's class has no head_dim; its attention takes one that is there, and else divides.
+    # Qwen2's and Qwen3-MoE's classes have no head_dim; their attention takes one that is there, and else divides.
     absent = {"head_dim": made.hidden_size // made.num_attention_heads}
     found = {key: getattr(made, key, absent.get(key)) for key in [*NUMBERS, "tie_word_embeddings", "eos_token_id"]}
     return found | {"rope_theta": made.rope_parameters["rope_theta"]}
@@ -72,7 +73,7 @@ def rope(config: dict) -> dict:
 
 def main() -> None:
     cases = []
-    for name in ("qwen3", "qwen2", "llama", "minimind"):
+    for name in ("qwen3", "qwen2", "llama", "minimind", "qwen3_moe"):
         for given in ({}, {"num_attention_heads": 64}, {"hidden_size": 512, "num_attention_heads": 16},
                       {"rope_theta": 5e5}, {"eos_token_id": [2, 5]}, {"head_dim": 64}):
             if name in ("qwen3", "qwen2") and given.get("num_attention_heads") == 16:
@@ -82,6 +83,8 @@ def main() -> None:
     for name in CLASSES:
         for given in ({"num_key_value_heads": None, "num_attention_heads": 16}, {"eos_token_id": None},
                       {"rope_scaling": None}, {"rope_parameters": None}):
+            if name == "qwen3_moe" and "num_key_value_heads" in given:
+                continue  # this class refuses null there
             config = {"model_type": name} | given
             cases.append({"config": config, "values": values(config)})
     config = {"model_type": "llama", "head_dim": None, "num_attention_heads": 16}

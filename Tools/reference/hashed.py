@@ -14,7 +14,7 @@ import math
 
 import numpy
 import torch
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from transformers import Qwen3Config, Qwen3ForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM
 
 
 def splitmix64(state: numpy.ndarray) -> numpy.ndarray:
@@ -61,4 +61,38 @@ def minimind3(seed: int, attention: str = "eager") -> Qwen3ForCausalLM:
     config._attn_implementation = attention
     model = Qwen3ForCausalLM(config).eval()
     fill(model, seed)
+    return model
+
+
+def separate_parameters(model: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """The parameters of a mixture of experts in the program's order: a layer's router, then the gate, up and down projections
+    of each expert, which `transformers` stacks."""
+    parts = []
+    for name, parameter in model.named_parameters():
+        if name.endswith(".experts.gate_up_proj"):
+            layer = name.removesuffix(".experts.gate_up_proj")
+            down = model.get_parameter(f"{layer}.experts.down_proj")
+            parts.append((f"{layer}.gate.weight", model.get_parameter(f"{layer}.gate.weight")))
+            for expert, both in enumerate(parameter):
+                gate, up = both.chunk(2)
+                parts += [(f"{layer}.experts.{expert}.{part}_proj.weight", view)
+                          for part, view in (("gate", gate), ("up", up), ("down", down[expert]))]
+        elif not name.endswith((".experts.down_proj", ".mlp.gate.weight")):
+            parts.append((name, parameter))
+    return parts
+
+
+@torch.no_grad()
+def minimind3_moe(seed: int, attention: str = "eager") -> Qwen3MoeForCausalLM:
+    """MiniMind-3-MoE (198 million weights in the shape of Qwen3-MoE), float32, filled with `seed`."""
+    config = Qwen3MoeConfig(vocab_size=6400, hidden_size=768, intermediate_size=2432, moe_intermediate_size=2432,
+                            num_experts=4, num_experts_per_tok=1, norm_topk_prob=True, num_hidden_layers=8,
+                            num_attention_heads=8, num_key_value_heads=4, head_dim=96, rms_norm_eps=1e-6,
+                            rope_parameters={"rope_type": "default", "rope_theta": 1e6}, max_position_embeddings=32768,
+                            tie_word_embeddings=True, router_aux_loss_coef=5e-4)
+    config._attn_implementation = attention
+    model = Qwen3MoeForCausalLM(config).eval()
+    for number, (_, parameter) in enumerate(separate_parameters(model)):
+        drawn = values(seed, number, parameter.numel(), parameter.dim() == 1)
+        parameter.copy_(torch.from_numpy(drawn).view(parameter.shape))
     return model

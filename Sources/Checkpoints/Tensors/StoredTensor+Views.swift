@@ -64,6 +64,24 @@ extension StoredTensor {
       dtype: dtype, shape: shape, strides: strides, storage: storage, byteOffset: offset * dtype.byteCount)
   }
 
+  /// A view of one element along the first dimension, without that dimension.
+  public func element(_ index: Int) -> StoredTensor {
+    precondition(
+      shape.first.map { (0..<$0).contains(index) } ?? false, "a tensor of shape \(shape) has no element \(index)")
+    return StoredTensor(
+      dtype: dtype, shape: Array(shape.dropFirst()), strides: Array(strides.dropFirst()), storage: storage,
+      byteOffset: byteOffset + index * strides[0] * dtype.byteCount)
+  }
+
+  /// A view of a range along the first dimension.
+  public func rows(_ range: Range<Int>) -> StoredTensor {
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= shape.first ?? 0, "a tensor of shape \(shape) has no rows \(range)")
+    return StoredTensor(
+      dtype: dtype, shape: [range.count] + shape.dropFirst(), strides: strides, storage: storage,
+      byteOffset: byteOffset + range.lowerBound * strides[0] * dtype.byteCount)
+  }
+
   /// The elements of a view in row-major order without gaps.
   func gathered(from source: UnsafeRawBufferPointer) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: byteCount) { target, written in

@@ -50,6 +50,25 @@ struct ConfigurationReader {
     return number
   }
 
+  /// A number of at least 0.
+  func notNegative(_ key: String, default standard: Double) throws -> Double {
+    guard let value = json[key] else { return standard }
+    guard let number = value.double, number >= 0, number.isFinite else {
+      throw error("\"\(key)\" is \(value.serialized()); expected a number of at least 0")
+    }
+    return number
+  }
+
+  /// A list of whole numbers of at least 0; empty where it is absent or null.
+  func wholeNumbers(_ key: String) throws -> [Int] {
+    guard let value = json[key], value != .null else { return [] }
+    let numbers = value.array?.map(\.int) ?? [nil]
+    guard numbers.allSatisfy({ ($0 ?? -1) >= 0 }) else {
+      throw error("\"\(key)\" is \(value.serialized()); expected a list of layers, counted from 0")
+    }
+    return numbers.compactMap(\.self)
+  }
+
   /// One token id or a list of them; null for none.
   func tokenIDs(_ key: String, default standard: [Int]) throws -> [Int] {
     guard let value = json[key] else { return standard }

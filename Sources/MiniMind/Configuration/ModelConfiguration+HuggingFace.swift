@@ -16,13 +16,13 @@ extension ModelConfiguration {
 
   /// The class of `transformers` that computes the same.
   private var architecture: String {
-    if hasQueryKeyNorm { return "Qwen3ForCausalLM" }
+    if hasQueryKeyNorm { return experts == nil ? "Qwen3ForCausalLM" : "Qwen3MoeForCausalLM" }
     return family == .qwen2 ? "Qwen2ForCausalLM" : "LlamaForCausalLM"
   }
 
   private var translated: JSON.Object {
     var object: JSON.Object = [
-      "model_type": .string(hasQueryKeyNorm ? "qwen3" : "llama"),
+      "model_type": .string(hasQueryKeyNorm ? (experts == nil ? "qwen3" : "qwen3_moe") : "llama"),
       "vocab_size": .integer(vocabularySize),
       "hidden_size": .integer(hiddenSize),
       "intermediate_size": .integer(intermediateSize),
@@ -37,6 +37,7 @@ extension ModelConfiguration {
       "max_position_embeddings": .integer(maximumPositions),
       "tie_word_embeddings": .bool(tiesEmbeddings),
     ]
+    for (key, value) in experts?.huggingFaceKeys ?? [:] { object[key] = value }
     if case .yarn(let factor, let original, let fast, let slow, let attention) = rope.scaling {
       object["rope_scaling"] = [
         "rope_type": "yarn", "factor": .number(factor), "original_max_position_embeddings": .integer(Int(original)),

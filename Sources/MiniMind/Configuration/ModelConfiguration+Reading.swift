@@ -35,12 +35,13 @@ extension ModelConfiguration {
     headCount = try reader.positive("num_attention_heads", default: defaults.headCount, null: reading)
     keyValueHeadCount = try reader.positive(
       "num_key_value_heads", default: defaults.keyValueHeadCount ?? headCount,
-      null: family == .minimind ? .isAbsent : .means(headCount))
+      null: family == .minimind || family == .qwen3Moe ? reading : .means(headCount))
     headSize = try reader.positive(
       "head_dim", default: defaults.headSize ?? hiddenSize / headCount, null: family == .llama ? .isAbsent : reading)
     intermediateSize = try reader.positive(
       "intermediate_size", default: defaults.intermediateSize ?? Self.miniMind3IntermediateSize(hidden: hiddenSize),
       null: reading)
+    experts = try ExpertConfiguration(reader, family: family, intermediateSize: intermediateSize)
     maximumPositions = try reader.positive(
       "max_position_embeddings", default: defaults.maximumPositions, null: reading)
     normEpsilon = try reader.positiveNumber("rms_norm_eps", default: 1e-6, null: reading)
@@ -62,10 +63,12 @@ extension ModelConfiguration {
     let json = reader.json
     let name = try reader.string("model_type")
     guard let family = Family(rawValue: name) else {
-      throw reader.error("model_type is \"\(name)\"; supported are qwen3, qwen2, llama and minimind")
+      throw reader.error("model_type is \"\(name)\"; supported are qwen3, qwen3_moe, qwen2, llama and minimind")
     }
-    if json["use_moe"]?.bool == true || (json["num_experts"]?.int ?? 0) > 0 && family != .minimind {
-      throw reader.error("mixture-of-experts models are not supported by this version; use a dense model")
+    let hasExperts = json["use_moe"]?.bool == true || (json["num_experts"]?.int ?? 0) > 0
+    if hasExperts, family != .minimind, family != .qwen3Moe {
+      throw reader.error(
+        "mixtures of experts are supported of the model_types qwen3_moe and minimind, not of \"\(name)\"")
     }
     if json["mlp_bias"]?.bool == true {
       throw reader.error("feed-forward networks with biases are not supported; mlp_bias must be false")
@@ -87,11 +90,13 @@ extension ModelConfiguration {
   private static func slides(_ json: JSON) -> Bool {
     if let types = json["layer_types"]?.array { return types.contains { $0.string == "sliding_attention" } }
     guard json["use_sliding_window"]?.bool == true, json["sliding_window"] != .null else { return false }
+    // Of `Qwen3MoeConfig` all layers slide then.
+    if json["model_type"]?.string == Family.qwen3Moe.rawValue { return true }
     return (json["max_window_layers"]?.int ?? 28) < (json["num_hidden_layers"]?.int ?? 32)
   }
 }
 
-/// The values of absent keys: the defaults of `Qwen3Config`, `Qwen2Config` and `LlamaConfig` in `transformers` 5.24 and of
+/// The values of absent keys: the defaults of `Qwen3Config`, `Qwen3MoeConfig`, `Qwen2Config` and `LlamaConfig` in `transformers` 5.24 and of
 /// MiniMind's `MiniMindConfig`. The tests compare them with what
 /// Tools/reference/configurations.py reads from these classes.
 private struct ConfigurationDefaults {
@@ -115,6 +120,10 @@ private struct ConfigurationDefaults {
       ConfigurationDefaults(
         vocabularySize: 151_936, hiddenSize: 4096, intermediateSize: 22016, layerCount: 32, headCount: 32,
         keyValueHeadCount: 32, headSize: 128, maximumPositions: 32768, tiesEmbeddings: false, endTokenIDs: [])
+    case .qwen3Moe:
+      ConfigurationDefaults(
+        vocabularySize: 151_936, hiddenSize: 2048, intermediateSize: 6144, layerCount: 24, headCount: 32,
+        keyValueHeadCount: 4, headSize: nil, maximumPositions: 32768, tiesEmbeddings: false, endTokenIDs: [])
     case .qwen2:
       ConfigurationDefaults(
         vocabularySize: 151_936, hiddenSize: 4096, intermediateSize: 22016, layerCount: 32, headCount: 32,

@@ -3,12 +3,15 @@ import OrderedJSON
 
 /// The shape of a decoder-only language model: what `config.json` of a Hugging Face or MiniMind folder says.
 ///
-/// Qwen3, Qwen2 and Llama are the same network here; they differ in whether queries and keys are normalized, and in biases.
+/// Qwen3, Qwen2 and Llama are the same network here; they differ in whether queries and keys are normalized, in biases, and in
+/// whether layers have experts.
 public struct ModelConfiguration: Sendable, Equatable {
   /// The families that `model_type` names.
   public enum Family: String, Sendable {
     /// `Qwen3ForCausalLM`, the shape of MiniMind-3.
     case qwen3
+    /// `Qwen3MoeForCausalLM`: Qwen3 with mixtures of experts, the shape of MiniMind-3-MoE.
+    case qwen3Moe = "qwen3_moe"
     /// `Qwen2ForCausalLM`: Llama with biases on queries, keys and values.
     case qwen2
     /// `LlamaForCausalLM`, the shape of MiniMind2.
@@ -33,8 +36,10 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var vocabularySize: Int
   /// Width of the residual stream.
   public var hiddenSize: Int
-  /// Width inside the feed-forward network.
+  /// Width inside the feed-forward network of layers without experts.
   public var intermediateSize: Int
+  /// The experts of layers that have some; nil where none has.
+  public var experts: ExpertConfiguration?
   /// Number of decoder layers.
   public var layerCount: Int
   /// Number of query heads.
@@ -64,7 +69,35 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var bodyParameterCount: Int {
     let attention = hiddenSize * headSize * (2 * headCount + 2 * keyValueHeadCount)
     let norms = 2 * hiddenSize + (hasQueryKeyNorm ? 2 * headSize : 0)
-    return layerCount * (attention + biasCount + 3 * hiddenSize * intermediateSize + norms) + hiddenSize
+    let feedForward = (0..<layerCount).reduce(0) { $0 + feedForwardParameters(ofLayer: $1, active: false) }
+    return layerCount * (attention + biasCount + norms) + feedForward + hiddenSize
+  }
+
+  /// Parameters in the feed-forward network of a layer, from 0; of a mixture of experts with its router.
+  ///
+  /// - Parameter active: whether only those of a mixture count that a token passes through
+  public func feedForwardParameters(ofLayer layer: Int, active: Bool) -> Int {
+    guard let experts, experts.areIn(layer: layer) else { return 3 * hiddenSize * intermediateSize }
+    let count = active ? experts.perToken : experts.count
+    return hiddenSize * (experts.count + 3 * count * experts.intermediateSize)
+  }
+
+  /// The width inside the feed-forward network of a layer, from 0, of a token: of all the experts that it passes through.
+  public func activeIntermediateSize(ofLayer layer: Int) -> Int {
+    guard let experts, experts.areIn(layer: layer) else { return intermediateSize }
+    return experts.perToken * experts.intermediateSize
+  }
+
+  /// Layers with experts.
+  public var expertLayerCount: Int {
+    experts.map { experts in (0..<layerCount).count { experts.areIn(layer: $0) } } ?? 0
+  }
+
+  /// The parameters that a token passes through; `parameterCount` where there are no experts.
+  public var activeParameterCount: Int {
+    (0..<layerCount).reduce(parameterCount) {
+      $0 - feedForwardParameters(ofLayer: $1, active: false) + feedForwardParameters(ofLayer: $1, active: true)
+    }
   }
 
   /// The numbers in the biases of one layer.

@@ -1,6 +1,6 @@
 import Torch
 
-/// A decoder-only language model with the architecture of Qwen3, Qwen2 or Llama; MiniMind's models are of these kinds.
+/// A decoder-only language model with the architecture of Qwen3, Qwen3-MoE, Qwen2 or Llama; MiniMind's models are of these kinds.
 ///
 /// ```swift
 /// let model = try CausalLM(configuration)
@@ -139,13 +139,16 @@ public final class CausalLM: Module {
   ///   - positions: `[tokens]`, `int64`: each token's place in its own sequence, from 0
   ///   - pattern: which tokens see each other
   ///   - rows: the tokens whose states to return, `[n]`, `int64`; all if nil. For the others the last layer computes only keys
-  ///     and values.
+  ///     and values, and for `use` what its router decides.
+  ///   - use: receives how experts are used; nil where nobody asks
   /// - Returns: `[tokens or n, hidden]`
   /// - Throws: `TorchError` when LibTorch fails, for instance for an id outside the vocabulary.
   public func hiddenStates(
-    _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern, rows: Tensor? = nil
+    _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern, rows: Tensor? = nil,
+    counting use: ExpertUse? = nil
   ) throws(TorchError) -> Tensor {
-    try backbone(tokens, positions: positions, pattern: pattern, rows: rows, recomputes: recomputesLayers)
+    try backbone(
+      tokens, positions: positions, pattern: pattern, rows: rows, counting: use, recomputes: recomputesLayers)
   }
 
   /// The logits of the next token after every token.
@@ -220,7 +223,7 @@ private final class Backbone: Module {
     rotary = RotaryEmbedding(configuration.rope, headSize: configuration.headSize)
     embedding = try Embedding(entries: configuration.vocabularySize, size: configuration.hiddenSize)
     var layers: [DecoderLayer] = []
-    for _ in 0..<configuration.layerCount { layers.append(try DecoderLayer(configuration)) }
+    for number in 0..<configuration.layerCount { layers.append(try DecoderLayer(configuration, number: number)) }
     self.layers = layers
     norm = try RMSNorm(size: configuration.hiddenSize, epsilon: configuration.normEpsilon)
   }
@@ -228,19 +231,25 @@ private final class Backbone: Module {
   var members: [Member] { [.module("embed_tokens", embedding), .list("layers", layers), .module("norm", norm)] }
 
   func callAsFunction(
-    _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern, rows: Tensor?, recomputes: Bool
+    _ tokens: Tensor, positions: Tensor, pattern: any AttentionPattern, rows: Tensor?, counting use: ExpertUse?,
+    recomputes: Bool
   ) throws(TorchError) -> Tensor {
     let type = embedding.weight.weight.type
     let rotary = try rotary.tables(positions)
     var stream = ResidualStream(x: try embedding(tokens), delta: nil)
     for (index, layer) in layers.enumerated() {
       let rows = index == layers.count - 1 ? rows : nil
-      func run(_ x: Tensor, _ delta: Tensor?) throws(TorchError) -> (Tensor, Tensor) {
-        try layer(ResidualStream(x: x, delta: delta), layer: index, rotary: rotary, pattern: pattern, rows: rows)
+      func run(_ x: Tensor, _ delta: Tensor?) throws(TorchError) -> [Tensor] {
+        let (x, delta, used) = try layer(
+          ResidualStream(x: x, delta: delta), layer: index, rotary: rotary, pattern: pattern, rows: rows, counting: use)
+        return [x, delta] + (used.map { [$0] } ?? [])
       }
-      let (x, delta) =
-        try recomputes && isGradEnabled ? recomputed(stream.x, stream.delta, run) : run(stream.x, stream.delta)
-      stream = ResidualStream(x: x, delta: delta)
+      let results = use != nil && layer.hasExperts ? 3 : 2
+      let made =
+        try recomputes && isGradEnabled
+        ? recomputed(stream.x, stream.delta, results: results, run) : run(stream.x, stream.delta)
+      stream = ResidualStream(x: made[0], delta: made[1])
+      if let use, made.count > 2 { use.append(made[2]) }
     }
     return try norm(stream.x, adding: stream.delta, type: type).normed
   }

@@ -5,11 +5,17 @@ public final class DecoderLayer: Module {
   private let inputNorm: RMSNorm
   private let attention: Attention
   private let postAttentionNorm: RMSNorm
-  private let feedForward: FeedForward
+  private let feedForward: any FeedForwardNetwork
 
-  init(_ configuration: ModelConfiguration) throws(TorchError) {
+  /// - Parameter number: of the layer, from 0
+  init(_ configuration: ModelConfiguration, number: Int) throws(TorchError) {
     attention = try Attention(configuration)
-    feedForward = try FeedForward(configuration)
+    let hidden = configuration.hiddenSize
+    if let experts = configuration.experts, experts.areIn(layer: number) {
+      feedForward = try MixtureOfExperts(experts, hidden: hidden)
+    } else {
+      feedForward = try FeedForward(hidden: hidden, inner: configuration.intermediateSize)
+    }
     inputNorm = try RMSNorm(size: configuration.hiddenSize, epsilon: configuration.normEpsilon)
     postAttentionNorm = try RMSNorm(size: configuration.hiddenSize, epsilon: configuration.normEpsilon)
   }
@@ -22,15 +28,26 @@ public final class DecoderLayer: Module {
     ]
   }
 
-  /// - Parameter rows: the tokens whose outputs to return, `[n]`, `int64`; all if nil.
+  /// Whether the layer has experts.
+  var hasExperts: Bool { feedForward is MixtureOfExperts }
+
+  /// - Parameters:
+  ///   - rows: the tokens whose outputs to return, `[n]`, `int64`; all if nil.
+  ///   - use: counts how experts are used; nil where nobody asks
   func callAsFunction(
-    _ stream: ResidualStream, layer: Int, rotary: RotaryTables, pattern: any AttentionPattern, rows: Tensor?
-  ) throws(TorchError) -> (x: Tensor, delta: Tensor) {
+    _ stream: ResidualStream, layer: Int, rotary: RotaryTables, pattern: any AttentionPattern, rows: Tensor?,
+    counting use: ExpertUse?
+  ) throws(TorchError) -> (x: Tensor, delta: Tensor, use: Tensor?) {
+    // A router that is counted sees all tokens, also those whose outputs are not needed.
+    let isCounted = use != nil && hasExperts
+    let (early, late) = isCounted ? (nil, rows) : (rows, nil)
     var (x, normed) = try inputNorm(stream.x, adding: stream.delta, type: attention.type)
-    let attended = try attention(normed, layer: layer, rotary: rotary, pattern: pattern, rows: rows)
-    if let rows { x = try x.indexSelect(0, rows) }
+    let attended = try attention(normed, layer: layer, rotary: rotary, pattern: pattern, rows: early)
+    if let early { x = try x.indexSelect(0, early) }
     (x, normed) = try postAttentionNorm(x, adding: attended, type: attention.type)
-    return (x, try feedForward(normed))
+    let (delta, used) = try feedForward(normed, rows: late, counting: use)
+    if let late { x = try x.indexSelect(0, late) }
+    return (x, delta, used)
   }
 }
 

@@ -39,6 +39,9 @@ extension ModelConfiguration {
     if family == .minimind {
       hasQueryKeyNorm = state.shape(of: "model.layers.0.self_attn.q_norm.weight") != nil
       if let width = state.shape(of: "model.layers.0.mlp.up_proj.weight")?.first { intermediateSize = width }
+      if let width = state.shape(of: "model.layers.0.mlp.experts.0.up_proj.weight")?.first {
+        experts?.intermediateSize = width
+      }
     }
     try shape.check(self, of: state.source)
   }

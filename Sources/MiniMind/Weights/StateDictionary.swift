@@ -63,10 +63,11 @@ public struct StateDictionary {
     self.init(source: source, names: tensors.keys) { tensors[$0] }
   }
 
+  /// Takes experts apart that are stacked in one tensor: whatever the file has, an expert's weights have names of their own.
   init(source: String, names: [String], stored: @escaping (String) -> StoredTensor?) {
     self.source = source
-    self.names = names
-    self.stored = stored
+    let separate = SeparateExperts(names: names, stored: stored)
+    (self.names, self.stored) = (separate.names, { separate[$0] })
   }
 
   /// The same tensors under other names.

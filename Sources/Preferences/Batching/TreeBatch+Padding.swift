@@ -45,6 +45,7 @@ extension TreeBatch {
       positions.append(contentsOf: 0..<length)
     }
     let real = tokenCount
+    sideCounts.append(contentsOf: [Int](repeating: 0, count: capacity.tokens - real))
     tokens.append(contentsOf: (real..<capacity.tokens).map { real > 0 ? tokens[$0 % real] : 0 })
     rows.append(contentsOf: (rows.count..<capacity.predictions).map { $0 % capacity.tokens })
     predictions.append(contentsOf: predictions.count..<capacity.predictions)

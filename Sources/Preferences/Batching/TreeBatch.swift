@@ -39,6 +39,8 @@ public struct TreeBatch: Sendable, Hashable {
   public internal(set) var tokens: [Int] = []
   /// The place of each input token in its own side, `[tokens]`.
   public internal(set) var positions: [Int] = []
+  /// The sides that each input token stands in, `[tokens]`; 0 for padding. Sides end with their last target.
+  public internal(set) var sideCounts: [Int] = []
   /// The parts of each tree, in order; together they cover `tokens`.
   public internal(set) var trees: [Tree] = []
   /// The input tokens that predict a target, each once and ascending except for padding, `[rows]`. The last token of a prefix
@@ -123,7 +125,7 @@ public struct TreeBatch: Sendable, Hashable {
     let tree = Tree(prefix: min(prefix, ends.max() ?? 0), branches: ends.map { max(0, $0 - prefix) })
     let start = tokens.count
     trees.append(tree)
-    append(sides[0].ids[..<tree.prefix])
+    append(sides[0].ids[..<tree.prefix], of: sides)
 
     for place in 0..<prefix {
       let counting = sides.filter { $0.targets[place] }
@@ -131,7 +133,7 @@ public struct TreeBatch: Sendable, Hashable {
     }
     for (branch, length) in zip(branches, tree.branches) {
       let (ids, branchStart) = (branch[0].ids, tokens.count)
-      append(ids[prefix..<prefix + length])
+      append(ids[prefix..<prefix + length], of: branch)
       for place in prefix..<ids.count {
         let counting = branch.filter { $0.targets[place] }
         if counting.isEmpty { continue }
@@ -161,14 +163,16 @@ public struct TreeBatch: Sendable, Hashable {
     let start = tokens.count
     let inputs = ids[..<Self.inputCount(isTarget)]
     trees.append(Tree(prefix: inputs.count))
-    append(inputs)
+    append(inputs, of: [(ids, isTarget, side)])
     for place in ids.indices where isTarget[place] { predict(ids[place], by: start + place - 1, for: [side]) }
   }
 
   /// Adds input tokens, whose indices in their side are their positions.
-  private mutating func append(_ ids: ArraySlice<Int32>) {
+  private mutating func append(_ ids: ArraySlice<Int32>, of sides: [Side]) {
     tokens.append(contentsOf: ids.lazy.map(Int.init))
     positions.append(contentsOf: ids.indices)
+    let ends = sides.map { Self.inputCount($0.targets) }
+    sideCounts.append(contentsOf: ids.indices.lazy.map { place in ends.count { $0 > place } })
   }
 
   private mutating func predict(_ target: Int32, by predictor: Int, for counted: [Int]) {

@@ -42,7 +42,7 @@ extension PairStatistics {
     var remarks: [String] = []
     if plainTextPairsBesideTemplate > 0 {
       remarks.append(
-        "\(grouped(plainTextPairsBesideTemplate)) of \(grouped(pairs)) are plain text and are trained on as such, without "
+        "\(grouped(plainTextPairsBesideTemplate)) of \(grouped(pairs)) \(areTexts ? "texts" : "pairs") are plain text and are trained on as such, without "
           + "the tokenizer's chat template; --apply-chat-template writes them with it")
     }
     if unscoredPairsKept > 0 {

@@ -11,13 +11,14 @@ import Foundation
 /// - Parameters:
 ///   - first: an input
 ///   - second: another input, if any
-///   - body: a function of the inputs that returns two tensors
+///   - results: how many tensors the body returns
+///   - body: a function of the inputs
 /// - Returns: what the body returned
 /// - Throws: `TorchError` when LibTorch or the body fails.
 public func recomputed(
-  _ first: Tensor, _ second: Tensor?,
-  _ body: @escaping (Tensor, Tensor?) throws(TorchError) -> (Tensor, Tensor)
-) throws(TorchError) -> (Tensor, Tensor) {
+  _ first: Tensor, _ second: Tensor?, results: Int,
+  _ body: @escaping (Tensor, Tensor?) throws(TorchError) -> [Tensor]
+) throws(TorchError) -> [Tensor] {
   let context = Unmanaged.passRetained(Block(body)).toOpaque()
   let block = ckernels_block(
     context: context,
@@ -25,11 +26,10 @@ public func recomputed(
       guard let context, let inputs, let first = inputs[0] else { return false }
       let block = Unmanaged<Block>.fromOpaque(context).takeUnretainedValue()
       do throws(TorchError) {
-        let (one, two) = try block.body(
+        let made = try block.body(
           Tensor(owning: first), count > 1 ? inputs[1].map { Tensor(owning: $0) } : nil)
-        withExtendedLifetime((one, two)) {
-          ckernels_put_result(results, one.handle)
-          ckernels_put_result(results, two.handle)
+        withExtendedLifetime(made) {
+          for result in made { ckernels_put_result(results, result.handle) }
         }
         return true
       } catch let failure {
@@ -40,20 +40,22 @@ public func recomputed(
     release: { context in
       if let context { Unmanaged<Block>.fromOpaque(context).release() }
     })
-  var outputs: [ctorch_tensor?] = [nil, nil]
+  var outputs = [ctorch_tensor?](repeating: nil, count: results)
   try withExtendedLifetime((first, second)) { () throws(TorchError) in
-    try checked("recomputed") { ckernels_recompute(first.handle, second?.handle, block, &outputs, 2, &$0) }
+    try checked("recomputed") { ckernels_recompute(first.handle, second?.handle, block, &outputs, results, &$0) }
   }
-  guard let one = outputs[0], let two = outputs[1] else {
-    throw TorchError(kind: .failed, operatorName: "recomputed", reason: "nothing was returned")
+  return try outputs.map { output throws(TorchError) in
+    guard let output else {
+      throw TorchError(kind: .failed, operatorName: "recomputed", reason: "nothing was returned")
+    }
+    return Tensor(owning: output)
   }
-  return (Tensor(owning: one), Tensor(owning: two))
 }
 
 private final class Block {
-  let body: (Tensor, Tensor?) throws(TorchError) -> (Tensor, Tensor)
+  let body: (Tensor, Tensor?) throws(TorchError) -> [Tensor]
 
-  init(_ body: @escaping (Tensor, Tensor?) throws(TorchError) -> (Tensor, Tensor)) {
+  init(_ body: @escaping (Tensor, Tensor?) throws(TorchError) -> [Tensor]) {
     self.body = body
   }
 }

@@ -6,9 +6,10 @@ import Preferences
 /// Tokens alone would not do: a long pair's tokens see more of each other, and only tokens with targets pass through the
 /// head and the whole last layer. On the same number of tokens that makes several percent.
 struct PairWork: Sendable {
-  private let layer: Double
+  /// Of all layers but the last, and of the last.
+  private let before: Double
+  private let last: Double
   private let keysAndValues: Double
-  private let layers: Double
   private let head: Double
   private let attention: Double
   private let sharesPrefix: Bool
@@ -16,11 +17,13 @@ struct PairWork: Sendable {
   init(_ model: ModelConfiguration, sharesPrefix: Bool) {
     let perHead = Double(model.hiddenSize * model.headSize)
     keysAndValues = 2 * perHead * Double(model.keyValueHeadCount)
-    layer =
-      2 * perHead * Double(model.headCount) + keysAndValues + 3 * Double(model.hiddenSize * model.intermediateSize)
-    layers = Double(model.layerCount)
+    let common = 2 * perHead * Double(model.headCount) + keysAndValues
+    let layers = (0..<model.layerCount).map {
+      common + Double(model.feedForwardParameters(ofLayer: $0, active: true))
+    }
+    (before, last) = (layers.dropLast().reduce(0, +), layers.last ?? 0)
     head = Double(model.vocabularySize * model.hiddenSize)
-    attention = 2 * Double(model.headCount * model.headSize) * layers
+    attention = 2 * Double(model.headCount * model.headSize * model.layerCount)
     self.sharesPrefix = sharesPrefix
   }
 
@@ -32,7 +35,7 @@ struct PairWork: Sendable {
     let targets = Double((pair.chosenTargets + pair.rejectedTargets).count { $0 })
     let seen =
       (prefix * prefix + chosen * chosen + rejected * rejected) / 2 + prefix * (chosen + rejected)
-    let whole = layer * ((layers - 1) * tokens + targets) + keysAndValues * max(0, tokens - targets)
+    let whole = before * tokens + last * targets + keysAndValues * max(0, tokens - targets)
     return Int((whole + head * targets + attention * seen) / 1000)
   }
 
@@ -41,7 +44,7 @@ struct PairWork: Sendable {
     let all = unit.reduce(0) { $0 + self($1) }
     guard sharesPrefix, unit.count > 1 else { return all }
     let prefix = Double(unit.sharedPrefix)
-    let saved = (layer * (layers - 1) + keysAndValues) * prefix + attention * prefix * prefix / 2
+    let saved = (before + keysAndValues) * prefix + attention * prefix * prefix / 2
     return all - (unit.count - 1) * Int(saved / 1000)
   }
 }

@@ -53,8 +53,14 @@ final class PlainPasses: MicroBatchPasses {
   private let gradients: StepGradients
   private let clock: StepClock
 
-  init(device: Device, reference: ReferenceModel?, gradients: StepGradients, clock: StepClock) {
+  let refusal: String?
+
+  /// - Parameter refusal: why the passes are not recorded, where they were to be
+  init(
+    device: Device, reference: ReferenceModel?, gradients: StepGradients, clock: StepClock, refusal: String? = nil
+  ) {
     (self.device, self.reference, self.gradients, self.clock) = (device, reference, gradients, clock)
+    self.refusal = refusal
   }
 
   func run(_ packed: TreeBatch, knowing known: KnownScores, isLast: Bool, _ pass: @escaping MicroBatchPass) throws {
@@ -80,6 +86,4 @@ final class PlainPasses: MicroBatchPasses {
   func releaseMemory() {}
 
   func takeReplayed() -> ReplayedPasses { ReplayedPasses() }
-
-  var refusal: String? { nil }
 }

@@ -47,16 +47,24 @@ extension Trainer {
       limit *= 2
       let fits = suffices(memory(), before, for: min(limit, most), after: trials)
       guard let trial = try slowest(fits ? attemptWithinMemory(limit, of: ordered, lengths) : nil) else { break }
-      let best = trials.map(\.tokensPerSecond).max() ?? 0
+      let best = trials.map { rate(of: $0, most: most) }.max() ?? 0
       trials.append(trial)
-      if trial.tokensPerSecond < best * Self.worthwhile { break }
+      // With experts, the size that needs no pass before the others comes last.
+      if balance == nil, trial.tokensPerSecond < best * Self.worthwhile { break }
     }
-    let best = trials.map(\.tokensPerSecond).max() ?? 0
-    let found = trials.first { $0.tokensPerSecond * Self.worthwhile >= best }?.limit ?? longest
+    let best = trials.map { rate(of: $0, most: most) }.max() ?? 0
+    let found = trials.first { rate(of: $0, most: most) * Self.worthwhile >= best }?.limit ?? longest
     try limitMicroBatches(toTokens: found)
     // Training allocates its own memory.
     if device != .cpu { try CUDA.releaseCachedMemory() }
     return trials
+  }
+
+  /// Tokens of a step in a second. Several micro-batches need a pass that counts how they use experts, where there are some.
+  private func rate(of trial: MicroBatchTrial, most: Int) -> Double {
+    guard balance != nil, trial.limit < most else { return trial.tokensPerSecond }
+    let passes = reference == nil || options.cachesReference ? 3.0 : 4
+    return trial.tokensPerSecond * passes / (passes + 1)
   }
 
   /// A trial as the slowest rank had it, since the others wait for that one; nil where one has none.

@@ -26,26 +26,34 @@ public struct ActivationMemory: Sendable {
     let keysAndValues = 2 * narrow * shape.keyValueHeadCount * shape.headSize
     // Normalized heads are kept before and after, others after the rotation alone.
     let copies = shape.hasQueryKeyNorm ? 2 : 1
-    let gateAndUp = 2 * narrow * shape.intermediateSize
-    // Both residual sums with their norms, queries, keys and values, attention's result, gate and up.
-    var layer = 2 * (sum + norm) + copies * (queries + keysAndValues) + queries + gateAndUp
+    let networks = (0..<shape.layerCount).map { FeedForwardMemory(shape, layer: $0, narrow: narrow) }
+    // Both residual sums with their norms, queries, keys and values, attention's result.
+    var common = 2 * (sum + norm) + copies * (queries + keysAndValues) + queries
     // DoRA keeps products before their rows are multiplied too.
     if let adapter = model.adapter, adapter.configuration.usesDoRA {
-      layer += narrow * adapter.layers.reduce(0) { $0 + $1.adapter.up.shape[0] } / shape.layerCount
+      common += narrow * adapter.layers.reduce(0) { $0 + $1.adapter.up.shape[0] } / shape.layerCount
     }
-    // The gradients of gate and up, of their product, of the residual sum and of its norm.
-    let gradients = gateAndUp * 3 / 2 + sum + norm
+    // The gradients of the feed-forward network, of the residual sum and of its norm.
+    let gradients = (networks.map(\.gradients).max() ?? 0) + sum + norm
     // The logits are computed in chunks where they are not kept.
     let head = 2 * norm + sum + (recomputing ? 0 : wide * shape.vocabularySize)
     if recomputing {
       kept = shape.layerCount * (sum + norm)
-      layerGradients = layer + gradients
+      layerGradients = common + (networks.map(\.kept).max() ?? 0) + gradients
       keptPerTarget = head
     } else {
-      kept = (shape.layerCount - 1) * layer + sum + norm + copies * keysAndValues
+      let before = networks.dropLast().reduce(0) { $0 + common + $1.kept }
+      let last = networks.last?.kept ?? 0
       layerGradients = gradients
-      // Of the last layer what is not kept for all tokens, and the rows of its inputs.
-      keptPerTarget = norm + (copies + 1) * queries + 2 * sum + norm + gateAndUp + head
+      if shape.experts.map({ $0.balanceCoefficient > 0 && $0.areIn(layer: shape.layerCount - 1) }) ?? false {
+        // The router of the last layer sees all tokens, its experts those with a target.
+        kept = before + common
+        keptPerTarget = sum + last + head
+      } else {
+        kept = before + sum + norm + copies * keysAndValues
+        // Of the last layer what is not kept for all tokens, and the rows of its inputs.
+        keptPerTarget = norm + (copies + 1) * queries + 2 * sum + norm + last + head
+      }
     }
   }
 
@@ -58,5 +66,30 @@ public struct ActivationMemory: Sendable {
   public func tokens(fittingIn bytes: Int, targetShare: Double) -> Int {
     let each = Double(kept) + max(Double(layerGradients), targetShare * Double(keptPerTarget))
     return max(0, Int(Double(bytes) / each))
+  }
+}
+
+/// What a layer's feed-forward network takes per token, in bytes.
+private struct FeedForwardMemory {
+  /// Kept for the backward pass: gate and up; of a mixture of experts also the tokens in the order of their experts, and what
+  /// its router needs.
+  let kept: Int
+  /// The gradients of gate and up, and of their product: of a mixture those of one expert at a time.
+  let gradients: Int
+
+  init(_ shape: ModelConfiguration, layer: Int, narrow: Int) {
+    let gateAndUp = 2 * narrow * shape.activeIntermediateSize(ofLayer: layer)
+    guard let experts = shape.experts, experts.areIn(layer: layer) else {
+      (kept, gradients) = (gateAndUp, gateAndUp * 3 / 2)
+      return
+    }
+    let rows = narrow * experts.perToken * shape.hiddenSize
+    // Results that are weighted are kept in the order of the tokens.
+    let weighted = experts.normalizesWeights && experts.perToken == 1 ? 0 : rows
+    let wide = DType.float32.byteCount
+    let router = (narrow < wide ? wide * shape.hiddenSize : 0) + experts.count * (wide + DType.float64.byteCount)
+    kept = gateAndUp + rows + weighted + router
+    // Tokens are seldom spread evenly: an expert may have twice its share.
+    gradients = gateAndUp * 3 / 2 * min(2, experts.count) / experts.count + 2 * rows
   }
 }

@@ -9,7 +9,10 @@ public enum FLOPs {
   /// per head dimension and pair of tokens that see each other.
   public static func forward(_ batch: TreeBatch, of model: ModelConfiguration) -> Double {
     let attention = model.hiddenSize * model.headSize * 2 * (model.headCount + model.keyValueHeadCount)
-    let body = model.layerCount * (attention + 3 * model.hiddenSize * model.intermediateSize)
+    // Of a mixture of experts, those that a token passes through.
+    let body = (0..<model.layerCount).reduce(model.layerCount * attention) {
+      $0 + model.feedForwardParameters(ofLayer: $1, active: true)
+    }
     let head = model.vocabularySize * model.hiddenSize
     let seen = batch.trees.reduce(0.0) { $0 + attendedPairs($1) }
     return 2 * Double(body) * Double(batch.tokens.count) + 2 * Double(head) * Double(batch.targets.count)

@@ -21,9 +21,10 @@ public enum PeakRate {
         try tensor.fillNormal(from: generator)
         return try tensor.to(type, device: device)
       }
+      let inner = max(model.intermediateSize, model.activeIntermediateSize(ofLayer: model.layerCount - 1))
       let activations = try drawn([tokens, model.hiddenSize])
-      let weight = try drawn([model.intermediateSize, model.hiddenSize])
-      let operations = 2 * Double(tokens) * Double(model.hiddenSize) * Double(model.intermediateSize)
+      let weight = try drawn([inner, model.hiddenSize])
+      let operations = 2 * Double(tokens) * Double(model.hiddenSize) * Double(inner)
       // Enough repetitions for the resolution of the clock.
       let repetitions = max(1, Int((device == .cpu ? 5e9 : 2e12) / operations))
       var best = 0.0

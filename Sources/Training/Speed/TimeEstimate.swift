@@ -54,7 +54,8 @@ extension Trainer {
     let passesOverHeldOut = Double(evaluations + (reference == nil || evaluations == 0 ? 0 : 1))
     return TimeEstimate(
       measured: samples.count, update: update,
-      training: rate * workOfSteps() + Double(steps) * update, reference: precomputed,
+      training: (rate + (countsExpertsAhead ? forward : 0)) * workOfSteps() + Double(steps) * update,
+      reference: precomputed,
       evaluation: forward * work(of: evaluationPairs) * passesOverHeldOut, steps: steps)
   }
 
@@ -70,6 +71,12 @@ extension Trainer {
       let taken = plan.pairs(ofStep: step)
       return (batch, work(of: mine.map { pairs[taken[$0]] }))
     }
+  }
+
+  /// Whether a pass over every micro-batch counts how experts are used before the passes that learn.
+  private var countsExpertsAhead: Bool {
+    guard balance != nil, let step = stepsLookedAt.first else { return false }
+    return packer.batches(ofStep: step).packed.count > 1
   }
 
   /// This process's part of the work of the steps that remain.

@@ -49,7 +49,8 @@ extension Trainer {
     try meanChosenLength.fillInPlace(Double(batches.chosenTargets) / Double(batches.pairCount))
     try sums.fillInPlace(0)
 
-    let (known, tooLarge) = try knownScores(of: batches)
+    let (known, coupled) = try knownScores(of: batches)
+    let tooLarge = try countExperts(of: batches, after: coupled)
     let shortage =
       try tooLarge
       ?? forEach(batches.packed) { batch, place in
@@ -61,6 +62,7 @@ extension Trainer {
       }
 
     clock.enter(.communication)
+    try balance?.finishStep()
     let exchange = try clock.onDevice { try gradients.sumOverRanks() }
     return ComputedGradients(
       batches: batches.packed, exchange: exchange, shortage: shortage, shrunkTo: shrunkTo,
@@ -78,16 +80,20 @@ extension Trainer {
     let reference = if let known = inputs.reference { known } else { try reference?.compute(batch) }
 
     clock.enter(.forward)
+    let experts = try balance.map { _ throws(TorchError) in try batch.expertUse() }
     let scores = PairScores(
-      policy: try policy.sideScores(batch, excessTokenWeight: options.loss.excessTokenWeight), reference: reference,
-      lengths: batch.targetCounts, meanChosenLength: meanChosenLength, weights: batch.pairWeights)
+      policy: try policy.sideScores(batch, excessTokenWeight: options.loss.excessTokenWeight, counting: experts),
+      reference: reference, lengths: batch.targetCounts, meanChosenLength: meanChosenLength,
+      weights: batch.pairWeights)
     let result = try options.loss(scores, couplings: inputs.couplings)
+    let (losses, auxiliary) = try balanced(result.losses.sum(), by: experts)
 
     clock.enter(.backward)
-    try (result.losses.sum() * gradients.lossFactor).backward()
+    try (losses * gradients.lossFactor).backward()
 
     try withoutGrad { () throws(TorchError) in
-      try sums.addInPlace(PreferenceMetrics.sums(result, of: scores, counts: batch.counts))
+      try sums.addInPlace(
+        PreferenceMetrics.sums(result, of: scores, counts: batch.counts, auxiliary: auxiliary))
     }
   }
 

@@ -44,6 +44,8 @@ public final class Trainer {
   /// pass reads it too, so it stays where it is.
   let meanChosenLength: Tensor
   let clock: StepClock
+  /// What keeps the load of experts even; nil where the model has none.
+  let balance: ExpertBalance?
   /// How micro-batches come to the device.
   package var passes: any MicroBatchPasses
   /// Steps that wait to be reported.
@@ -81,10 +83,16 @@ public final class Trainer {
     )
     sums = try .zeros([PreferenceMetrics.sumCount], dtype: .float64, device: device)
     meanChosenLength = try .ones([], dtype: .float64, device: device)
+    balance = ExpertBalance(of: policy.configuration, coefficient: options.routerAuxLossCoefficient)
     clock = StepClock(device: device, activity: activity)
     reports = ReportQueue(for: device)
-    passes = PlainPasses(device: device, reference: self.reference, gradients: gradients, clock: clock)
-    if case .cuda(let index) = device, options.recordsPasses { record(by: try CUDAGraphRecorder(device: index)) }
+    let records = device != .cpu && options.recordsPasses
+    let hasExperts = policy.configuration.experts != nil
+    passes = PlainPasses(
+      device: device, reference: self.reference, gradients: gradients, clock: clock,
+      refusal: records && hasExperts
+        ? "the host sorts tokens by the experts that routers have chosen, which a recording cannot do" : nil)
+    if case .cuda(let index) = device, records, !hasExperts { record(by: try CUDAGraphRecorder(device: index)) }
   }
 
   /// A trainer at step 0 with a reference of its own, which keeps results where the options say so.

@@ -7,6 +7,8 @@ import Torch
 public struct TrainingOptions: Sendable {
   /// The loss and its constants.
   public var loss = PreferenceLoss()
+  /// What the load-balancing loss of a mixture of experts is multiplied by; nil for the model's own coefficient.
+  public var routerAuxLossCoefficient: Double?
   /// Pairs of a micro-batch.
   public var perDeviceBatchSize = 4
   /// Micro-batches of an optimizer step.

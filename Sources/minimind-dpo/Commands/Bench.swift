@@ -144,7 +144,7 @@ struct Bench: ParsableCommand {
 
 /// What is trained on, and how long.
 struct BenchWorkload: ParsableArguments {
-  @Option(help: "A shape of MiniMind's, with random weights: minimind-3, minimind2, minimind2-small.")
+  @Option(help: "A shape of MiniMind's, with random weights: minimind-3, minimind-3-moe, minimind2, minimind2-small.")
   var shape = NamedShape.miniMind3
   @Option(
     parsing: .upToNextOption,

@@ -11,7 +11,10 @@ struct Initialize: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "init", abstract: "Makes a randomly initialised model of a named shape or of a config.json.")
 
-  @Option(help: "A shape of MiniMind's: minimind-3 (64 M), minimind2 (104 M), minimind2-small (26 M).")
+  @Option(
+    help:
+      "A shape of MiniMind's: minimind-3 (64 M), minimind-3-moe (198 M, 64 M active), minimind2 (104 M), minimind2-small (26 M)."
+  )
   var shape: NamedShape?
   @Option(help: ArgumentHelp("A config.json, or a folder that holds one.", valueName: "path"))
   var modelConfig: String?
@@ -73,20 +76,24 @@ struct Initialize: ParsableCommand {
 /// The shapes of MiniMind's releases.
 enum NamedShape: String, ExpressibleByArgument, CaseIterable {
   case miniMind3 = "minimind-3"
+  case miniMind3MoE = "minimind-3-moe"
   case miniMind2 = "minimind2"
   case miniMind2Small = "minimind2-small"
 
   /// The `config.json` that `transformers` loads.
   var json: JSON {
     let hidden = self == .miniMind2Small ? 512 : 768
-    let isThird = self == .miniMind3
+    let isThird = self == .miniMind3 || self == .miniMind3MoE
     let width =
       isThird
       ? ModelConfiguration.miniMind3IntermediateSize(hidden: hidden)
       : ModelConfiguration.miniMind2IntermediateSize(hidden: hidden)
-    return [
-      "architectures": [.string(isThird ? "Qwen3ForCausalLM" : "LlamaForCausalLM")],
-      "model_type": .string(isThird ? "qwen3" : "llama"),
+    let experts = self == .miniMind3MoE ? ExpertConfiguration.miniMind(intermediateSize: width) : nil
+    let (type, architecture) =
+      experts != nil
+      ? ("qwen3_moe", "Qwen3MoeForCausalLM") : isThird ? ("qwen3", "Qwen3ForCausalLM") : ("llama", "LlamaForCausalLM")
+    var json: JSON.Object = [
+      "architectures": [.string(architecture)], "model_type": .string(type),
       "vocab_size": 6400, "hidden_size": .integer(hidden), "intermediate_size": .integer(width),
       "num_hidden_layers": .integer(self == .miniMind2 ? 16 : 8), "num_attention_heads": 8,
       "num_key_value_heads": .integer(isThird ? 4 : 2), "head_dim": .integer(hidden / 8), "hidden_act": "silu",
@@ -94,5 +101,7 @@ enum NamedShape: String, ExpressibleByArgument, CaseIterable {
       "max_position_embeddings": 32768, "tie_word_embeddings": true, "attention_bias": false, "bos_token_id": 1,
       "eos_token_id": 2,
     ]
+    for (key, value) in experts?.huggingFaceKeys ?? [:] { json[key] = value }
+    return .object(json)
   }
 }

@@ -32,6 +32,7 @@ extension TrainingCommand {
       ("min-lr-rate", optimization.minLrRate), ("weight-decay", optimization.weightDecay),
       ("adam-beta1", optimization.adamBeta1), ("adam-beta2", optimization.adamBeta2),
       ("adam-epsilon", optimization.adamEpsilon), ("max-grad-norm", optimization.maxGradNorm),
+      ("router-aux-loss-coef", optimization.routerAuxLossCoef),
       ("no-shuffle", flag(optimization.noShuffle)), ("no-prefix-sharing", flag(optimization.noPrefixSharing)),
       ("seed", optimization.seed), ("output-dir", outputDir), ("logging-steps", output.loggingSteps),
       ("logging-first-step", flag(output.loggingFirstStep)),
@@ -56,6 +57,7 @@ extension TrainingCommand {
       ("from-weight", miniMind.fromWeight), ("save-dir", miniMind.saveDir), ("save-weight", miniMind.saveWeight),
       ("dtype", miniMind.dtype?.rawValue), ("num-workers", miniMind.numWorkers), ("use-wandb", flag(miniMind.useWandb)),
       ("wandb-project", miniMind.wandbProject), ("use-compile", miniMind.useCompile == 1 ? 1 : nil),
+      ("use-moe", miniMind.useMoe),
     ] + ownSettings + adapter.settings
   }
 }

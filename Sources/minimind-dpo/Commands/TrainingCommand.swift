@@ -44,7 +44,8 @@ extension TrainingCommand {
   /// What the options ask for, without a reference.
   func request(for training: TrainingOptions, onGPU: Bool) throws -> TrainingRequest {
     TrainingRequest(
-      source: model.source(shape), reference: nil, lora: adapter.configuration,
+      source: model.source(shape, hasExperts: miniMind.useMoe.map { $0 == 1 }), reference: nil,
+      lora: adapter.configuration,
       loraDropout: model.adapter == nil ? nil : adapter.loraDropout, trainingPairs: data.trainData,
       mixStrategy: data.mixStrategy,
       evaluationPairs: try data.evaluationFiles, heldOut: data.evalSplit,

@@ -7,7 +7,8 @@ import Foundation
 struct MiniMindArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Train the model in SAVE_DIR/NAME_HIDDEN.pth. (default: full_sft; in sft pretrain)", valueName: "name"))
+      "Train the model in SAVE_DIR/NAME_HIDDEN.pth, or NAME_HIDDEN_moe.pth. (default: full_sft; in sft pretrain)",
+      valueName: "name"))
   var fromWeight: String?
 
   @Option(
@@ -24,8 +25,11 @@ struct MiniMindArguments: ParsableArguments {
     help: ArgumentHelp("1: go on from the newest checkpoint of the run's folder, if there is one.", valueName: "0|1"))
   var fromResume = 0
 
-  @Option(help: ArgumentHelp("1 asks for a mixture of experts, which this version does not have.", valueName: "0|1"))
-  var useMoe = 0
+  @Option(
+    help: ArgumentHelp(
+      "1: the model is a mixture of experts, and MiniMind's weight files are NAME_HIDDEN_moe.pth; 0: it is none.",
+      valueName: "0|1"))
+  var useMoe: Int?
 
   @Option(help: "MiniMind's type of mixed precision on GPUs; on a CPU MiniMind computes in float32, and so does this.")
   var dtype: MiniMindType?
@@ -44,7 +48,7 @@ struct MiniMindArguments: ParsableArguments {
   var useCompile = 0
 
   func validate() throws {
-    for (name, value) in [("from-resume", fromResume), ("use-moe", useMoe), ("use-compile", useCompile)]
+    for (name, value) in [("from-resume", fromResume), ("use-moe", useMoe ?? 0), ("use-compile", useCompile)]
     where ![0, 1].contains(value) {
       throw ValidationError("--\(name) must be 0 or 1.")
     }

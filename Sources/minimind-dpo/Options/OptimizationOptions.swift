@@ -35,6 +35,12 @@ struct OptimizationArguments: ParsableArguments {
     help: ArgumentHelp("Gradients are scaled down to this norm; 0 leaves them.", valueName: "norm"))
   var maxGradNorm = 1.0
 
+  @Option(
+    help: ArgumentHelp(
+      "What the load-balancing loss of a mixture of experts is multiplied by; 0 for none. (default: the model's own)",
+      valueName: "coefficient"))
+  var routerAuxLossCoef: Double?
+
   @Option(name: .customLong("adam-beta1"), help: ArgumentHelp("AdamW's decay of the first moment.", valueName: "β₁"))
   var adamBeta1 = 0.9
 
@@ -74,6 +80,8 @@ struct OptimizationArguments: ParsableArguments {
     try require((0..<1).contains(adamBeta1), "--adam-beta1 must lie between 0 and 1, 1 excluded.")
     try require((0..<1).contains(adamBeta2), "--adam-beta2 must lie between 0 and 1, 1 excluded.")
     try require(adamEpsilon > 0 && adamEpsilon.isFinite, "--adam-epsilon must be above 0.")
+    try require(
+      routerAuxLossCoef.map { $0 >= 0 && $0.isFinite } ?? true, "--router-aux-loss-coef must not be negative.")
     try require(maxGradNorm >= 0 && maxGradNorm.isFinite, "--max-grad-norm must not be negative.")
     try require(
       (0...1).contains(zeroStage), "--zero-stage must be 0 or 1; a model this small gains nothing from 2 and 3.")
@@ -95,6 +103,7 @@ struct OptimizationArguments: ParsableArguments {
     options.adam = AdamW.Options(
       beta1: adamBeta1, beta2: adamBeta2, epsilon: adamEpsilon, weightDecay: weightDecay)
     options.maxGradientNorm = maxGradNorm
+    options.routerAuxLossCoefficient = routerAuxLossCoef
     options.shuffles = !noShuffle
     options.seed = seed
     options.sharesPrefix = !noPrefixSharing

@@ -42,7 +42,7 @@ final class MiniMindRun {
     if let miniMind = request.miniMind, miniMind.asksToResume, output.checkpoint == nil {
       lines.append("--from_resume 1: there is no checkpoint in \(output.folder) yet; the run starts from the beginning")
       let checkout = MiniMindCheckout()
-      let theirs = checkout.path("../checkpoints") + "/\(name)_\(policy.configuration.hiddenSize)_resume.pth"
+      let theirs = checkout.path("../checkpoints") + "/\(name)_\(size(of: policy))_resume.pth"
       if checkout.exists(theirs) {
         lines.append("  (MiniMind's own \(theirs) is not read: its order of the data is another)")
       }
@@ -82,11 +82,16 @@ final class MiniMindRun {
 
   /// The path of the LoRA file; nil where none is asked for.
   private func loraFile(of policy: CausalLM) -> String? {
-    loraName.map { "\(folder)/\($0)_\(policy.configuration.hiddenSize).pth" }
+    loraName.map { "\(folder)/\($0)_\(size(of: policy)).pth" }
   }
 
   /// The path of the weight file.
-  func file(of policy: CausalLM) -> String { "\(folder)/\(name)_\(policy.configuration.hiddenSize).pth" }
+  func file(of policy: CausalLM) -> String { "\(folder)/\(name)_\(size(of: policy)).pth" }
+
+  /// What MiniMind's file names say of a model.
+  private func size(of policy: CausalLM) -> String {
+    "\(policy.configuration.hiddenSize)\(policy.configuration.experts == nil ? "" : "_moe")"
+  }
 
   /// Prints an interval as MiniMind's script does: on standard output, counted in batches of each process, `epoch_time` being
   /// what is left of the epoch in whole minutes.
@@ -103,12 +108,15 @@ final class MiniMindRun {
     let perStep = (ContinuousClock.now - started) / .seconds(1) / Double(max(1, interval.step - before))
     let minutesLeft = (perStep * Double(plan.stepsPerEpoch - place - 1) / 60).rounded(.down)
     let texts = request.pairs.examples.areTexts
-    let mean = interval.metrics.means(of: request.pairs.examples).first { $0.name == MetricName.loss }?.value ?? .nan
-    let loss = HumanText.fixed(mean, 4)
+    let metrics = interval.metrics
+    let loss = metrics.means(of: request.pairs.examples).first { $0.name == MetricName.loss }?.value ?? .nan
+    let auxiliary = metrics.weightedAuxiliaryLoss / metrics.pairs
+    func text(_ value: Double) -> String { HumanText.fixed(value, 4) }
     Console.standardError.clearStatus()
     Output.line(
-      "Epoch:[\(epoch + 1)/\(epochs)](\(batch)/\(batches)), loss: \(loss), \(texts ? "logits" : "dpo")_loss: \(loss), "
-        + "aux_loss: 0.0000, \(texts ? "lr" : "learning_rate"): \(HumanText.fixed(interval.learningRate, 8)), "
+      "Epoch:[\(epoch + 1)/\(epochs)](\(batch)/\(batches)), loss: \(text(loss)), "
+        + "\(texts ? "logits" : "dpo")_loss: \(text(loss - auxiliary)), aux_loss: \(text(auxiliary)), "
+        + "\(texts ? "lr" : "learning_rate"): \(HumanText.fixed(interval.learningRate, 8)), "
         + "epoch_time: \(HumanText.fixed(minutesLeft, texts ? 1 : 3))min")
   }
 }

@@ -72,7 +72,11 @@ struct ModelSource {
 
 extension ModelArguments {
   /// Where the options say that the model is.
-  func source(_ shape: ShapeArguments) -> ModelSource {
-    ModelSource(path: model, adapter: adapter, tokenizer: tokenizer, shape: shape.known)
+  ///
+  /// - Parameter hasExperts: what is known of whether it is a mixture of experts
+  func source(_ shape: ShapeArguments, hasExperts: Bool? = nil) -> ModelSource {
+    var known = shape.known
+    known.hasExperts = hasExperts
+    return ModelSource(path: model, adapter: adapter, tokenizer: tokenizer, shape: known)
   }
 }

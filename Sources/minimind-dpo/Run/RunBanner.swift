@@ -19,7 +19,7 @@ struct RunBanner {
   private var model: String {
     let configuration = trainer.policy.configuration
     return
-      "model: \(HumanText.count(Double(configuration.parameterCount))) parameters, \(configuration.layerCount) layers of "
+      "model: \(HumanText.count(Double(configuration.parameterCount))) parameters\(experts), \(configuration.layerCount) layers of "
       + "\(configuration.hiddenSize), \(precision) on \(job.placement.description)"
       + (job.placement.ordinal == nil ? " with \(threads(Runtime.threadCount))" : "")
       + (job.communicator == nil ? "" : " in each process") + trained
@@ -29,6 +29,15 @@ struct RunBanner {
   private var trained: String {
     guard let adapter = trainer.policy.adapter else { return "" }
     return "; trained are the \(HumanText.count(Double(adapter.parameterCount))) of an adapter: \(adapter.description)"
+  }
+
+  /// How many experts there are, and how much of the model a token passes through.
+  private var experts: String {
+    let configuration = trainer.policy.configuration
+    guard let experts = configuration.experts, configuration.expertLayerCount > 0 else { return "" }
+    return
+      " (\(HumanText.count(Double(configuration.activeParameterCount))) active: \(experts.perToken) of \(experts.count) "
+      + "experts a token)"
   }
 
   private var precision: String {

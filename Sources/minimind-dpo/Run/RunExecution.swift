@@ -171,6 +171,9 @@ struct RunExecution {
     if !trainer.plan.mixture.isPlain { later["mixture"] = "\(trainer.plan.mixture)" }
     let plain = PreferenceLoss(options.loss.parts, beta: options.loss.beta, labelSmoothing: options.loss.labelSmoothing)
     if options.loss != plain { later["loss"] = options.loss.description }
+    if trainer.policy.configuration.experts != nil, let coefficient = options.routerAuxLossCoefficient {
+      later["router-aux-loss-coef"] = "\(coefficient)"
+    }
     if let adapter = inputs.policy.adapter { later["adapter"] = adapter.description }
     if let sync = options.referenceSync { later["sync-ref-model"] = sync.description }
     return later.merging([

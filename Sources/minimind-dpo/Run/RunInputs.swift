@@ -57,6 +57,10 @@ final class RunInputs {
     if let dropout = request.loraDropout { policy.adapter?.setDropout(dropout) }
     let reference = needsReference ? try Self.reference(request, of: policy) : nil
     if let reference { try VocabularyCheck.requireSame(policy: policy, reference: reference) }
+    if request.training.routerAuxLossCoefficient ?? 0 > 0, policy.configuration.experts == nil {
+      throw Failure(
+        .usage, "--router-aux-loss-coef is about mixtures of experts, and the model has none. Leave it out.")
+    }
     excessTokenWeight = request.training.loss.excessTokenWeight
     (self.tokenizer, self.policy, self.reference) = (tokenizer, policy, reference)
 

@@ -31,21 +31,17 @@ struct MiniMindCommandLine {
   }
 
   private func completed() throws -> [String] {
-    if given.value("use-moe") == "1" {
-      throw Failure(
-        .usage,
-        "--use_moe 1: mixtures of experts cannot be trained yet by this version; train a dense model (--use_moe 0).")
-    }
     let folder = checkout.path(given.value("save-dir") ?? "../out")
-    let hidden = given.value("hidden-size") ?? "768"
+    // What MiniMind's file names say of the model.
+    let size = (given.value("hidden-size") ?? "768") + (given.value("use-moe") == "1" ? "_moe" : "")
     let name = given.value("save-weight") ?? script.result
     let source = given.value("from-weight") ?? script.start
 
     var front = script.defaults
     // The file decides its shape. Options of the shape that were given are checked against it; MiniMind's defaults are not.
-    if !given.has("model") { front += ["--model", try weights(source, hidden: hidden, in: folder)] }
+    if !given.has("model") { front += ["--model", try weights(source, size: size, in: folder)] }
     if let tokenizer = checkout.tokenizer(besides: folder) { front += ["--tokenizer", tokenizer] }
-    let run = folder + "/\(given.value("lora-name") ?? name)_\(hidden)_run"
+    let run = folder + "/\(given.value("lora-name") ?? name)_\(size)_run"
     front += ["--output-dir", run] + intervals + resumption(ofRunIn: run)
 
     var after = ["--save-dir", folder, "--save-weight", name]
@@ -58,7 +54,7 @@ struct MiniMindCommandLine {
   }
 
   /// MiniMind's script reads from `../out` whatever `--save_dir` says; what lies in that folder goes first here.
-  private func weights(_ name: String, hidden: String, in folder: String) throws -> String {
+  private func weights(_ name: String, size: String, in folder: String) throws -> String {
     guard name != "none" else {
       throw Failure(
         .usage,
@@ -66,7 +62,7 @@ struct MiniMindCommandLine {
           + "Name its weights; random ones for a trial come from: minimind-dpo init --shape minimind-3 --to "
           + "\(folder)/\(script.start)_768.pth")
     }
-    let file = "\(name)_\(hidden).pth"
+    let file = "\(name)_\(size).pth"
     var folders = [folder]
     let usual = checkout.path("../out")
     if usual != folder { folders.append(usual) }
@@ -75,7 +71,7 @@ struct MiniMindCommandLine {
     throw Failure(
       .missingInput,
       "there is no \(folders.map { "\($0)/\(file)" }.joined(separator: " or ")), which --from_weight \(name) --hidden_size "
-        + "\(hidden) stands for. "
+        + "\(size.prefix { $0 != "_" }) --use_moe \(size.hasSuffix("_moe") ? 1 : 0) stands for. "
         + (there.isEmpty
           ? "Run this in the folder trainer/ of a MiniMind checkout, or in the checkout itself; or name a model, the pairs and "
             + "a folder for the result: --model, --train-data, --output-dir."

@@ -217,7 +217,7 @@ extension TransformersOptions {
     (["data-seed"], "one seed, --seed, decides everything."),
     (
       [
-        "neftune-noise-alpha", "router-aux-loss-coef", "lr-scheduler-kwargs",
+        "neftune-noise-alpha", "lr-scheduler-kwargs",
       ], "this version does not have it; see minimind-dpo train --help for what it has."
     ),
     (
