@@ -138,7 +138,7 @@ struct HTMLReportTests {
   func folder() throws {
     try withTemporaryFolder { folder in
       let metrics = try MetricsFile(creating: folder.appending(path: "metrics.jsonl"))
-      try metrics.append(MetricsRecord(step: 1, ["loss": 0.69]))
+      metrics.append(MetricsRecord(step: 1, ["loss": 0.69]))
       let report = HTMLReport([try ReportRun(folder: folder)])
       let file = folder.appending(path: "report.html")
       try report.write(to: file)

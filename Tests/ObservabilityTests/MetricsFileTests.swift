@@ -15,7 +15,7 @@ struct MetricsFileTests {
       record.set(MetricName.tokens, to: 4096)
       record[MetricName.gradientNorm] = .nan
       record[MetricName.learningRate] = -.infinity
-      try metrics.append(record)
+      metrics.append(record)
       #expect(
         try String(contentsOf: file, encoding: .utf8) == """
           {"step":10,"epoch":0.1,"loss":0.6931471805599453,"rewards/margins":4e-08,"tokens":4096,"grad_norm":null,\
@@ -36,7 +36,7 @@ struct MetricsFileTests {
         steps: 3, epochs: 0.5, pairs: 24, tokens: 999, seconds: 1.25, pairsRead: 600, dropped: ["equal answers": 81],
         truncated: 2, stoppedBy: "SIGTERM")
       let metrics = try MetricsFile(creating: file)
-      for record in records { try metrics.append(record) }
+      for record in records { metrics.append(record) }
       try metrics.finish(totals)
       let text = try String(contentsOf: file, encoding: .utf8)
       #expect(text.split(separator: "\n").last?.hasPrefix(#"{"event":"end","steps":3,"#) == true)
@@ -61,8 +61,8 @@ struct MetricsFileTests {
     try withTemporaryFolder { folder in
       let file = folder.appending(path: "metrics.jsonl")
       let metrics = try MetricsFile(creating: file)
-      for step in 1...5 { try metrics.append(MetricsRecord(step: step, ["loss": 0.5])) }
-      try metrics.append(MetricsRecord(step: 4, ["eval_loss": 0.6]))
+      for step in 1...5 { metrics.append(MetricsRecord(step: step, ["loss": 0.5])) }
+      metrics.append(MetricsRecord(step: 4, ["eval_loss": 0.6]))
       try metrics.finish(RunTotals(steps: 5))
       let handle = try FileHandle(forWritingTo: file)
       try handle.seekToEnd()
@@ -70,7 +70,7 @@ struct MetricsFileTests {
       try handle.close()
 
       let resumed = try MetricsFile(resuming: file, afterStep: 4)
-      try resumed.append(MetricsRecord(step: 5, ["loss": 0.25]))
+      resumed.append(MetricsRecord(step: 5, ["loss": 0.25]))
       let log = try MetricsLog(contentsOf: file)
       #expect(log.records.map(\.step) == [1, 2, 3, 4, 4, 5])
       #expect(log.records.last?["loss"] == 0.25)

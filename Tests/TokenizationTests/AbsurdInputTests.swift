@@ -8,6 +8,7 @@ import Tokenization
   @Test("The empty text has no ids, and no ids have the empty text", arguments: ReferenceTests.names)
   func nothing(name: String) throws {
     let tokenizer = try Goldens.tokenizer(name)
+    try tokenizer.requireSound()
     #expect(tokenizer.encode("") == [])
     #expect(tokenizer.decode([]) == "")
     var decoder = tokenizer.streamingDecoder()
@@ -51,6 +52,19 @@ import Tokenization
       #expect(!ids.isEmpty)
       if name == "o200k" { #expect(tokenizer.decode(ids).hasSameBytes(as: text)) }
     }
+    try tokenizer.requireSound()
+  }
+
+  @Test(
+    "A pattern that backtracks without end is given up, and the tokenizer says so",
+    .timeLimit(.minutes(10)), arguments: ["(a+)+b", "(a|aa)+$", "(?:a?){30}a{30}c"])
+  func endlessPattern(pattern: String) throws {
+    let tokenizer = try Tokenizer(
+      json: .byteLevel(
+        after: ["type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated", "invert": false]))
+    try tokenizer.requireSound()
+    #expect(!tokenizer.encode(String(repeating: "a", count: 60) + "d").isEmpty)
+    #expect(throws: TokenizerError.tooSlow) { try tokenizer.requireSound() }
   }
 
   @Test("Nor does the general engine for regular expressions need longer", .timeLimit(.minutes(10)))

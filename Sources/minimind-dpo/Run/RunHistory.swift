@@ -48,7 +48,8 @@ extension RunFolder {
   /// Whether the run in the folder came to its end, and its result is there: nothing is left to resume.
   var holdsFinishedRun: Bool {
     guard let log = try? MetricsLog(contentsOf: file("metrics.jsonl")), let totals = log.totals else { return false }
-    return totals.stoppedBy == nil && (["model.safetensors"] + AdapterFiles.names).contains {
+    return totals.stoppedBy == nil
+      && (["model.safetensors"] + AdapterFiles.names).contains {
         FileManager.default.fileExists(atPath: file($0).path)
       }
   }
