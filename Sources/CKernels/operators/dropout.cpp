@@ -20,9 +20,7 @@ inline uint64_t mixed(uint64_t x) {
 
 // The same by LibTorch's operators: its shifts to the right repeat the sign.
 Tensor mixed(Tensor x) {
-  const auto halves = [](const Tensor &x) {
-    return x.bitwise_xor(x.bitwise_right_shift(32).bitwise_and(0xFFFFFFFF));
-  };
+  const auto halves = [](const Tensor &x) { return x.bitwise_xor(x.bitwise_right_shift(32).bitwise_and(0xFFFFFFFF)); };
   x = halves(x).mul(static_cast<int64_t>(kFactor));
   x = halves(x).mul(static_cast<int64_t>(kFactor));
   return halves(x);
