@@ -117,4 +117,20 @@ struct UsageTests {
     #expect(outcome.output.hasPrefix("minimind-dpo "))
     #expect(outcome.output.split(separator: "\n").count == 1)
   }
+
+  @Test("A number that nothing can mean is refused by its option's name; a folder may be called by a number")
+  func absurdNumbers() async throws {
+    let workspace = try Workspace()
+    for arguments in [
+      ["--max-steps", "99999999999999"], ["--threads=1000000000000"], ["--max_length", "18446744073709551616"],
+      ["--per-device-train-batch-size", "-9223372036854775808"],
+    ] {
+      let outcome = try await Program.run(train() + arguments, in: workspace)
+      #expect(outcome.code == 64, "\(arguments): \(outcome.messages)")
+    }
+    try await TinyModel.make(in: workspace)
+    try workspace.write(Pairs.some(4), to: "pairs.jsonl")
+    try await Program.succeed(train("--max-steps", "1", output: "20261128061500"), in: workspace)
+    #expect(workspace.exists("20261128061500/model.safetensors"))
+  }
 }

@@ -64,7 +64,9 @@ struct MiniMindDPO: ParsableCommand {
     let prepared = try CommandLineArguments.prepared(arguments, for: configuration.subcommands) {
       _ = try parseAsRoot($0)
     }
-    try NumberBounds.check(prepared)
+    if let name = prepared.first, let command = configuration.subcommands.first(where: { $0._commandName == name }) {
+      try NumberBounds.check(Array(prepared.dropFirst()), of: OptionCatalog(command))
+    }
     return try parseAsRoot(prepared)
   }
 }

@@ -8,16 +8,22 @@ enum NumberBounds {
 
   /// Seeds are any number of 64 bits.
   private static let anyNumber: Set<String> = ["seed", "data-seed"]
+  /// What the help calls values that are texts: a folder may be named after a date and a time.
+  private static let texts: Set<String> = [
+    "auto|folder", "command", "file", "folder", "folder|off", "name", "name …", "path", "text", "part=key,…",
+  ]
 
   /// Refuses absurd numbers among arguments, of `--name 5` and `--name=5` alike.
   ///
+  /// - Parameter catalog: the options of the command
   /// - Throws: `ValidationError`, which names the option.
-  static func check(_ arguments: [String]) throws {
+  static func check(_ arguments: [String], of catalog: OptionCatalog) throws {
     var option: String?
     for argument in arguments {
       if argument.hasPrefix("--") {
         let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         option = parts.first.map { String($0).replacing("_", with: "-") }
+        if let name = option, catalog[name].map({ texts.contains($0.valueName) }) == true { option = nil }
         if parts.count == 2, let option { try check(String(parts[1]), of: option) }
       } else if let option {
         try check(argument, of: option)

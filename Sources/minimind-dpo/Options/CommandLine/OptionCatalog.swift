@@ -10,6 +10,8 @@ struct OptionCatalog {
     let takesValue: Bool
     /// Whether several values may follow the name.
     let takesSeveral: Bool
+    /// What the help calls the value: `steps`, `folder`.
+    let valueName: String
   }
 
   /// The command, as it is typed.
@@ -29,7 +31,8 @@ struct OptionCatalog {
       guard let name = argument["preferredName"]?["name"]?.string else { continue }
       let entry = Entry(
         name: name, takesValue: kind == "option",
-        takesSeveral: kind == "option" && argument["parsingStrategy"]?.string == "upToNextOption")
+        takesSeveral: kind == "option" && argument["parsingStrategy"]?.string == "upToNextOption",
+        valueName: argument["valueName"]?.string ?? name)
       for spelling in argument["names"]?.array ?? [] {
         if let spelled = spelling["name"]?.string, spelling["kind"]?.string == "long" { entries[spelled] = entry }
       }
