@@ -79,8 +79,13 @@ struct OutputFolderTests {
   func noCircle() async throws {
     try await TinyModel.make(in: workspace)
     try await Program.succeed(train("--max-steps", "1"), in: workspace)
+    let before = try workspace.bytes("out/metrics.jsonl")
     let resumed = try await Program.run(train("--resume-from-checkpoint", "auto"), in: workspace)
-    expect(resumed, code: 65, says: "other settings", "steps: 1 there", "--output-dir")
+    expect(resumed, code: 0, says: "is finished", "--overwrite-output-dir")
+    #expect(try workspace.bytes("out/metrics.jsonl") == before)
+    let other = try await Program.run(
+      train("--resume-from-checkpoint", "auto", "--learning-rate", "1e-4"), in: workspace)
+    expect(other, code: 65, says: "other settings", "learning-rate", "--output-dir")
     let again = try await Program.run(train(), in: workspace)
     expect(again, code: 73, says: "already holds a run", "--overwrite-output-dir")
     #expect(!again.messages.contains("--resume-from-checkpoint"))
