@@ -1,10 +1,10 @@
 """How close `--dry-run` comes: its memory and time against a run's, for four configurations of the 64 M shape.
 
-    python3 Benchmarks/estimates.py --model FOLDER --moe-model FOLDER --data PAIRS [--program PATH] [--steps 6]
+    python3 Benchmarks/estimates.py --model FOLDER --moe-model FOLDER --data PAIRS [--program PATH] [--steps 6] [--pairs 8]
 
 FOLDER are models of MiniMind-3's shape and of its mixture of experts (`minimind-dpo init`), PAIRS a preference file. Each
 configuration is estimated by `train --dry-run` and then run; memory is the peak of the process (VmHWM) as metrics.jsonl has it,
-time that of all steps, from the first line of the log's training to its last.
+time the mean of the steps but the first, which touches all memory for the first time.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def figures(text: str) -> tuple[float, float]:
 
 
 def measured(folder: Path) -> tuple[float, float]:
-    """The same of a run, out of its records: the first step, which touches all memory for the first time, is left out."""
+    """The same of a run, out of its records."""
     records = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     steps = [record for record in records if "time/step" in record]
     memory = max(record["memory/peak_bytes"] for record in steps) / 1e6
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--program", default=".build/release/minimind-dpo")
     parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--pairs", type=int, default=8, help="of a step")
     arguments = parser.parse_args()
 
     configurations = {
@@ -53,7 +54,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             command = [
                 arguments.program, "train", *options, "--train-data", arguments.data, "--max-steps", str(arguments.steps),
-                "--per-device-train-batch-size", "8", "--logging-steps", "1", "--output-dir", f"{folder}/run"]
+                "--per-device-train-batch-size", str(arguments.pairs), "--logging-steps", "1", "--output-dir", f"{folder}/run"]
             estimate = subprocess.run([*command, "--dry-run"], check=True, capture_output=True, text=True).stdout
             subprocess.run(command, check=True, capture_output=True)
             (memory, step), (peak, seconds) = figures(estimate), measured(Path(folder) / "run")
