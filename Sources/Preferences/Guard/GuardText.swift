@@ -27,7 +27,8 @@ public struct GuardText: Sendable, Hashable {
   ///   - maxLength: tokens of a text that are kept, from its beginning
   ///   - now: what templates that print the date are told
   /// - Returns: the texts in which something is predicted
-  /// - Throws: `GuardFileError`; `PreferenceFileError` where a compressed file cannot be unpacked.
+  /// - Throws: `GuardFileError`; `PreferenceFileError` where a compressed file cannot be unpacked; `TokenizerError` where a pattern
+  ///   of the tokenizer ran out of bounds.
   public static func texts(
     of file: URL, tokenizer: Tokenizer, template: ChatTemplate?, maxLength: Int, now: Date = Date()
   ) throws -> [GuardText] {
@@ -53,6 +54,7 @@ public struct GuardText: Sendable, Hashable {
       case .failure(let line): bad.append(line)
       }
     }
+    try tokenizer.requireSound()
     guard bad.isEmpty else { throw GuardFileError.unusable(path: file.path, lines: bad) }
     guard !texts.isEmpty else { throw GuardFileError.nothingToMeasure(path: file.path, maxLength: maxLength) }
     return texts

@@ -43,6 +43,7 @@ struct SamplePrompts {
         variables: ["enable_thinking": false, "open_thinking": false], now: now)
       return tokenizer.encode(text)
     }
+    try tokenizer.requireSound()
     if let largest = tokens.flatMap(\.self).max(), Int(largest) >= model.vocabularySize {
       throw TrainingError.vocabularyTooSmall(largestID: Int(largest), vocabulary: model.vocabularySize)
     }
