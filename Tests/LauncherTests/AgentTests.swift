@@ -33,7 +33,7 @@ struct AgentTests {
         line.firstIndex(of: "=").map { (String(line[..<$0]), String(line[line.index(after: $0)...])) }
       }
       let environment = Dictionary(pairs) { $1 }
-      // The list is that of torchrun 2.13, which `torchrun --no-python /usr/bin/env` prints, and our own variable.
+      // The list is that of torchrun 2.13, which `torchrun --no-python /usr/bin/env` prints, and our own variables.
       let names: Set = [
         "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE", "ROLE_RANK",
         "ROLE_NAME",
@@ -41,10 +41,12 @@ struct AgentTests {
         "TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_MAX_RESTARTS", "TORCHELASTIC_RUN_ID",
         "TORCHELASTIC_USE_AGENT_STORE",
         "TORCHELASTIC_ERROR_FILE", "TORCHELASTIC_SIGNALS_TO_HANDLE", "MINIMIND_DPO_LAUNCHER_PID",
+        "MINIMIND_DPO_JOB_TOKEN",
       ]
       let ofShell: Set = ["HERE", "LAUNCHER_FIXTURE_STORES", "PWD", "OLDPWD", "SHLVL", "_"]
       #expect(Set(environment.keys).subtracting(own).subtracting(ofShell).isSubset(of: names))
       #expect(names.isSubset(of: environment.keys))
+      #expect(environment["MINIMIND_DPO_JOB_TOKEN"]?.count ?? 0 >= 16)
       let place = try WorkerEnvironment(environment)
       #expect(place.startedBy == .launch && place.rank == rank && place.localRank == rank && place.worldSize == 2)
       #expect(place.usesAgentStore && place.masterAddress == "127.0.0.1" && place.maxRestarts == 3)
