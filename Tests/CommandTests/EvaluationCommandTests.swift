@@ -78,6 +78,8 @@ struct EvaluationCommandTests {
     #expect(run.output.contains("Why: loss has not improved in 2 evaluations"))
     let end = try #require(try workspace.lines("out/metrics.jsonl").last)
     #expect(end["ended_early"]?.string?.contains("loss has not improved") == true && end["stopped_by"]?.isNull == true)
+    // Without its result a run is not finished.
+    try FileManager.default.removeItem(atPath: workspace.path("out/model.safetensors"))
     let resumed = try await Program.succeed(given + ["--resume-from-checkpoint", "auto"], in: workspace)
     #expect(resumed.output.contains("has not improved in 2 evaluations"), "one evaluation was before, one after")
     #expect(try evaluations(of: "out").last?["guard_loss_change"]?.double != nil, "the start is known")

@@ -88,6 +88,11 @@ final class MiniMindRun {
   /// The path of the weight file.
   func file(of policy: CausalLM) -> String { "\(folder)/\(name)_\(size(of: policy)).pth" }
 
+  /// Whether the file that the run leaves for MiniMind is there.
+  func hasResult(of policy: CausalLM) -> Bool {
+    FileManager.default.fileExists(atPath: loraFile(of: policy) ?? file(of: policy))
+  }
+
   /// What MiniMind's file names say of a model.
   private func size(of policy: CausalLM) -> String {
     "\(policy.configuration.hiddenSize)\(policy.configuration.experts == nil ? "" : "_moe")"

@@ -49,6 +49,7 @@ struct RunExecution {
   /// Whether the run in the folder, which is to be resumed, has come to its end; on the first rank.
   var isFinished: Bool {
     guard let folder, checkpoints.resumesNewest, folder.holdsFinishedRun else { return false }
+    if let miniMind = MiniMindRun(request), !miniMind.hasResult(of: inputs.policy) { return false }
     return checkpoint != nil || folder.identity == identity
   }
 
