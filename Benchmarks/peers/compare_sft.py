@@ -15,7 +15,6 @@ import json
 import os
 import statistics
 import sys
-import resource
 import tempfile
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def main() -> None:
         model, pairs, texts = folder / "model", folder / "pairs.jsonl", folder / "texts.jsonl"
         run([options.program, "init", "--shape", options.shape, "--tokenizer", options.tokenizer, "--to", str(model)], 1)
         shape = ["--max-length", str(options.max_length), "--completion-mask", options.mask]
-        dump, _ = run([options.program, "data", options.data, "--tokenizer", options.tokenizer, "--dump", "-", *shape], 1)
+        dump, _, _ = run([options.program, "data", options.data, "--tokenizer", options.tokenizer, "--dump", "-", *shape], 1)
         kept = [row for row in map(json.loads, dump.splitlines()) if not row.get("dropped")][: options.texts]
         lines = Path(options.data).read_text(encoding="utf-8").splitlines()
         pairs.write_text("".join(lines[row["index"]] + "\n" for row in kept), encoding="utf-8")
@@ -53,20 +52,17 @@ def main() -> None:
 
         def ours(*more: str) -> dict:
             output = folder / "ours"
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            _, memory = run(
+            _, memory, processor = run(
                 [options.program, "sft", "--from-preferences", "--model", str(model), "--train-data", str(pairs),
                  "--output-dir", str(output), "--overwrite-output-dir", "--batch-size", str(options.batch), "--no-shuffle",
                  "--logging-steps", "1", "--threads", str(options.threads), "--learning-rate", "2e-5", *shape, *more],
                 options.threads)
             steps = [row for row in map(json.loads, (output / "metrics.jsonl").open()) if "loss" in row]
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
             return {"seconds": sum(row["time/step"] for row in steps), "memory": memory, "processor": processor,
                     "losses": [row["loss"] for row in steps]}
 
         def theirs(way: str) -> dict:
-            text, memory = run(
+            text, memory, _ = run(
                 [sys.executable, str(HERE / "trl_sft.py"), "--model", str(model), "--texts", str(texts), "--ways", way,
                  "--max-length", str(options.max_length), "--threads", str(options.threads)], options.threads)
             return json.loads(text.splitlines()[-1]) | {"memory": memory}
