@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help libtorch build test test-one lint format demo bench check-cuda gpu-bundle clean
+.PHONY: help libtorch build test test-one lint format demo bench fuzz check-cuda gpu-bundle clean
 
 PROGRAM := .build/release/minimind-dpo
 SOURCES := Package.swift Sources Tests
@@ -17,6 +17,7 @@ help:
 	@echo 'make lint       checks the format, and that the folders of the program form no circle'
 	@echo 'make format     formats the sources'
 	@echo 'make bench      training speed of a 64 M model on this machine'
+	@echo 'make fuzz       feeds every reader of foreign bytes inputs that libFuzzer makes up, 100,000 each'
 	@echo 'make check-cuda compiles and links for CUDA, without a GPU; fetches a CUDA LibTorch, 1.2 GB'
 	@echo 'make gpu-bundle the program for GPU machines that have PyTorch, in gpu-bundle/'
 	@echo 'make libtorch   fetches LibTorch into .libtorch/; the others do so by themselves'
@@ -55,6 +56,9 @@ demo: build
 
 bench: build
 	@$(PROGRAM) bench
+
+fuzz: libtorch
+	@Tools/fuzz/run
 
 check-cuda:
 	@Tools/cuda/check

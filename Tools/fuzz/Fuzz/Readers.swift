@@ -10,7 +10,7 @@ import Preferences
 import Tokenization
 
 /// Everything that reads bytes which this program did not write itself, or which may have been damaged since.
-nonisolated(unsafe) let readers: [String: (Data) -> Void] = [
+let readers: [String: @Sendable (Data) -> Void] = [
   "json": { bytes in
     guard let json = try? JSON(parsing: bytes) else { return }
     // What was read can be written, and is then read as the same.
