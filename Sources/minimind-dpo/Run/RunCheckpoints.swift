@@ -53,8 +53,12 @@ struct RunCheckpoints {
   /// A run that is to be resumed and has saved nothing yet starts from the beginning, so that a job that a scheduler starts
   /// again just goes on. A run with other settings in the folder is not replaced unasked.
   private func beginAgain(in folder: RunFolder, identity: [String: String]) throws {
-    guard resumesNewest else { return }
-    if let before = folder.identity, !before.isEmpty, before != identity {
+    guard resumesNewest, folder.holdsRun else { return }
+    // A run of an earlier version does not say what it was: its result is not replaced either.
+    guard let before = folder.identity else {
+      throw TrainingError.folderInUse(folder.location.path, canResume: false)
+    }
+    guard before == identity else {
       throw TrainingError.otherRun(
         checkpoint: folder.location.path, differences: TrainingError.differences(before, identity))
     }
