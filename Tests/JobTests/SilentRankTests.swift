@@ -66,12 +66,15 @@ extension WaitingJobs {
       defer { close(lock) }
       #expect(flock(lock, LOCK_EX | LOCK_NB) == 0)
 
+      // Long enough for a collective operation on a machine that is busy with other tests.
+      let limit = 20
       let job = try await site.launch(
         ["/bin/sh", "-c", "exec \"$0\" \"$@\" --token-cache cache-$RANK", Program.executable.path]
-          + train("--collective-timeout", "2"),
+          + train("--collective-timeout", "\(limit)"),
         options: ["--no-python"])
       try await job.says("waiting for rank 1 (")
       try await job.says("which is preparing data")
+      try await Task.sleep(for: .seconds(limit + 2))
       #expect(flock(lock, LOCK_UN) == 0)
       try await job.succeeds()
       #expect(workspace.exists("out/model.safetensors"))
