@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help libtorch build test test-one lint format demo bench fuzz check-cuda gpu-bundle clean
+.PHONY: help libtorch build test test-one lint format demo bench fuzz soak sanitize check-cuda gpu-bundle clean
 
 PROGRAM := .build/release/minimind-dpo
 SOURCES := Package.swift Sources Tests
@@ -18,6 +18,8 @@ help:
 	@echo 'make format     formats the sources'
 	@echo 'make bench      training speed of a 64 M model on this machine'
 	@echo 'make fuzz       feeds every reader of foreign bytes inputs that libFuzzer makes up, 100,000 each'
+	@echo 'make soak       kills, restarts, breaks networks for half an hour, and sees that what docs/reliability.md promises holds'
+	@echo 'make sanitize   the tests of the C++ targets under the address, undefined-behaviour and thread sanitizers'
 	@echo 'make check-cuda compiles and links for CUDA, without a GPU; fetches a CUDA LibTorch, 1.2 GB'
 	@echo 'make gpu-bundle the program for GPU machines that have PyTorch, in gpu-bundle/'
 	@echo 'make libtorch   fetches LibTorch into .libtorch/; the others do so by themselves'
@@ -59,6 +61,12 @@ bench: build
 
 fuzz: libtorch
 	@Tools/fuzz/run
+
+soak: build
+	@Tools/soak/run
+
+sanitize: libtorch
+	@Tools/sanitize/run
 
 check-cuda:
 	@Tools/cuda/check

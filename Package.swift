@@ -193,12 +193,11 @@ if let only = Context.environment["MINIMIND_TEST_TARGET"], !only.isEmpty {
 // `make fuzz` asks for this program, whose parts are compiled to be watched by libFuzzer.
 if let value = Context.environment["MINIMIND_FUZZ"], !value.isEmpty {
   package.targets += [
-    .target(name: "CFuzzer", path: "Tools/fuzz/CFuzzer"),
     .executableTarget(
       name: "fuzz",
       dependencies: [
-        "CFuzzer", "Checkpoints", "Files", "Jinja", "Launcher", "MiniMind", "Observability", "OrderedJSON",
-        "Preferences", "Tokenization",
+        "Checkpoints", "Files", "Jinja", "Launcher", "MiniMind", "Observability", "OrderedJSON", "Preferences",
+        "Tokenization",
       ], path: "Tools/fuzz/Fuzz"),
   ]
 }

@@ -150,6 +150,18 @@ extension AtomicDirectory {
   @discardableResult
   public static func removeLeftovers(in folder: URL) -> [URL] { Staging.removeLeftovers(in: folder) }
 
+  /// Removes a folder in one step, as seen under its name: it gets a hidden name first. A process that dies meanwhile leaves
+  /// only that, for the next writer to remove.
+  /// - Throws: `FileError` of the reason `cannotWrite`; the folder is then as it was.
+  public static func remove(_ folder: URL) throws(FileError) {
+    let hidden = Staging.path(for: folder)
+    let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    if descriptor >= 0 { _ = flock(descriptor, LOCK_EX | LOCK_NB) }
+    guard rename(folder.path, hidden) == 0 else { throw FileError.cannotWrite(folder.path, errno: errno) }
+    try? FileManager.default.removeItem(atPath: hidden)
+  }
+
   /// Compares every byte of a folder with its manifest.
   /// - Returns: the manifest.
   /// - Throws: `FileError`: missing (not a finished checkpoint), or damaged, naming every damaged file and what is wrong with it.

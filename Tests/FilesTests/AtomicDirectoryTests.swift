@@ -49,6 +49,30 @@ struct AtomicDirectoryTests {
     #expect(error.description.contains("short has 4 bytes instead of 10"))
   }
 
+  @Test("A folder is removed in one step: who looks meanwhile sees all of its files or no folder")
+  func removal() async throws {
+    let scratch = try Scratch()
+    let folder = scratch.file("checkpoint-1")
+    let names = (0..<2000).map { "file-\($0)" }
+    try AtomicDirectory.write(to: folder) { folder in
+      for name in names { try Data().write(to: folder.appendingPathComponent(name)) }
+    }
+    let looking = Task.detached { () -> Set<Int> in
+      var seen: Set<Int> = []
+      while FileManager.default.fileExists(atPath: folder.path) {
+        // Counted only where the folder was there before and after.
+        let count = names.count { FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path) }
+        if FileManager.default.fileExists(atPath: folder.path) { seen.insert(count) }
+      }
+      return seen
+    }
+    try await Task.sleep(for: .milliseconds(20))
+    try AtomicDirectory.remove(folder)
+    #expect(await looking.value.isSubset(of: [names.count]))
+    #expect(try scratch.names == [])
+    #expect(try failure { try AtomicDirectory.remove(folder) }.reason == .cannotWrite(.missingParent))
+  }
+
   @Test("A folder without a manifest, or with a broken one, is not a checkpoint")
   func manifests() throws {
     let scratch = try Scratch()

@@ -81,6 +81,7 @@ public final class RunFolder: Sendable {
   }
 
   private func prepare(_ existing: Existing) throws(TrainingError) {
+    AtomicDirectory.removeLeftovers(in: location)
     guard holdsRun else {
       let others = othersInTheWay
       guard others.isEmpty else { throw .folderHoldsOthers(location.path, files: others) }
@@ -121,13 +122,13 @@ public final class RunFolder: Sendable {
     let others = checkpoints.dropFirst()
     let kept = others.filter { $0.step == best } + others.filter { $0.step != best }
     for (step, folder) in kept.dropFirst(max(1, limit) - newest.count) where step != best {
-      try? FileManager.default.removeItem(at: folder)
+      try? AtomicDirectory.remove(folder)
     }
   }
 
   /// Removes all checkpoints.
   public func removeCheckpoints() {
-    for (_, folder) in checkpoints { try? FileManager.default.removeItem(at: folder) }
+    for (_, folder) in checkpoints { try? AtomicDirectory.remove(folder) }
   }
 
   private static let checkpointPrefix = "checkpoint-"
@@ -188,7 +189,10 @@ public final class RunFolder: Sendable {
         || Self.records.contains(name) || host.map { Self.isEventFile(name, of: $0) } ?? false
     }
     do {
-      for url in own + checkpoints.map(\.folder) { try FileManager.default.removeItem(at: url) }
+      for folder in checkpoints.map(\.folder) { try AtomicDirectory.remove(folder) }
+      for url in own { try FileManager.default.removeItem(at: url) }
+    } catch let error as FileError {
+      throw .cannotWrite(location.path, reason: error.problem)
     } catch {
       throw .cannotWrite(location.path, reason: Self.words(for: error))
     }
