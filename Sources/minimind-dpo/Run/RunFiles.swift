@@ -66,7 +66,7 @@ final class RunFiles {
   private func tellOfProblems() {
     if let problem = metrics.problem ?? events.problem {
       warn(
-        "\(problem). Training goes on; \(HumanText.counted(metrics.waitingCount, "record")) wait in memory until there is room."
+        "\(problem). Training goes on; \(HumanText.counted(metrics.waitingCount, "record")) kept in memory until there is room."
       )
     } else if nextWarning != nil, !isToMove {
       nextWarning = nil
