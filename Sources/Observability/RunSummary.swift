@@ -190,7 +190,8 @@ extension RunSummary {
       : ""
     return "\(start) \(counted(totals.steps, "step")) over \(counted(totals.pairs, example))"
       + " (\(HumanText.short(totals.epochs)) \(totals.epochs == 1 ? "epoch" : "epochs")) in "
-      + HumanText.duration(seconds: totals.seconds) + rates + "." + (totals.endedEarly.map { "\nWhy: \($0)." } ?? "") + (checkpointLine.map { "\n" + $0 } ?? "")
+      + HumanText.duration(seconds: totals.seconds) + rates + "." + (totals.endedEarly.map { "\nWhy: \($0)." } ?? "")
+      + (checkpointLine.map { "\n" + $0 } ?? "")
   }
 
   /// Whether it learned, memorised, lengthened, forgot or broke; nothing of a run without a record.

@@ -76,7 +76,8 @@ struct SavingTests {
   func timeLimit() async throws {
     let given = train("--max-steps", "1000000", "--max-time", "2s", "--learning-rate", "1e-3")
     let stopped = try await Program.run(given, in: workspace)
-    expect(stopped, code: 75, says: "stopped by --max-time 2s after step ", "of 1000000", "--resume-from-checkpoint auto")
+    expect(
+      stopped, code: 75, says: "stopped by --max-time 2s after step ", "of 1000000", "--resume-from-checkpoint auto")
     let step = try #require(try workspace.lines("out/metrics.jsonl").last?["steps"]?.int)
     #expect(workspace.names(in: "out").filter { $0.hasPrefix("checkpoint-") } == ["checkpoint-\(step)"])
     #expect(workspace.exists("out/checkpoint-\(step)/manifest.json"))

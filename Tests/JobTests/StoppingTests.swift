@@ -71,7 +71,8 @@ extension BusyJobs {
           == workspace.lines("unbroken/metrics.jsonl").compactMap { $0["step"] })
     }
 
-    @Test("SIGUSR1 to the launcher or to a rank: all ranks save after the same step, and go on", arguments: [nil, 0, 1])
+    @Test(
+      "SIGUSR1 to the launcher or to a rank: all ranks save after the same step, and go on", arguments: [nil, 0, 1])
     func save(rank: Int?) async throws {
       try await TinyModel.make(in: site.workspace)
       let job = try await site.launch(endless())

@@ -140,7 +140,8 @@ struct ResumeTests {
       let folder = scratch.file("state")
       try RunCheckpoint.write(trainer, interval: IntervalReport(), tokenizer: nil, identity: [:], to: folder)
       var files: [String: Data] = [:]
-      for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where name.hasSuffix(".safetensors") {
+      for name in try FileManager.default.contentsOfDirectory(atPath: folder.path) where name.hasSuffix(".safetensors")
+      {
         files[name] = try Data(contentsOf: folder.appendingPathComponent(name))
       }
       self.files = files

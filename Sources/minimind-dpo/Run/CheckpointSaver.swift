@@ -108,7 +108,7 @@ final class CheckpointSaver {
       logger.info("saved \(place.path)")
       isThere = true
       keep()
-    } catch where !(error is TorchError) {
+    } catch  where !(error is TorchError) {
       // Whatever the file system does not take, be it that the folder is gone meanwhile.
       let older = folder.checkpoints.first.map { "The newest one is \($0.folder.path), as it was" }
       logger.warning(
