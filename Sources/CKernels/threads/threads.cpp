@@ -12,6 +12,19 @@
 
 #include <dlfcn.h>
 
+// The thread sanitizer does not see what OpenMP's runtime keeps in order: that work begins after the fork, and that the fork
+// returns after the work. It is told.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CKERNELS_THREAD_SANITIZER
+#include <sanitizer/tsan_interface.h>
+#endif
+#endif
+#ifndef CKERNELS_THREAD_SANITIZER
+#define __tsan_acquire(address)
+#define __tsan_release(address)
+#endif
+
 namespace {
 
 // The function that code compiled with OpenMP calls. GNU's and LLVM's runtimes both have it; LibTorch has loaded one.
@@ -34,12 +47,14 @@ struct Work {
   std::exception_ptr error{};
 
   void take_part() {
+    __tsan_acquire(this);
     try {
       for (int64_t item = runtime.thread(); item < count; item += runtime.team()) body(context, item);
     } catch (...) {
       // An exception must not leave a thread of the team; the first one is rethrown by the caller.
       if (!failed.test_and_set()) error = std::current_exception();
     }
+    __tsan_release(&failed);
   }
 };
 
@@ -52,8 +67,10 @@ void ckernels::run_in_parallel(int64_t count, void (*body)(void *, int64_t), voi
     return;
   }
   Work work{runtime, count, body, context};
+  __tsan_release(&work);
   // As many threads as LibTorch uses: GNU's runtime rebuilds its team for another number.
   runtime.fork([](void *work) { static_cast<Work *>(work)->take_part(); }, &work, 0, 0);
+  __tsan_acquire(&work.failed);
   if (work.error) std::rethrow_exception(work.error);
 }
 
