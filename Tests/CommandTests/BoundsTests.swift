@@ -17,7 +17,8 @@ struct BoundsTests {
     "Numbers of options that no machine could follow: 64, naming the option",
     arguments: [
       ("--threads", "1000000"), ("--max-steps", "99999999999999999999"), ("--max-steps", "9223372036854775807"),
-      ("--batch-size", "9223372036854775807"), ("--accumulation-steps", "9223372036854775807"),
+      ("--per-device-train-batch-size", "9223372036854775807"),
+      ("--gradient-accumulation-steps", "9223372036854775807"),
       ("--max-length", "9223372036854775807"), ("--micro-batch-tokens", "9223372036854775807"),
       ("--lora-r", "9223372036854775807"), ("--num-train-epochs", "1e300"), ("--learning-rate", "1e400"),
       ("--beta", "nan"), ("--save-steps", "9223372036854775807"), ("--seed", "99999999999999999999999"),
@@ -44,13 +45,10 @@ struct BoundsTests {
 
   @Test("A model of ten million layers: 65, naming the key and its bound")
   func layers() async throws {
-    try FileManager.default.createDirectory(atPath: workspace.path("deep"), withIntermediateDirectories: false)
+    try await TinyModel.make(in: workspace, named: "deep")
     var configuration = try #require(TinyModel.configuration().object)
     configuration["num_hidden_layers"] = 10_000_000
     try workspace.write(JSON.object(configuration).serialized(), to: "deep/config.json")
-    for name in ["tokenizer.json", "tokenizer_config.json"] {
-      try FileManager.default.copyItem(atPath: Checkout.demo(name), toPath: workspace.path("deep/" + name))
-    }
     let outcome = try await Program.run(train(model: "deep"), in: workspace)
     expect(outcome, code: 65, says: "num_hidden_layers", "at most")
   }
@@ -61,7 +59,7 @@ struct BoundsTests {
       ["-c", "head -c 1000000000 /dev/zero | tr '\\0' ' ' | gzip > bomb.jsonl.gz"], in: workspace,
       program: URL(fileURLWithPath: "/bin/sh"))
     try #require(made.code == 0, "\(made.messages)")
-    let outcome = try await Program.run(["data", "bomb.jsonl.gz"], in: workspace)
+    let outcome = try await Program.run(["data", "bomb.jsonl.gz", "--tokenizer", Checkout.demo], in: workspace)
     expect(outcome, code: 65, says: "bomb.jsonl.gz", "unpack")
   }
 }

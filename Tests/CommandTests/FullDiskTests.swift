@@ -60,7 +60,7 @@ struct FullDiskTests {
     expect(
       outcome, code: 73, says: "no checkpoint at step", "no space is left on the disk", "Training goes on",
       "there is room again", "stopped by SIGTERM, and no checkpoint could be written",
-      "The last whole checkpoint is disk/out/checkpoint-")
+      "The last whole checkpoint is ", "/disk/out/checkpoint-")
     disk.empty()
     let found = try steps("disk/out")
     #expect(found == Array(1...found.count))
