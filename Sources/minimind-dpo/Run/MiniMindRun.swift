@@ -55,6 +55,8 @@ final class MiniMindRun {
   /// - Parameter isLast: whether training is over; on the way a full disk is only a warning
   /// - Throws: `FileError` when it cannot be written.
   func write(_ policy: CausalLM, isLast: Bool) throws {
+    // A file that MiniMind's scripts read already stays as it is where this one would be of no use.
+    try policy.requireSavable(to: file(of: policy), dtype: request.output.dtype, adapterOnly: !writesModel)
     try makeFolder(URL(fileURLWithPath: folder, isDirectory: true))
     let path = file(of: policy)
     do {

@@ -41,6 +41,7 @@ struct RunExecution {
       policy: inputs.policy, reference: reference, pairs: inputs.pairs,
       options: Self.options(of: request, inputs), ranks: job.ranks(zeroStage: request.zeroStage),
       activity: job.activity)
+    trainer.dataFiles = inputs.training.files.map(\.source.path)
     identity = Self.identity(request, inputs, trainer: trainer)
     checkpoints = RunCheckpoints(request.output, job.environment)
     (resumed, checkpoint) = try checkpoints.restore(trainer, in: folder, identity: identity, job)
@@ -101,11 +102,19 @@ struct RunExecution {
     recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
     recorder.peak = try inputs.peak()
     recorder.devices = try RunDevices(job, ordinal: job.placement.ordinal)
+    recorder.visibility = UpdateVisibility(request, inputs)
+    recorder.divergenceLimit = request.evaluation.divergenceLimit
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
-    let stoppedBy = try takeSteps(until: stop, recorder: recorder)
+    let stoppedBy: String?
+    do {
+      stoppedBy = try takeSteps(until: stop, recorder: recorder)
+    } catch {
+      recorder.note(error, trainer)
+      throw error
+    }
     job.activity.set(.finishing)
     var totals = totals(recorder, stoppedBy: stoppedBy)
-    totals.endedEarly = stoppedBy == nil ? evaluations.endReason : nil
+    totals.endedEarly = stoppedBy == nil ? recorder.endReason : nil
     var choice: ModelChoice?
     if stoppedBy == nil, let folder {
       evaluations.didKeep(trainer.completedSteps)

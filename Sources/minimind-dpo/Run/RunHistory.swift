@@ -15,6 +15,8 @@ struct RunHistory: Codable {
   var sideTokens = 0
   var seconds = 0.0
   var stepSeconds = 0.0
+  /// What has been said of where the run goes; nil in checkpoints of earlier versions.
+  var drift: DriftGuard?
 
   /// Of a run that begins, or whose checkpoint is of an earlier version.
   init() {}

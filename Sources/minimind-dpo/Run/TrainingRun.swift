@@ -58,7 +58,13 @@ struct TrainingRun {
     }
     let stop = StopRequest()
     let interruption = Interruption(stop, speaks: job.isFirst)
-    let outcome = try execution.train(until: stop)
+    let outcome: RunOutcome
+    do {
+      outcome = try execution.train(until: stop)
+    } catch let error as TrainingError {
+      guard case .notFinite = error, let folder else { throw error }
+      throw Failure(.badData, "\(error) \(Self.lastCheckpoint(in: folder))")
+    }
     interruption.end()
     if let stoppedBy = outcome.totals.stoppedBy {
       let isSaved = folder.map { $0.checkpoints.first?.step == outcome.trainer.completedSteps } ?? true
