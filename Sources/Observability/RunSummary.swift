@@ -191,6 +191,7 @@ extension RunSummary {
     return "\(start) \(counted(totals.steps, "step")) over \(counted(totals.pairs, example))"
       + " (\(HumanText.short(totals.epochs)) \(totals.epochs == 1 ? "epoch" : "epochs")) in "
       + HumanText.duration(seconds: totals.seconds) + rates + "." + (totals.endedEarly.map { "\nWhy: \($0)." } ?? "")
+      + (checkpointLine.map { "\n" + $0 } ?? "")
   }
 
   /// Whether it learned, memorised, lengthened, forgot or broke; nothing of a run without a record.
@@ -257,6 +258,14 @@ extension RunSummary {
     return start
       + "Watch the accuracy (how often the chosen answer gained more than the rejected one; 50 % is chance) and the margin "
       + "(by how much, times beta)."
+  }
+
+  /// What checkpoints cost; nil where none was saved.
+  private var checkpointLine: String? {
+    guard totals.checkpoints > 0, totals.seconds > 0 else { return nil }
+    let part = totals.checkpointSeconds / totals.seconds
+    return "Saved \(counted(totals.checkpoints, "checkpoint")); training stood still "
+      + "\(HumanText.duration(seconds: totals.checkpointSeconds)) for that (\(HumanText.percent(part)) of the time)."
   }
 
   private var droppedLine: String? {

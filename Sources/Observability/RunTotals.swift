@@ -18,6 +18,10 @@ public struct RunTotals: Hashable, Sendable {
   public var evaluationSeconds = 0.0
   /// Seconds that the reference took ahead of the first step, of this start.
   public var referenceSeconds = 0.0
+  /// Checkpoints that were saved.
+  public var checkpoints = 0
+  /// Seconds in which training stood still for them.
+  public var checkpointSeconds = 0.0
   /// How often the job's processes were restarted.
   public var restarts = 0
   /// Pairs in the data, before any was dropped.
@@ -58,6 +62,8 @@ public struct RunTotals: Hashable, Sendable {
     stepSeconds = (json["goodput"]?.double ?? 0) * seconds
     evaluationSeconds = json["evaluation_seconds"]?.double ?? 0
     referenceSeconds = json["reference_seconds"]?.double ?? 0
+    checkpoints = json["checkpoints"]?.int ?? 0
+    checkpointSeconds = json["checkpoint_seconds"]?.double ?? 0
     restarts = json["restarts"]?.int ?? 0
     endedEarly = json["ended_early"]?.string
   }
@@ -69,6 +75,7 @@ public struct RunTotals: Hashable, Sendable {
       "tokens": .integer(tokens), "seconds": .number(seconds),
       "goodput": .number(seconds > 0 ? min(1, stepSeconds / seconds) : 0),
       "evaluation_seconds": .number(evaluationSeconds), "reference_seconds": .number(referenceSeconds),
+      "checkpoints": .integer(checkpoints), "checkpoint_seconds": .number(checkpointSeconds),
       "restarts": .integer(restarts),
       "pairs_read": pairsRead.map(JSON.integer) ?? .null,
       "dropped": .object(dropped.mapValues(JSON.integer)), "truncated": .integer(truncated),

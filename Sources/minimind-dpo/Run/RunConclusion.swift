@@ -28,7 +28,7 @@ struct RunConclusion {
       try ModelFiles.writeFolder(
         inputs.policy, to: mergedFolder, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
     }
-    try MiniMindRun(request)?.write(inputs.policy, isLast: true)
+    try MiniMindRun(request)?.write(inputs.policy)
     try outcome.recorder.finish(outcome.totals)
     try HTMLReport([ReportRun(folder: folder.location)]).write(to: folder.file("report.html"))
   }
