@@ -105,7 +105,7 @@ extension WaitingJobs {
       #expect(mode == 0o700)
       // One that was made a moment ago might be a living launcher's.
       try FileManager.default.setAttributes([.modificationDate: Date() - 120], ofItemAtPath: path)
-      let later = train("--max-steps", "1", data: Checkout.demo("train.jsonl"))
+      let later = train("--max-steps", "1", data: Checkout.demo("train.jsonl"), output: "later")
       try await site.launch(later, environment: ["TMPDIR": temporary], named: "later").succeeds()
       #expect(!site.workspace.names(in: "tmp").contains { $0.hasPrefix("minimind-dpo-tmp-") })
     }
@@ -190,6 +190,6 @@ private struct Listener {
       }
     }
     guard isThere else { return false }
-    return Foundation.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL.rawValue)) >= 0
+    return Foundation.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) >= 0
   }
 }

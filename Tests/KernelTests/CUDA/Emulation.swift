@@ -16,7 +16,8 @@ struct Setting: Sendable {
 
 /// Memory that a kernel reads or writes, with guards on both sides.
 ///
-/// Unwritten memory has all bits set, which is a NaN that arithmetic never produces.
+/// Unwritten memory has all bits set, which is a NaN that arithmetic never produces. It stays to the end of the tests: a
+/// kernel is given its address, and Swift may end an object's life after the last mention of its name.
 final class Memory {
   let shape: [Int]
   let dtype: DType
@@ -41,8 +42,6 @@ final class Memory {
     let payload = UnsafeMutableRawBufferPointer(rebasing: allocation[start..<start + size])
     try tensor.detached().withUnsafeBytes { payload.copyMemory(from: $0) }
   }
-
-  deinit { allocation.deallocate() }
 
   private var size: Int { shape.reduce(1, *) * dtype.byteCount }
 
