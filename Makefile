@@ -14,7 +14,7 @@ help:
 	@echo 'make demo       a small model learns from preference pairs; needs nothing else'
 	@echo 'make test       format, a build without warnings, all tests'
 	@echo 'make test-one T=DPOTests   the tests of one target, without building the others'
-	@echo 'make lint       checks the format, and that the folders of the program form no circle'
+	@echo 'make lint       checks the format, that the folders of the program form no circle, and that docs/reliability.md names tests'
 	@echo 'make format     formats the sources'
 	@echo 'make bench      training speed of a 64 M model on this machine'
 	@echo 'make fuzz       feeds every reader of foreign bytes inputs that libFuzzer makes up, 100,000 each'
@@ -45,6 +45,7 @@ test-one: libtorch
 lint:
 	swift format lint --strict --parallel -r $(SOURCES)
 	@Tools/folder_order
+	@Tools/reliability_tests
 	@if command -v clang-format >/dev/null; then $(C_SOURCES) | xargs clang-format --dry-run --Werror; \
 	else echo 'clang-format is not installed: the format of the C++ sources is not checked'; fi
 
