@@ -7,12 +7,16 @@ import time
 from program import Broken, kill
 
 
+STEPS = 150
+
+
 def soak(site, scale):
     for ranks in (1, 2):
         count = max(1, round(100 * scale))
         launch = [] if ranks == 1 else ["launch", "--nproc-per-node", "2"]
         started = time.monotonic()
-        site.run(launch + site.training("unbroken"))
+        # Long beside the start of the program, so that most kills come while it trains and saves.
+        site.run(launch + site.training("unbroken", steps=STEPS))
         duration = time.monotonic() - started
         unbroken = site.outcome("unbroken")
         broken, late, resumed = [], 0, 0
@@ -21,7 +25,7 @@ def soak(site, scale):
             delay = random.random() * duration
             shutil.rmtree(site.folder / "out", ignore_errors=True)
             try:
-                job = site.start(launch + site.training("out"))
+                job = site.start(launch + site.training("out", steps=STEPS))
                 time.sleep(delay)
                 late += job.poll() is not None
                 # All at once, as when the machine loses power for everything but its disk; or one, and the others see to it.
@@ -33,7 +37,7 @@ def soak(site, scale):
                 job.wait(300)
                 site.end()
                 site.check_checkpoints()
-                site.run(launch + site.training("out") + ["--resume-from-checkpoint", "auto"])
+                site.run(launch + site.training("out", steps=STEPS) + ["--resume-from-checkpoint", "auto"])
                 resumed += "resuming after step" in site.log()
                 if site.outcome() != unbroken:
                     raise Broken("the run that went on ended differently")
