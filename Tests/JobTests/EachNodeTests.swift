@@ -47,8 +47,7 @@ extension BusyJobs {
       }
       let resumed = try await run(["a", "b"], ["--resume-from-checkpoint", "auto"])
       for outcome in resumed { expect(outcome, code: 0) }
-      #expect(
-        resumed.contains { $0.messages.contains("resuming after step 4 from \(workspace.path("b/checkpoint-4"))") })
+      expect(resumed[0], code: 0, says: "resuming after step 4 from a checkpoint of rank 1 (")
       for name in ["a", "b"] {
         #expect(try workspace.bytes(name + "/model.safetensors") == result)
         #expect(workspace.exists(name + "/checkpoint-6/manifest.json"))

@@ -55,7 +55,9 @@ struct RunCheckpoints {
     let interval = try RunCheckpoint.restore(trainer, from: read, reader: reader, identity: identity)
     let notes = try RunCheckpoint.notes(
       [RunHistory.fileName, EvaluationState.fileName], in: read, reader: reader, ranks: trainer.ranks)
-    if let read { logger.info("resuming after step \(trainer.completedSteps) from \(read.path)") }
+    let source =
+      read?.path ?? "a checkpoint of \(job.communicator?.roster.members[reader].name ?? "rank \(reader)")"
+    logger.info("resuming after step \(trainer.completedSteps) from \(source)")
     return Start(interval: interval, notes: notes, isResumed: true)
   }
 

@@ -21,24 +21,24 @@ struct RunPlace {
   init(_ request: TrainingRequest, _ environment: WorkerEnvironment) throws {
     let eachHost = request.output.savesOnEachNode
     guard !request.isDryRun, environment.rank == 0 || eachHost && environment.localRank == 0 else {
-      self.init(nil)
+      (records, checkpoints) = (nil, nil)
       return
     }
     let existing = RunCheckpoints(request.output, environment).existing
     do {
       // A run in it is replaced only once this one can begin.
-      checkpoints = try RunFolder(request.output.location, existing: existing == .overwrite ? .resume : existing) {
+      let folder = try RunFolder(request.output.location, existing: existing == .overwrite ? .resume : existing) {
         holder in
         Logger(label: "train").notice(
           "\(request.output.folder): watching for \(FolderLock.seconds) s whether \(holder), still runs in it (locks on this file system may not reach other machines)"
         )
       }
-    } catch let error as TrainingError {
+      (records, checkpoints) = (environment.rank == 0 ? folder : nil, folder)
+    } catch {
       guard eachHost, case .folderLocked = error else { throw error }
       throw Failure(
         .cannotWrite, "\(error) With --save-on-each-node every host needs an --output-dir of its own, on its own disk.")
     }
-    records = environment.rank == 0 ? checkpoints : nil
   }
 
   /// Lets other runs use the folder.
