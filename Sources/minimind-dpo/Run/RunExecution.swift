@@ -42,6 +42,7 @@ struct RunExecution {
       options: Self.options(of: request, inputs),
       ranks: job.ranks(zeroStage: request.zeroStage, writers: job.ranks(where: place.checkpoints != nil)),
       activity: job.activity)
+    trainer.dataFiles = inputs.training.files.map(\.source.path)
     identity = Self.identity(request, inputs, trainer: trainer)
     checkpoints = RunCheckpoints(request.output, job.environment)
     saver = CheckpointSaver(request.output, in: place.checkpoints)
@@ -112,10 +113,18 @@ struct RunExecution {
     recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
     recorder.peak = try inputs.peak()
     recorder.devices = try RunDevices(job, ordinal: job.placement.ordinal)
+    recorder.visibility = UpdateVisibility(request, inputs)
+    recorder.divergenceLimit = request.evaluation.divergenceLimit
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
     // Whatever ends the run, the checkpoint that is on its way is not lost.
     defer { _ = try? saver.finish() }
-    let stoppedBy = try takeSteps(until: requests, recorder: recorder)
+    let stoppedBy: String?
+    do {
+      stoppedBy = try takeSteps(until: requests, recorder: recorder)
+    } catch {
+      recorder.note(error, trainer)
+      throw error
+    }
     let waiting = ContinuousClock.now
     if let step = try saver.finish() { evaluations.didKeep(step) }
     let waited = (ContinuousClock.now - waiting) / .seconds(1)
@@ -123,7 +132,7 @@ struct RunExecution {
     var totals = totals(recorder, stoppedBy: stoppedBy)
     totals.checkpoints = (recorder.history.checkpoints ?? 0) + saver.saved
     totals.checkpointSeconds = (recorder.history.checkpointSeconds ?? 0) + trainer.savingSeconds + waited
-    totals.endedEarly = stoppedBy == nil ? evaluations.endReason : nil
+    totals.endedEarly = stoppedBy == nil ? recorder.endReason : nil
     var choice: ModelChoice?
     if stoppedBy == nil, let folder = place.checkpoints {
       evaluations.didKeep(trainer.completedSteps)
