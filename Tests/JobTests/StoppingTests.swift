@@ -66,9 +66,10 @@ extension BusyJobs {
       #expect(agree(try workspace.curve(), try workspace.curve(of: "unbroken")))
       #expect(try workspace.curve().count == 60)
       #expect(distance(try workspace.weights(), try workspace.weights("unbroken/model.safetensors")) < 1e-5)
-      #expect(
-        try workspace.lines("out/metrics.jsonl").compactMap { $0["step"] }
-          == workspace.lines("unbroken/metrics.jsonl").compactMap { $0["step"] })
+      let steps = try ["out", "unbroken"].map { folder in
+        try workspace.lines(folder + "/metrics.jsonl").filter { $0["loss"] != nil }.compactMap { $0["step"] }
+      }
+      #expect(steps[0] == steps[1])
     }
 
     @Test(
