@@ -78,6 +78,10 @@ public enum MetricName {
   public static let busBandwidth = "communication/bus_bandwidth"
   /// Seconds of the interval in which steps waited for a checkpoint to be written.
   public static let checkpointTime = "time/checkpoint"
+  /// By part of a step, the seconds that each rank spent on it in the interval, in the order of the ranks.
+  public static let rankTimes = "time/ranks"
+  /// Wall seconds of the run so far, of all its starts.
+  public static let elapsed = "time/elapsed"
   /// Time that the slowest rank computed, over the median of all ranks.
   public static let stragglerRatio = "straggler/ratio"
   /// The slowest rank.

@@ -7,6 +7,8 @@ public struct MetricsLog: Hashable, Sendable {
   public var records: [MetricsRecord]
   /// The totals of the last line; nil while the run goes on, or when it was killed.
   public var totals: RunTotals?
+  /// What happened beside the steps, in the order of the file: lines with an `event` other than the end.
+  public var events: [JSON] = []
   /// Numbers (from 1) of lines that could not be read. A killed machine leaves at most a torn last line.
   public var damagedLines: [Int]
 
@@ -36,7 +38,9 @@ public struct MetricsLog: Hashable, Sendable {
         records.append(record)
       } else if let end = RunTotals(json) {
         totals = end
-      } else if json["event"] == nil {
+      } else if json["event"] != nil {
+        events.append(json)
+      } else {
         damagedLines.append(index + 1)
       }
     }

@@ -15,7 +15,7 @@ final class Interruption: Sendable {
   ///   - first: what happens after the first signal
   ///   - kept: what is kept where a second one comes
   init(
-    _ stop: StopRequest, speaks: Bool = true, first: String = "finishing the current step, then saving a checkpoint",
+    _ stop: StopRequest, speaks: Bool = true, first: String = TrainingWords.interrupted.text,
     kept: String = "Complete checkpoints are kept."
   ) {
     let queue = DispatchQueue(label: "signals")
@@ -37,7 +37,7 @@ final class Interruption: Sendable {
           }
           stop.request(by: name)
           guard speaks else { return }
-          Console.standardError.print("\(name): \(first). A second signal stops at once.")
+          Console.standardError.print("\(name): \(first). \(TrainingWords.secondSignal.text)")
         }
         source.activate()
         return source

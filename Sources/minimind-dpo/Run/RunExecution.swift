@@ -99,10 +99,20 @@ struct RunExecution {
       if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }
     }
     recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
+    recorder.logsRanks = request.distribution.logsRanks
     recorder.peak = try inputs.peak()
     recorder.devices = try RunDevices(job, ordinal: job.placement.ordinal)
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
-    let stoppedBy = try takeSteps(until: stop, recorder: recorder)
+    let report = folder.map { RunReport(in: $0) }
+    recorder.didRecord = { report?.refresh() }
+    let stoppedBy: String?
+    do {
+      stoppedBy = try takeSteps(until: stop, recorder: recorder)
+    } catch {
+      if let folder { RunFailure.record(Failure(error).message, in: folder.file("metrics.jsonl")) }
+      try? report?.finish()
+      throw error
+    }
     job.activity.set(.finishing)
     var totals = totals(recorder, stoppedBy: stoppedBy)
     totals.endedEarly = stoppedBy == nil ? evaluations.endReason : nil
@@ -113,7 +123,7 @@ struct RunExecution {
       recorder.lookAfterFolder()
       try choice?.take(into: trainer.policy, from: folder)
     }
-    return RunOutcome(trainer: trainer, recorder: recorder, totals: totals, choice: choice)
+    return RunOutcome(trainer: trainer, recorder: recorder, totals: totals, choice: choice, report: report)
   }
 
   /// Says what the run needs instead of running it.
@@ -194,6 +204,8 @@ struct RunExecution {
     let environment = try RunEnvironment.json(of: inputs.job, started: inputs.started, identity: identity)
     try writeAtomically(Data((environment.serialized(.pretty) + "\n").utf8), to: folder.file("environment.json"))
     try RunConfiguration.write(request.settings, to: folder)
+    let data = DataRecord.json(of: inputs.training, heldOut: inputs.evaluationPairs.count)
+    try writeAtomically(Data((data.serialized(.pretty) + "\n").utf8), to: folder.file(DataRecord.fileName))
   }
 
   private func findMicroBatchTokens() throws(TorchError) {
@@ -217,4 +229,6 @@ struct RunOutcome {
   let totals: RunTotals
   /// Which step's model was taken; nil where the last one is taken without asking.
   let choice: ModelChoice?
+  /// The page of the run; nil on all processes of a job but the first.
+  let report: RunReport?
 }

@@ -24,6 +24,10 @@ final class RunRecorder: TrainingObserver {
   var evaluation: Evaluation? { evaluations.latest }
   /// Seconds that measuring them took, all in all.
   private(set) var evaluationSeconds = 0.0
+  /// Whether it is said at each record what every rank did; else only where one lags.
+  var logsRanks = false
+  /// Told of new records.
+  var didRecord: () -> Void = {}
   /// Told of every interval, after its record.
   var alsoRecords: (Trainer, IntervalReport) -> Void = { _, _ in }
   /// The peak of all processes together in FLOP/s: what was measured before the first step, or what an interval reached
@@ -51,6 +55,8 @@ final class RunRecorder: TrainingObserver {
   /// The tokens of a micro-batch that memory was found to suffice for.
   private var memoryLimit: Int?
   private var hasTriedToRecord = false
+  /// The rank that the others waited for in the interval before.
+  private var laggingRank: Int?
 
   /// - Parameters:
   ///   - examples: what is learned from
@@ -151,6 +157,8 @@ final class RunRecorder: TrainingObserver {
     record[MetricName.pairsPerSecond] = interval.metrics.pairs / interval.seconds
     record[MetricName.utilization] = utilization(of: interval)
     record[MetricName.stepTime] = interval.seconds / Double(interval.steps)
+    record[MetricName.elapsed] = totals.seconds
+    record.set(MetricName.rankTimes, to: interval.rankTimes)
     record[MetricName.dataWaitTime] = interval.dataWait / Double(interval.steps)
     if interval.ranks.count > 1 {
       let exposed = interval.ranks.map(\.times.communication).max() ?? 0
@@ -168,7 +176,10 @@ final class RunRecorder: TrainingObserver {
     state.learningRate = interval.learningRate
     state.gradientNorm = interval.gradientNorm
     progress.report(state)
-    if interval.ranks.count > 1 { Console.standardError.print(rankLine(trainer, interval).text) }
+    if interval.ranks.count > 1, logsRanks || tellsOfLag(interval) {
+      Console.standardError.print(rankLine(trainer, interval).text)
+    }
+    didRecord()
     alsoRecords(trainer, interval)
   }
 
@@ -186,6 +197,7 @@ final class RunRecorder: TrainingObserver {
   func evaluate(_ trainer: Trainer) throws -> Bool {
     let clock = ContinuousClock.now
     defer { evaluationSeconds += (ContinuousClock.now - clock) / .seconds(1) }
+    defer { didRecord() }
     return try evaluations.evaluate(trainer)
   }
 
@@ -209,13 +221,12 @@ final class RunRecorder: TrainingObserver {
   /// What to make of the first loss.
   private func start(_ trainer: Trainer, loss: Double) throws -> String {
     let objective = trainer.options.loss
-    let words = "step 1: loss \(HumanText.fixed(loss, 4))"
-    guard let known = try objective.valueAtReference() else { return words }
     let isDPO = objective.parts == PreferenceLoss().parts
-    let start = "\(isDPO ? "log 2 = " : "")\(HumanText.fixed(known, 4))"
-    return trainer.options.startsAtReference
-      ? "\(words); \(isDPO ? "DPO" : objective.name) starts at \(start), where policy and reference are equal"
-      : "\(words); with a reference of its own a run need not start at \(start)"
+    return TrainingWords.start(
+      loss: HumanText.fixed(loss, 4), objective: isDPO ? "DPO" : objective.name,
+      value: try objective.valueAtReference().map { HumanText.fixed($0, 4) }, isDPO: isDPO,
+      startsAtReference: trainer.options.startsAtReference
+    ).text
   }
 
   private func skipped(_ report: StepReport) -> String {
@@ -223,6 +234,13 @@ final class RunRecorder: TrainingObserver {
       return "the gradient is not a finite number; this update was left out"
     }
     return "gradients left float16's range; this update was left out; the loss scale is now \(HumanText.short(scale))"
+  }
+
+  /// Whether a rank has begun to lag, which is worth a line of its own.
+  private func tellsOfLag(_ interval: IntervalReport) -> Bool {
+    let lagging = interval.bound == .straggler ? interval.straggler?.rank : nil
+    defer { laggingRank = lagging }
+    return lagging != nil && lagging != laggingRank
   }
 
   private func rankLine(_ trainer: Trainer, _ interval: IntervalReport) -> RankLine {
@@ -251,6 +269,9 @@ final class RunRecorder: TrainingObserver {
     }
     let perStep = (totals.seconds - history.seconds) / Double(max(1, step - firstStep))
     state.secondsLeft = perStep * Double(trainer.plan.totalSteps - step)
+    if let straggler = interval?.straggler, interval?.bound == .straggler {
+      state.lagging = Progress.Lag(rank: straggler.rank, ratio: straggler.ratio)
+    }
     state.device = devices?.shortText
     state.memoryBytes = devices?.memoryBytes ?? ProcessMemory.current()?.residentBytes
     return state

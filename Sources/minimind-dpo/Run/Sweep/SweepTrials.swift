@@ -81,6 +81,7 @@ struct SweepTrials {
     let (outcome, folder) = try train(trial.run, until: stop)
     guard let evaluation = outcome.recorder.evaluation else { throw stopped(by: stop) }
     try outcome.recorder.finish(outcome.totals)
+    try outcome.report?.finish()
     folder?.removeCheckpoints()
     let (sums, accuracy) = (evaluation.metrics, RewardAccuracy(margins: evaluation.pairs.map(\.margin)))
     return SweepTrial.Result(
@@ -108,6 +109,7 @@ struct SweepTrials {
     times.evaluation += outcome.recorder.evaluationSeconds
     if outcome.totals.stoppedBy != nil {
       try outcome.recorder.finish(outcome.totals)
+      try outcome.report?.finish()
       throw stopped(by: stop)
     }
     return (outcome, folder)
