@@ -40,6 +40,18 @@ extension RunSummary {
         "\(start.zh) \(HumanText.grouped(steps)) 步，共 \(HumanText.grouped(pairs)) \(examplesInChinese)（\(epochs) 轮），用时 "
         + "\(HumanText.duration(seconds: totals.seconds, in: .chinese))\(rates.zh)。"
         + (totals.endedEarly.map { "\n原因：\($0)。" } ?? "")
+    ).text + (checkpointLine.map { "\n" + $0 } ?? "")
+  }
+
+  /// What checkpoints cost; nil where none was saved.
+  private var checkpointLine: String? {
+    guard totals.checkpoints > 0, totals.seconds > 0 else { return nil }
+    let part = HumanText.percent(totals.checkpointSeconds / totals.seconds)
+    return Phrase(
+      en: "Saved \(counted(totals.checkpoints, "checkpoint")); training stood still "
+        + "\(HumanText.duration(seconds: totals.checkpointSeconds)) for that (\(part) of the time).",
+      zh: "保存了 \(HumanText.grouped(totals.checkpoints)) 个检查点，训练为此停顿 "
+        + "\(HumanText.duration(seconds: totals.checkpointSeconds, in: .chinese))（占 \(part)）。"
     ).text
   }
 

@@ -14,6 +14,10 @@ public struct RunTotals: Hashable, Sendable {
   public var seconds: Double
   /// The part of it that optimizer steps took, in seconds; the rest went to evaluations, checkpoints and the reference.
   public var stepSeconds = 0.0
+  /// Checkpoints that were saved.
+  public var checkpoints = 0
+  /// Seconds in which training stood still for them.
+  public var checkpointSeconds = 0.0
   /// How often the job's processes were restarted.
   public var restarts = 0
   /// Pairs in the data, before any was dropped.
@@ -52,6 +56,8 @@ public struct RunTotals: Hashable, Sendable {
       dropped: (json["dropped"]?.object ?? [:]).compactMapValues(\.int), truncated: json["truncated"]?.int ?? 0,
       stoppedBy: json["stopped_by"]?.string)
     stepSeconds = (json["goodput"]?.double ?? 0) * seconds
+    checkpoints = json["checkpoints"]?.int ?? 0
+    checkpointSeconds = json["checkpoint_seconds"]?.double ?? 0
     restarts = json["restarts"]?.int ?? 0
     endedEarly = json["ended_early"]?.string
   }
@@ -61,7 +67,9 @@ public struct RunTotals: Hashable, Sendable {
     [
       "event": "end", "steps": .integer(steps), "epochs": .number(epochs), "pairs": .integer(pairs),
       "tokens": .integer(tokens), "seconds": .number(seconds),
-      "goodput": .number(seconds > 0 ? min(1, stepSeconds / seconds) : 0), "restarts": .integer(restarts),
+      "goodput": .number(seconds > 0 ? min(1, stepSeconds / seconds) : 0),
+      "checkpoints": .integer(checkpoints), "checkpoint_seconds": .number(checkpointSeconds),
+      "restarts": .integer(restarts),
       "pairs_read": pairsRead.map(JSON.integer) ?? .null,
       "dropped": .object(dropped.mapValues(JSON.integer)), "truncated": .integer(truncated),
       "stopped_by": stoppedBy.map(JSON.string) ?? .null, "ended_early": endedEarly.map(JSON.string) ?? .null,

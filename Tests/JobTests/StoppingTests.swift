@@ -71,6 +71,30 @@ extension BusyJobs {
           == workspace.lines("unbroken/metrics.jsonl").compactMap { $0["step"] })
     }
 
+    @Test(
+      "SIGUSR1 to the launcher or to a rank: all ranks save after the same step, and go on", arguments: [nil, 0, 1])
+    func save(rank: Int?) async throws {
+      try await TinyModel.make(in: site.workspace)
+      let job = try await site.launch(endless())
+      try await job.says("train step 10/")
+      if let rank { kill(try await site.process(ofRank: rank), SIGUSR1) } else { job.send(SIGUSR1) }
+      try await eventually("a checkpoint is there", details: { job.messages }) {
+        !checkpoints.isEmpty || !job.isRunning
+      }
+      let saved = try #require(checkpoints.first)
+      try await job.says("train step \((saved / 10 + 2) * 10)/")
+      job.send(SIGTERM)
+      let outcome = try await job.outcome()
+      expect(outcome, code: 75, says: "stopped by SIGTERM")
+      #expect(checkpoints.count == 2)
+      // One that was saved on the way is as whole as that of a stop.
+      let last = try #require(checkpoints.last)
+      try FileManager.default.removeItem(atPath: site.workspace.path("out/checkpoint-\(last)"))
+      let resumed = try await site.start(endless() + ["--resume-from-checkpoint", "auto"], named: "resumed")
+      try await resumed.says("resuming after step \(saved)")
+      try await resumed.says("train step \((saved / 10 + 2) * 10)/")
+    }
+
     @Test("SIGTERM to a single rank stops all of them after the same step", arguments: [0, 1])
     func singleRank(rank: Int) async throws {
       try await TinyModel.make(in: site.workspace)

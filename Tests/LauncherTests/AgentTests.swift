@@ -200,6 +200,29 @@ struct AgentTests {
     #expect(outcome.messages.contains("SIGTERM: passed on to 2 workers") && !outcome.messages.contains("failed"))
   }
 
+  @Test("SIGUSR1 goes to the workers that handle it, and nothing ends by it")
+  func saveSignal() async throws {
+    let workspace = workspace
+    let outcome = try await launch(
+      "--nproc-per-node 2",
+      """
+      [ $RANK = 0 ] && trap 'echo got >> $HERE/saved' USR1
+      trap 'exit 75' TERM
+      echo ready > $HERE/ready$RANK; while :; do sleep 0.05; done
+      """
+    ) { launcher in
+      try await launcher.wait { workspace.text("ready0") != nil && workspace.text("ready1") != nil }
+      for count in 1...3 {
+        launcher.send(SIGUSR1)
+        try await launcher.wait { workspace.lines("saved").count == count }
+      }
+      launcher.send(SIGTERM)
+    }
+    #expect(outcome.code == 75, "\(outcome.messages)")
+    #expect(outcome.messages.contains("launch: SIGUSR1: passed on to 1 worker\n"), "\(outcome.messages)")
+    #expect(!outcome.messages.contains("failed") && !outcome.messages.contains("killing"))
+  }
+
   @Test("Workers that know nothing of the signal end by it, and so does the launcher; nothing is restarted")
   func plainSignal() async throws {
     let workspace = workspace

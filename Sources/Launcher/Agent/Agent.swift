@@ -53,7 +53,8 @@ public final class Agent {
   /// - Parameter catchingSignals: whether the signals of the process (`--signals-to-handle`) go to the workers
   /// - Returns: what the process should exit with
   public func run(catchingSignals: Bool = true) -> Int32 {
-    let caught = catchingSignals ? options.signals.compactMap(SignalName.number(of:)) : []
+    let stops = options.signals.compactMap(SignalName.number(of:)).filter { $0 != SIGUSR1 }
+    let caught = catchingSignals ? stops + [SIGUSR1] : []
     let dispositions = [
       (SIGPIPE, signal(SIGPIPE, SIG_IGN)),
       // With SIGCHLD ignored, the kernel would not tell how children ended.
@@ -170,7 +171,7 @@ public final class Agent {
     for outlet in console.outlets where outlet.hasWaiting { waits.add(outlet.descriptor, writing: true) }
     waits.wait(atMost: limit ?? patience(running))
 
-    while let signal = inbox.next() { receive(signal) }
+    while let signal = inbox.next() { if signal == SIGUSR1 { passSaveRequest() } else { receive(signal) } }
     coordination.news().forEach(receive)
     console.outlets.forEach { $0.flush() }
     guard let group else { return console.showHeld() }
@@ -231,6 +232,16 @@ public final class Agent {
       "launch: \(origin): passed on to \(workers) worker\(workers == 1 ? "" : "s"), which "
         + "\(workers == 1 ? "has" : "have") \(Self.text(options.shutdownTimeout)) to stop")
     group.pass(signal)
+  }
+
+  /// SIGUSR1 asks for a checkpoint, and nothing ends: workers that do not handle it, which it would end, are left out.
+  private func passSaveRequest() {
+    let told = (group?.running ?? []).filter { $0.handles(SIGUSR1) }
+    told.forEach { $0.notify(SIGUSR1) }
+    console.say(
+      told.isEmpty
+        ? "launch: SIGUSR1: no worker handles it now"
+        : "launch: SIGUSR1: passed on to \(told.count) worker\(told.count == 1 ? "" : "s")")
   }
 
   private func receive(_ news: CoordinationNews) {

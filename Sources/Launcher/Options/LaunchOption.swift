@@ -82,7 +82,8 @@ extension LaunchOption {
       "Time between SIGTERM and SIGKILL when workers are stopped. (default: $TORCH_ELASTIC_SHUTDOWN_TIMEOUT, else 30)"),
     value(
       "signals-to-handle", "names",
-      "Signals that are passed on to the workers. (default: SIGTERM,SIGINT,SIGHUP,SIGQUIT)"),
+      "Signals that are passed on to the workers, which then have to stop. (default: SIGTERM,SIGINT,SIGHUP,SIGQUIT) SIGUSR1 is "
+        + "always passed on to workers that handle it, and stops none."),
     value("role", "name", "What teed lines begin with: [<role><local rank>]: (default: default)"),
     value(
       "log-dir", "folder",

@@ -76,6 +76,22 @@ final class WorkerProcess {
     if signal != SIGKILL { kill(-id, SIGCONT) }
   }
 
+  /// Whether the worker has a handler for a signal whose default is to end it. Where Linux does not tell, it has none.
+  func handles(_ signal: Int32) -> Bool {
+    guard let status = try? String(contentsOfFile: "/proc/\(id)/status", encoding: .utf8) else { return false }
+    return status.split(separator: "\n").contains { line in
+      // Dispatch ignores a signal that it waits for.
+      let parts = line.split(whereSeparator: \.isWhitespace)
+      guard parts.count == 2, ["SigCgt:", "SigIgn:"].contains(parts[0]), let mask = UInt64(parts[1], radix: 16) else {
+        return false
+      }
+      return mask & 1 << UInt64(signal - 1) != 0
+    }
+  }
+
+  /// Sends a signal that does not ask for an end, to the worker alone.
+  func notify(_ signal: Int32) { kill(id, signal) }
+
   /// Whether it ended because the launcher asked it to.
   var endedAsAsked: Bool {
     switch ending {

@@ -27,20 +27,40 @@ public enum AdapterFiles {
   public static func writeFolder(
     _ adapter: Adapter, of model: CausalLM, to folder: URL, tokenizer: URL?, dtype: DType = .float32
   ) throws {
-    let config = adapter.configuration.json(
-      layers: adapter.layers.map(\.path), among: model.adaptableLayers.map(\.path))
-    try writeAtomically(
-      Data((config.serialized(.pretty) + "\n").utf8), to: folder.appendingPathComponent(LoRAConfiguration.fileName))
-    try Safetensors.write(adapter.tensors(dtype: dtype), to: folder.appendingPathComponent(weightsName))
+    try drafts(adapter, of: model, dtype: dtype).write(to: folder)
     try ModelFiles.copyTokenizer(from: tokenizer, to: folder)
   }
 
-  /// Writes the file that MiniMind's `load_lora` reads. MiniMind does not scale: B is multiplied by the factor.
+  /// `adapter_config.json` and `adapter_model.safetensors`, still to be written.
+  ///
+  /// - Throws: `TorchError` when memory runs out.
+  public static func drafts(
+    _ adapter: Adapter, of model: CausalLM, dtype: DType = .float32
+  ) throws(TorchError) -> [FileDraft] {
+    let config = adapter.configuration.json(
+      layers: adapter.layers.map(\.path), among: model.adaptableLayers.map(\.path))
+    return [
+      FileDraft(LoRAConfiguration.fileName, bytes: Data((config.serialized(.pretty) + "\n").utf8)),
+      FileDraft(weightsName, safetensors: try adapter.tensors(dtype: dtype)),
+    ]
+  }
+
+  /// Writes the file that MiniMind's `load_lora` reads.
   ///
   /// - Throws: `AdapterError` for an adapter that such a file cannot hold; `FileError`, `TorchError`.
   public static func writeMiniMind(
     _ adapter: Adapter, of model: CausalLM, to file: URL, dtype: DType = .float16
   ) throws {
+    try TorchArchive.write(miniMindValue(adapter, of: model, dtype: dtype), to: file)
+  }
+
+  /// What that file holds. MiniMind does not scale: B is multiplied by the factor.
+  ///
+  /// - Parameter copies: whether it is to be in memory of its own
+  /// - Throws: `AdapterError` for an adapter that such a file cannot hold; `TorchError`.
+  static func miniMindValue(
+    _ adapter: Adapter, of model: CausalLM, dtype: DType, copies: Bool = false
+  ) throws -> TorchValue {
     let square = model.adaptableLayers.filter { $0.layer.weight.shape[0] == $0.layer.weight.shape[1] }.map(\.path)
     var reasons: [String] = []
     if adapter.configuration.usesDoRA { reasons.append("it is DoRA") }
@@ -50,10 +70,11 @@ public enum AdapterFiles {
     guard reasons.isEmpty else { throw AdapterError.notMiniMinds(reasons: reasons) }
     var tensors: OrderedDictionary<String, StoredTensor> = [:]
     for (path, layer) in adapter.layers {
-      tensors["\(path).lora.A.weight"] = try StoredTensor(layer.down.value.detached().to(dtype))
+      let down = try layer.down.value.detached().to(dtype)
+      tensors["\(path).lora.A.weight"] = try StoredTensor(copies && dtype == .float32 ? down.clone() : down)
       tensors["\(path).lora.B.weight"] = try StoredTensor((layer.up.value.detached() * layer.scale).to(dtype))
     }
-    try TorchArchive.write(TorchValue(stateDict: tensors.elements), to: file)
+    return TorchValue(stateDict: tensors.elements)
   }
 
   /// An adapter's configuration and its tensors.

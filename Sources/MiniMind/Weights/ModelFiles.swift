@@ -22,19 +22,32 @@ public enum ModelFiles {
   public static func writeFolder(
     _ model: CausalLM, to folder: URL, tokenizer: URL?, dtype: DType = .float32
   ) throws {
-    let config = model.configuration.huggingFaceJSON(dtype: dtype).serialized(.pretty) + "\n"
-    try writeAtomically(Data(config.utf8), to: folder.appendingPathComponent("config.json"))
-    try Safetensors.write(
-      model.tensors(dtype: dtype), to: folder.appendingPathComponent(SafetensorsFolder.fileName))
+    try drafts(model, dtype: dtype).write(to: folder)
     try copyTokenizer(from: tokenizer, to: folder)
+  }
+
+  /// `config.json` and `model.safetensors`, still to be written.
+  ///
+  /// - Throws: `TorchError` when memory runs out.
+  public static func drafts(_ model: CausalLM, dtype: DType = .float32) throws(TorchError) -> [FileDraft] {
+    let config = model.configuration.huggingFaceJSON(dtype: dtype).serialized(.pretty) + "\n"
+    return [
+      FileDraft("config.json", bytes: Data(config.utf8)),
+      FileDraft(SafetensorsFolder.fileName, safetensors: try model.tensors(dtype: dtype)),
+    ]
   }
 
   /// Copies the tokenizer's files that are there.
   static func copyTokenizer(from tokenizer: URL?, to folder: URL) throws {
     guard let tokenizer, tokenizer.standardizedFileURL != folder.standardizedFileURL else { return }
-    for name in tokenizerFiles {
-      guard let contents = try? Data(contentsOf: tokenizer.appendingPathComponent(name)) else { continue }
-      try writeAtomically(contents, to: folder.appendingPathComponent(name))
+    try tokenizerDrafts(tokenizer).write(to: folder)
+  }
+
+  /// The tokenizer's files that are in a folder.
+  public static func tokenizerDrafts(_ tokenizer: URL?) -> [FileDraft] {
+    guard let tokenizer else { return [] }
+    return tokenizerFiles.compactMap { name in
+      (try? Data(contentsOf: tokenizer.appendingPathComponent(name))).map { FileDraft(name, bytes: $0) }
     }
   }
 
@@ -42,9 +55,20 @@ public enum ModelFiles {
   ///
   /// - Throws: `FileError` when the file cannot be written, `TorchError`.
   public static func writeTorchFile(_ model: CausalLM, to file: URL, dtype: DType = .float16) throws {
-    var tensors = try model.tensors(dtype: dtype).mapValues { try StoredTensor($0) }
+    try TorchArchive.write(torchValue(model, dtype: dtype), to: file)
+  }
+
+  /// What such a file holds.
+  ///
+  /// - Parameter copies: whether it is to be in memory of its own
+  /// - Throws: `TorchError` when memory runs out.
+  static func torchValue(_ model: CausalLM, dtype: DType, copies: Bool = false) throws -> TorchValue {
+    var tensors = try model.tensors(dtype: dtype).mapValues { tensor in
+      // Weights of another type are copies already.
+      try StoredTensor(copies && dtype == .float32 ? tensor.clone() : tensor)
+    }
     if model.configuration.tiesEmbeddings { tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"] }
-    try TorchArchive.write(TorchValue(stateDict: tensors.elements), to: file)
+    return TorchValue(stateDict: tensors.elements)
   }
 }
 

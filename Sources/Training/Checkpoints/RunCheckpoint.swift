@@ -63,41 +63,52 @@ public enum RunCheckpoint {
 
   /// Writes a checkpoint that is there complete or not at all. All ranks call this; the first writes.
   ///
-  /// - Parameters:
-  ///   - interval: what has been gathered since the last record
-  ///   - tokenizer: the folder whose tokenizer files go with the model
-  ///   - identity: what must be the same in a run that continues, by option
-  ///   - notes: further files by name, for whoever resumes the run
   /// - Throws: `FileError` when it cannot be written, `TorchError`.
   public static func write(
     _ trainer: Trainer, interval: IntervalReport, tokenizer: URL?, identity: [String: String],
     notes: [String: Data] = [:], to folder: URL
   ) throws {
+    try contents(of: trainer, interval: interval, tokenizer: tokenizer, identity: identity, notes: notes)?
+      .write(to: folder)
+  }
+
+  /// What a checkpoint of the last step holds. All ranks call this; those that write checkpoints get it.
+  ///
+  /// - Parameters:
+  ///   - interval: what has been gathered since the last record
+  ///   - tokenizer: the folder whose tokenizer files go with the model
+  ///   - identity: what must be the same in a run that continues, by option
+  ///   - notes: further files by name, for whoever resumes the run
+  /// - Returns: nil on ranks that do not write
+  /// - Throws: `TorchError`.
+  public static func contents(
+    of trainer: Trainer, interval: IntervalReport, tokenizer: URL?, identity: [String: String],
+    notes: [String: Data] = [:]
+  ) throws -> CheckpointContents? {
     let moments = try trainer.gatherMoments()
-    guard let moments else { return }
+    guard let moments else { return nil }
     let scale = try trainer.gradients.lossScale?.state()
     let state = State(
       step: trainer.completedSteps, skippedSteps: trainer.skippedSteps, skippedInARow: trainer.skippedInARow,
       optimizerSteps: try trainer.update.stepCount(), microBatchTokens: trainer.options.microBatchTokens,
       lossScale: scale.map { State.Scale(factor: $0.factor, steps: $0.steps) }, interval: interval,
       identity: try trainer.identity(identity))
-    try AtomicDirectory.write(to: folder, replacing: true) { staging in
-      try trainer.policy.writeTrained(to: staging, tokenizer: tokenizer)
-      try Safetensors.write(moments, to: staging.appendingPathComponent(optimizerFile))
-      if let results = trainer.reference?.results {
-        try Safetensors.write(results.tensors(), to: staging.appendingPathComponent(referenceFile))
-      }
-      if trainer.options.referenceSync != nil, let reference = trainer.reference {
-        try Safetensors.write(reference.weights(), to: staging.appendingPathComponent(referenceWeightsFile))
-      }
-      for (name, bytes) in notes { try writeAtomically(bytes, to: staging.appendingPathComponent(name)) }
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-      // The sums of an interval with a skipped step are often NaN.
-      encoder.nonConformingFloatEncodingStrategy = .convertToString(
-        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-      try writeAtomically(encoder.encode(state), to: staging.appendingPathComponent(stateFile))
+    var drafts = try trainer.policy.trainedDrafts(tokenizer: tokenizer)
+    drafts.append(FileDraft(optimizerFile, safetensors: moments))
+    if let results = trainer.reference?.results {
+      drafts.append(FileDraft(referenceFile, safetensors: try results.tensors()))
     }
+    if trainer.options.referenceSync != nil, let reference = trainer.reference {
+      drafts.append(FileDraft(referenceWeightsFile, safetensors: reference.weights()))
+    }
+    for (name, bytes) in notes { drafts.append(FileDraft(name, bytes: bytes)) }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    // The sums of an interval with a skipped step are often NaN.
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+    drafts.append(FileDraft(stateFile, bytes: try encoder.encode(state)))
+    return CheckpointContents(step: trainer.completedSteps, drafts: drafts)
   }
 
   /// The newest checkpoint of a run that is whole; nil where none was ever written.

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import MiniMind
 import Torch
@@ -13,6 +14,15 @@ extension CausalLM {
     } else {
       try ModelFiles.writeFolder(self, to: folder, tokenizer: tokenizer, dtype: dtype)
     }
+  }
+
+  /// The files of what is trained, still to be written.
+  ///
+  /// - Throws: `TorchError`.
+  func trainedDrafts(tokenizer: URL?) throws(TorchError) -> [FileDraft] {
+    let tokenizer = ModelFiles.tokenizerDrafts(tokenizer)
+    guard let adapter else { return try ModelFiles.drafts(self) + tokenizer }
+    return try AdapterFiles.drafts(adapter, of: self) + tokenizer
   }
 
   /// Reads what is trained from such a folder; the copies of the weights stay as they are.

@@ -68,7 +68,12 @@ public struct BestModel: Sendable, Hashable, Codable {
 
   /// Notes that the model of the newest evaluation is kept: in a checkpoint, or, at the end of a run, in memory.
   public mutating func keepLatest(at step: Int, by criterion: Criterion) {
-    guard let latest, latest.step == step, !latest.value.isNaN else { return }
-    if kept.map({ criterion.isBetter(latest.value, than: $0.value) }) ?? true { kept = latest }
+    if let latest, latest.step == step { keep(latest, by: criterion) }
+  }
+
+  /// Notes that the model of an earlier evaluation is kept.
+  public mutating func keep(_ candidate: Candidate, by criterion: Criterion) {
+    guard !candidate.value.isNaN else { return }
+    if kept.map({ criterion.isBetter(candidate.value, than: $0.value) }) ?? true { kept = candidate }
   }
 }

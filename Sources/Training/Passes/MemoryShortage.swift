@@ -25,16 +25,18 @@ extension Trainer {
   ///
   /// - Throws: `TrainingError.outOfMemory` on all ranks where a single pair was too much for one of them; `TorchError`.
   func withinMemory(
-    stopRequested: () -> Bool, _ compute: () throws -> ComputedGradients
+    _ requests: StepRequests, _ compute: () throws -> ComputedGradients
   ) throws -> (ComputedGradients, StepAgreement) {
     while true {
       let computed = try compute()
       clock.enter(.backward)
       let own = StepAgreement(
-        dueMetrics: try reports.dueSums(current: sums), stopRequested: stopRequested(),
+        dueMetrics: try reports.dueSums(current: sums), stopRequested: requests.stop(), saveRequested: requests.save(),
         isShortOfMemory: computed.shortage != nil)
       clock.enter(.communication)
       let agreed = try ranks.agree(own)
+      // What one pass over the pairs agreed on holds where another has to follow.
+      saveAgreed = saveAgreed || agreed.saveRequested
       guard agreed.isShortOfMemory else { return (computed, agreed) }
       try shrinkMicroBatches(after: computed.shortage)
     }

@@ -22,17 +22,20 @@ struct StepAgreement {
   var dueMetrics: PreferenceMetrics
   /// Whether a rank was asked to stop.
   var stopRequested: Bool
+  /// Whether a rank was asked to save a checkpoint.
+  var saveRequested: Bool
   /// Whether a rank had no memory for its part of the step.
   var isShortOfMemory: Bool
 }
 
 extension Ranks? {
-  /// The sums over all ranks, and whether any of them was asked to stop or ran out of memory.
+  /// The sums over all ranks, and whether any of them was asked to stop or to save, or ran out of memory.
   func agree(_ own: StepAgreement) throws(TorchError) -> StepAgreement {
-    var sums = try sum(own.dueMetrics.sums + [own.stopRequested ? 1 : 0, own.isShortOfMemory ? 1 : 0])
-    let isShortOfMemory = sums.removeLast() > 0
-    let stopRequested = sums.removeLast() > 0
+    let flags = [own.stopRequested, own.saveRequested, own.isShortOfMemory]
+    let sums = try sum(own.dueMetrics.sums + flags.map { $0 ? 1 : 0 })
+    let agreed = sums.suffix(flags.count).map { $0 > 0 }
     return StepAgreement(
-      dueMetrics: PreferenceMetrics(sums: sums), stopRequested: stopRequested, isShortOfMemory: isShortOfMemory)
+      dueMetrics: PreferenceMetrics(sums: sums.dropLast(flags.count)), stopRequested: agreed[0],
+      saveRequested: agreed[1], isShortOfMemory: agreed[2])
   }
 }

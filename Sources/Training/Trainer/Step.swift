@@ -13,13 +13,13 @@ import Torch
 extension Trainer {
   /// Takes the next step.
   ///
-  /// - Parameter stopRequested: asked after the backward passes: whether this process was asked to stop
+  /// - Parameter requests: asked after the backward passes
   /// - Returns: the step, and the metrics over all ranks that are due to be reported
   /// - Throws: `TrainingError` when the loss does not start where it must, or not even one pair fits into memory; `TorchError`.
-  func takeStep(stopRequested: () -> Bool) throws -> (QueuedStep, due: PreferenceMetrics) {
+  func takeStep(_ requests: StepRequests) throws -> (QueuedStep, due: PreferenceMetrics) {
     let step = completedSteps + 1
     clock.begin(step: step)
-    let (computed, agreed) = try withinMemory(stopRequested: stopRequested) { try computeGradients(of: step) }
+    let (computed, agreed) = try withinMemory(requests) { try computeGradients(of: step) }
 
     // Before the weights change: a model that starts wrong is not to be trained, or saved.
     if step == 1, options.startsAtReference { try checkStart() }

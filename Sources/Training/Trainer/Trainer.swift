@@ -30,6 +30,12 @@ public final class Trainer {
   var skippedInARow = 0
   /// Whether the ranks agreed to stop after the last step.
   var stopAgreed = false
+  /// Whether the ranks agreed to save a checkpoint after the last step.
+  var saveAgreed = false
+  /// Whether the run ends before its last step, with the checkpoint that is being saved.
+  public internal(set) var isStopping = false
+  /// Seconds in which training stood still for checkpoints.
+  public internal(set) var savingSeconds = 0.0
   /// The tokens that micro-batches are limited to because memory ran out with more.
   var shrunkTo: Int?
 
@@ -127,18 +133,19 @@ public final class Trainer {
   /// - Parameter stopRequested: asked after the backward passes: whether this process was asked to stop
   /// - Throws: `TrainingError` when the loss does not start where it must, gradients stay infinite or not even one pair fits
   ///   into memory; `TorchError`.
-  public func step(stopRequested: () -> Bool = { false }) throws -> StepReport {
-    if let report = try advance(stopRequested: stopRequested) { return report }
+  public func step(stopRequested: @escaping () -> Bool = { false }) throws -> StepReport {
+    if let report = try advance(StepRequests(stop: stopRequested)) { return report }
     guard let report = try finish() else { preconditionFailure("a step that was taken is reported") }
     return report
   }
 
   /// Takes a step. On a GPU the report is that of the step before; `finish()` then gives the last one.
   ///
+  /// - Parameter requests: asked after the backward passes
   /// - Returns: nil where there is nothing to report yet
   /// - Throws: what `step(stopRequested:)` throws.
-  public func advance(stopRequested: () -> Bool = { false }) throws -> StepReport? {
-    let (queued, metrics) = try takeStep(stopRequested: stopRequested)
+  public func advance(_ requests: StepRequests = StepRequests()) throws -> StepReport? {
+    let (queued, metrics) = try takeStep(requests)
     return try reports.add(queued).map { try report($0, metrics) }
   }
 

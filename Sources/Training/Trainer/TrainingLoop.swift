@@ -1,6 +1,5 @@
 import DPO
 import Foundation
-import Synchronization
 import Torch
 
 /// What a run tells while it goes on. Called on the training thread, between steps.
@@ -13,24 +12,8 @@ public protocol TrainingObserver: AnyObject {
   ///
   /// - Returns: whether the run is to end here, before its last step; the same on all ranks
   func evaluate(_ trainer: Trainer) throws -> Bool
-  /// It is time to save a checkpoint; all ranks are told so at the same step.
+  /// It is time to save a checkpoint; all ranks are told so at the same step. Training stands still meanwhile.
   func save(_ trainer: Trainer, interval: IntervalReport) throws
-}
-
-/// A request from outside, for instance of a signal handler, that a run end after the current step.
-public final class StopRequest: Sendable {
-  private let reason = Mutex<String?>(nil)
-
-  /// Nothing is requested yet.
-  public init() {}
-
-  /// What asked for the stop, or nil.
-  public var requestedBy: String? { reason.withLock { $0 } }
-
-  /// Requests the stop; the first request is remembered.
-  public func request(by name: String) {
-    reason.withLock { $0 = $0 ?? name }
-  }
 }
 
 extension Trainer {
@@ -39,23 +22,27 @@ extension Trainer {
   /// - Parameters:
   ///   - interval: what a resumed run had gathered since its last record
   ///   - stop: looked at after every step; a stopped run saves a checkpoint first
+  ///   - save: looked at after every step: a checkpoint is saved, and the run goes on
   ///   - observer: told of everything
   /// - Returns: what stopped the run before its end, or nil
   /// - Throws: what `step()` or the observer throws.
   public func run(
-    resuming interval: IntervalReport = IntervalReport(), until stop: StopRequest, observer: some TrainingObserver
+    resuming interval: IntervalReport = IntervalReport(), until stop: StopRequest,
+    savingOn save: SaveRequest = SaveRequest(), observer: some TrainingObserver
   ) throws -> String? {
     var interval = interval
+    let requests = StepRequests(stop: { stop.requestedBy != nil }, save: save.take)
 
     while completedSteps < plan.totalSteps {
-      if let report = try advance(stopRequested: { stop.requestedBy != nil }) {
+      if let report = try advance(requests) {
         try take(report, into: &interval, observer)
       }
       let isLast = completedSteps == plan.totalSteps
       let evaluates = !isLast && isDue(options.evaluationSteps)
       // Ranks stop together, after a step in which they agreed to; a process alone just stops.
       let stops = !isLast && (ranks == nil ? stop.requestedBy != nil : stopAgreed)
-      let saves = stops || isDue(options.saveSteps)
+      let saves = stops || saveAgreed || isDue(options.saveSteps)
+      (isStopping, saveAgreed) = (stops, false)
       if isLast || evaluates || saves, let report = try finish() { try take(report, into: &interval, observer) }
 
       var endsEarly = false
@@ -70,7 +57,9 @@ extension Trainer {
         try observer.save(self, interval: interval)
         // The first rank writes. The others wait for it here, so that it does not look like a wait for its gradients.
         try ranks?.control.barrier()
-        interval.saving += (ContinuousClock.now - started) / .seconds(1)
+        let seconds = (ContinuousClock.now - started) / .seconds(1)
+        interval.saving += seconds
+        savingSeconds += seconds
       }
       if stops { return stop.requestedBy ?? "another rank" }
       if endsEarly { return nil }

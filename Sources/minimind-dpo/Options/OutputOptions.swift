@@ -26,6 +26,14 @@ struct OutputArguments: ParsableArguments {
   var rescueDir: String?
 
   @Option(
+    help: ArgumentHelp(
+      """
+      End the run, with a complete checkpoint and exit code 75, before so much time is over: 5400 (seconds), 90m, 2h30m, \
+      1-12:00:00. Counted from the start of the program.
+      """, valueName: "time"))
+  var maxTime: TimeSpan?
+
+  @Option(
     name: [.long, .customLong("log-interval")], help: ArgumentHelp("Steps between two records.", valueName: "steps"))
   var loggingSteps = 10
 
@@ -58,6 +66,13 @@ struct OutputArguments: ParsableArguments {
     name: [.long, .customLong("save-interval")],
     help: ArgumentHelp("Steps between two checkpoints.", valueName: "steps"))
   var saveSteps: Int?
+
+  @Flag(
+    help: """
+      Training waits until a checkpoint is written. By default it waits only while what is to be saved is copied, and goes on \
+      while the copy is written.
+      """)
+  var noAsyncSave = false
 
   @Option(help: ArgumentHelp("Checkpoints to keep; older ones are removed.", valueName: "count"))
   var saveTotalLimit: Int?

@@ -52,24 +52,31 @@ final class MiniMindRun {
 
   /// Writes the weights as MiniMind's scripts read them; at any moment the file is the old one or the new one.
   ///
-  /// - Parameter isLast: whether training is over; on the way a full disk is only a warning
   /// - Throws: `FileError` when it cannot be written.
-  func write(_ policy: CausalLM, isLast: Bool) throws {
-    try makeFolder(URL(fileURLWithPath: folder, isDirectory: true))
-    let path = file(of: policy)
-    do {
-      if let loraFile = loraFile(of: policy), let adapter = policy.adapter {
-        try AdapterFiles.writeMiniMind(
-          adapter, of: policy, to: URL(fileURLWithPath: loraFile), dtype: request.output.dtype)
-        logger.info("saved \(loraFile)")
-      }
-      if writesModel {
-        try ModelFiles.writeTorchFile(policy, to: URL(fileURLWithPath: path), dtype: request.output.dtype)
-        logger.info("saved \(path)")
-      }
-    } catch let error as FileError where error.isWriteFailure && !isLast {
-      logger.warning("\(path) is as it was before: \(error). Training goes on.")
+  func write(_ policy: CausalLM) throws {
+    for draft in try drafts(of: policy, copies: false) {
+      try makeFolder(draft.file.deletingLastPathComponent())
+      try draft.write()
+      logger.info("saved \(draft.file.relativePath)")
     }
+  }
+
+  /// The same files, still to be written.
+  ///
+  /// - Parameter copies: whether training goes on before they are written
+  func drafts(of policy: CausalLM, copies: Bool) throws -> [WeightFileDraft] {
+    let dtype = request.output.dtype
+    var drafts: [WeightFileDraft] = []
+    if let loraFile = loraFile(of: policy), let adapter = policy.adapter {
+      drafts.append(
+        try WeightFileDraft(
+          URL(fileURLWithPath: loraFile), of: adapter, in: policy, dtype: dtype, copies: copies))
+    }
+    if writesModel {
+      drafts.append(
+        try WeightFileDraft(URL(fileURLWithPath: file(of: policy)), of: policy, dtype: dtype, copies: copies))
+    }
+    return drafts
   }
 
   /// What was written.

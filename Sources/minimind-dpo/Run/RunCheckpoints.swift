@@ -4,7 +4,7 @@ import Launcher
 import Logging
 import Training
 
-/// The checkpoints of a run: the one that it goes on from, and those that it writes.
+/// What becomes of a run that is in the folder already, and the checkpoint that a run goes on from.
 struct RunCheckpoints {
   private let output: TrainingRequest.Output
   private let environment: WorkerEnvironment
@@ -77,40 +77,6 @@ struct RunCheckpoints {
     }
     return try output.checkpoint.flatMap {
       try $0 == "auto" ? newest() : URL(fileURLWithPath: $0, isDirectory: true)
-    }
-  }
-
-  /// Writes a checkpoint; called by all ranks. A full disk does not end a run: there may be room at the next one.
-  ///
-  /// - Parameters:
-  ///   - notes: further files for whoever resumes the run
-  ///   - best: the step of the checkpoint that is never removed
-  ///   - folder: nil on all ranks but the first
-  /// - Returns: whether the checkpoint is there
-  @discardableResult
-  func save(
-    _ trainer: Trainer, interval: IntervalReport, identity: [String: String], tokenizer: URL,
-    notes: [String: Data] = [:], best: Int? = nil, in folder: RunFolder?
-  ) throws -> Bool {
-    guard let folder else {
-      // Only its part of the optimizer's state is asked for.
-      try RunCheckpoint.write(
-        trainer, interval: interval, tokenizer: tokenizer, identity: identity, to: output.location)
-      return false
-    }
-    let checkpoint = folder.checkpoint(step: trainer.completedSteps)
-    do {
-      try RunCheckpoint.write(
-        trainer, interval: interval, tokenizer: tokenizer, identity: identity, notes: notes, to: checkpoint)
-      logger.info("saved \(checkpoint.path)")
-      if let limit = output.checkpointLimit { folder.removeOldCheckpoints(keeping: limit, best: best) }
-      return true
-    } catch let error as FileError where error.isWriteFailure {
-      let older = folder.checkpoints.first.map { "The newest one is \($0.folder.path), as it was" }
-      logger.warning(
-        "no checkpoint at step \(trainer.completedSteps): \(error). \(older ?? "There is no older one"). Training goes on."
-      )
-      return false
     }
   }
 }

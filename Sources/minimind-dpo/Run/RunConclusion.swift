@@ -26,7 +26,7 @@ struct RunConclusion {
       try ModelFiles.writeFolder(
         inputs.policy, to: mergedFolder, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
     }
-    try MiniMindRun(request)?.write(inputs.policy, isLast: true)
+    try MiniMindRun(request)?.write(inputs.policy)
     try outcome.recorder.finish(outcome.totals)
     try outcome.report?.finish()
   }

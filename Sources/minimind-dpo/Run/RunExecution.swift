@@ -17,6 +17,7 @@ struct RunExecution {
   private let trainer: Trainer
   private let evaluationReference: ReferenceModel?
   private let checkpoints: RunCheckpoints
+  private let saver: CheckpointSaver
   /// What had been gathered since the last record of a run that is resumed.
   private let resumed: IntervalReport
   /// The checkpoint that the run goes on from; nil for a new run, and on all ranks but the first.
@@ -43,6 +44,7 @@ struct RunExecution {
       activity: job.activity)
     identity = Self.identity(request, inputs, trainer: trainer)
     checkpoints = RunCheckpoints(request.output, job.environment)
+    saver = CheckpointSaver(request.output, in: folder)
     (resumed, checkpoint) = try checkpoints.restore(trainer, in: folder, identity: identity, job)
   }
 
@@ -56,8 +58,8 @@ struct RunExecution {
   /// Trains until the end, or until a stop is asked for, which leaves a checkpoint.
   ///
   /// - Parameter announces: whether it is said first what trains where
-  func train(until stop: StopRequest, announces: Bool = true) throws -> RunOutcome {
-    let job = inputs.job
+  func train(until requests: RunRequests, announces: Bool = true) throws -> RunOutcome {
+    let (job, stop) = (inputs.job, requests.stop)
     // A run that has saved nothing yet begins again when it is resumed.
     if let folder, checkpoint == nil, folder.holdsRun { try folder.removePreviousRun() }
     if announces {
@@ -88,16 +90,25 @@ struct RunExecution {
     let recorder = RunRecorder(
       of: request.pairs.examples, files: files?.records, resumedStep: trainer.completedSteps,
       history: RunHistory(in: checkpoint), evaluations: evaluations, progress: progress,
-      referenceCache: request.referenceCache, stop: stop
-    ) { trainer, interval, totals in
+      referenceCache: request.referenceCache, requests: requests
+    ) { trainer, interval, history in
+      // What is remembered of evaluations depends on whether the checkpoint before this one is there.
+      if let step = try saver.finish() { evaluations.didKeep(step) }
       let notes = try evaluations.notes(at: trainer.completedSteps)
-      let isKept = try checkpoints.save(
-        trainer, interval: interval, identity: identity, tokenizer: inputs.tokenizer,
-        notes: notes.files.merging(totals) { own, _ in own },
-        best: notes.best, in: folder)
-      if isKept { evaluations.didKeep(trainer.completedSteps) }
-      if trainer.completedSteps > 0 { try miniMind?.write(trainer.policy, isLast: false) }
+      var history = history
+      history.checkpoints = (history.checkpoints ?? 0) + saver.saved + 1
+      let step = try saver.save(best: notes.best, isLast: trainer.isStopping || trainer.completedSteps == 0) {
+        try RunCheckpoint.contents(
+          of: trainer, interval: interval, tokenizer: inputs.tokenizer, identity: identity,
+          notes: notes.files.merging([RunHistory.fileName: try history.data]) { own, _ in own })
+      } with: { copies in
+        try trainer.completedSteps > 0 ? miniMind?.drafts(of: trainer.policy, copies: copies) ?? [] : []
+      }
+      if let step { evaluations.didKeep(step) }
     }
+    // Weights and two moments, of four bytes each.
+    requests.limit?.expectSave(bytes: 12 * trainer.policy.trainedParameters.reduce(0) { $0 + $1.parameter.count })
+    saver.didWrite = { [limit = requests.limit] in limit?.didSave(seconds: $0) }
     recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
     recorder.logsRanks = request.distribution.logsRanks
     recorder.peak = try inputs.peak()
@@ -105,16 +116,23 @@ struct RunExecution {
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
     let report = folder.map { RunReport(in: $0) }
     recorder.didRecord = { report?.refresh() }
+    // Whatever ends the run, the checkpoint that is on its way is not lost.
+    defer { _ = try? saver.finish() }
     let stoppedBy: String?
     do {
-      stoppedBy = try takeSteps(until: stop, recorder: recorder)
+      stoppedBy = try takeSteps(until: requests, recorder: recorder)
     } catch {
       if let folder { RunFailure.record(Failure(error).message, in: folder.file("metrics.jsonl")) }
       try? report?.finish()
       throw error
     }
+    let waiting = ContinuousClock.now
+    if let step = try saver.finish() { evaluations.didKeep(step) }
+    let waited = (ContinuousClock.now - waiting) / .seconds(1)
     job.activity.set(.finishing)
     var totals = totals(recorder, stoppedBy: stoppedBy)
+    totals.checkpoints = (recorder.history.checkpoints ?? 0) + saver.saved
+    totals.checkpointSeconds = (recorder.history.checkpointSeconds ?? 0) + trainer.savingSeconds + waited
     totals.endedEarly = stoppedBy == nil ? evaluations.endReason : nil
     var choice: ModelChoice?
     if stoppedBy == nil, let folder {
@@ -135,7 +153,8 @@ struct RunExecution {
   /// All steps, with what is measured before and after them.
   ///
   /// - Returns: what stopped the run before its end, or nil
-  private func takeSteps(until stop: StopRequest, recorder: RunRecorder) throws -> String? {
+  private func takeSteps(until requests: RunRequests, recorder: RunRecorder) throws -> String? {
+    let stop = requests.stop
     guard try recorder.prepareReference(trainer) else {
       // What is known of the reference need not be computed again.
       try recorder.save(trainer, interval: resumed)
@@ -143,7 +162,7 @@ struct RunExecution {
     }
     trainer.activity.set(.evaluating)
     if trainer.completedSteps == 0 { try recorder.evaluate(trainer) }
-    let stoppedBy = try trainer.run(resuming: resumed, until: stop, observer: recorder)
+    let stoppedBy = try trainer.run(resuming: resumed, until: stop, savingOn: requests.save, observer: recorder)
     trainer.activity.set(.evaluating)
     if stoppedBy == nil { try recorder.evaluate(trainer) }
     return stoppedBy

@@ -15,6 +15,11 @@ struct RunHistory: Codable {
   var sideTokens = 0
   var seconds = 0.0
   var stepSeconds = 0.0
+  // Runs of earlier versions do not say these.
+  /// Checkpoints that were saved, with the one that this is in.
+  var checkpoints: Int?
+  /// Seconds in which training stood still for them, without that one.
+  var checkpointSeconds: Double?
 
   /// Of a run that begins, or whose checkpoint is of an earlier version.
   init() {}
@@ -39,8 +44,8 @@ struct RunHistory: Codable {
 
   private var isPossible: Bool {
     let largest = 1 << 60
-    return [pairs, tokens, sideTokens].allSatisfy { (0...largest).contains($0) }
-      && [seconds, stepSeconds].allSatisfy { $0 >= 0 && $0.isFinite }
+    return [pairs, tokens, sideTokens, checkpoints ?? 0].allSatisfy { (0...largest).contains($0) }
+      && [seconds, stepSeconds, checkpointSeconds ?? 0].allSatisfy { $0 >= 0 && $0.isFinite }
   }
 }
 

@@ -44,9 +44,10 @@ final class RunRecorder: TrainingObserver {
   private let progress: ProgressLine
   private let logger = Logger(label: "train")
   private let referenceCache: ReferenceCache?
-  private let stop: StopRequest
-  private let saveCheckpoint: (Trainer, IntervalReport, _ notes: [String: Data]) throws -> Void
-  private let history: RunHistory
+  private let requests: RunRequests
+  private let saveCheckpoint: (Trainer, IntervalReport, RunHistory) throws -> Void
+  /// What the run did before it was resumed.
+  let history: RunHistory
   private let started = ContinuousClock.now
   private var firstStep = 0
   private var latest: IntervalReport?
@@ -64,17 +65,17 @@ final class RunRecorder: TrainingObserver {
   ///   - resumedStep: the step after which the run continues; 0 for a new one
   ///   - history: what the run did before it was resumed
   ///   - referenceCache: the reference's log-probabilities on disk; nil for none
-  ///   - stop: looked at while the reference is measured
-  ///   - saveCheckpoint: writes a checkpoint of the trainer's state
+  ///   - requests: a stop is looked at while the reference is measured; a limit of time is told how long steps take
+  ///   - saveCheckpoint: saves a checkpoint of the trainer's state, which keeps what the run has done so far
   init(
     of examples: ExampleKind, files: RunFiles?, resumedStep: Int, history: RunHistory = RunHistory(),
     evaluations: EvaluationRecorder,
     progress: ProgressLine,
-    referenceCache: ReferenceCache? = nil, stop: StopRequest,
-    saveCheckpoint: @escaping (Trainer, IntervalReport, _ notes: [String: Data]) throws -> Void
+    referenceCache: ReferenceCache? = nil, requests: RunRequests,
+    saveCheckpoint: @escaping (Trainer, IntervalReport, RunHistory) throws -> Void
   ) {
     self.examples = examples
-    (self.files, self.evaluations, self.progress, self.stop) = (files, evaluations, progress, stop)
+    (self.files, self.evaluations, self.progress, self.requests) = (files, evaluations, progress, requests)
     self.referenceCache = referenceCache
     self.saveCheckpoint = saveCheckpoint
     self.history = history
@@ -93,7 +94,7 @@ final class RunRecorder: TrainingObserver {
     func show(_ done: Int, _ total: Int) {
       self.show(Progress(task: "reference", done: done, total: total, unit: "pair"))
     }
-    func stops() -> Bool { stop.requestedBy != nil }
+    func stops() -> Bool { requests.stop.requestedBy != nil }
     let messages = ReferenceMessages(logger: logger)
     var prepared = try trainer.prepareReference(
       cache: referenceCache, report: messages.report, progress: show, stops: stops)
@@ -116,6 +117,7 @@ final class RunRecorder: TrainingObserver {
     sideTokens += Int(report.metrics.sideTokens)
     totals.seconds = history.seconds + (ContinuousClock.now - started) / .seconds(1)
     totals.stepSeconds += report.seconds
+    requests.limit?.didStep(seconds: report.seconds)
     if report.step == 1 {
       let words = try start(trainer, loss: report.metrics.loss / report.metrics.pairs)
       logger.info("\(words)")
@@ -206,7 +208,9 @@ final class RunRecorder: TrainingObserver {
     var history = RunHistory()
     (history.pairs, history.tokens, history.sideTokens) = (totals.pairs, totals.tokens, sideTokens)
     (history.seconds, history.stepSeconds) = (totals.seconds, totals.stepSeconds)
-    try saveCheckpoint(trainer, interval, [RunHistory.fileName: try history.data])
+    history.checkpoints = self.history.checkpoints
+    history.checkpointSeconds = (self.history.checkpointSeconds ?? 0) + trainer.savingSeconds
+    try saveCheckpoint(trainer, interval, history)
   }
 
   /// Sees to it that there is a folder for the result.

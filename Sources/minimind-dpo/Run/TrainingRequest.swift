@@ -62,6 +62,10 @@ struct TrainingRequest {
     var evaluationBatchSize: Int?
     /// When checkpoints are written.
     var saves: Interval?
+    /// The time after which the run ends with a checkpoint; nil for none.
+    var timeLimit: TimeSpan?
+    /// Whether checkpoints are written while training goes on.
+    var savesAsynchronously = true
     /// The number of checkpoints to keep; nil for all.
     var checkpointLimit: Int?
     /// The type of the saved weights.

@@ -18,6 +18,11 @@ struct TrainingRun {
   }
 
   func run() throws {
+    let stop = StopRequest()
+    let limit = environment.rank == 0 ? request.output.timeLimit.map { TimeLimit($0, stopping: stop) } : nil
+    let requests = RunRequests(stop: stop, save: SaveRequest(), limit: limit)
+    let signal = SaveSignal(requests.save, speaks: environment.rank == 0)
+    defer { withExtendedLifetime((signal, limit)) {} }
     // Whether the folder can be used is worth knowing first; a run in it is replaced only once this one can begin.
     let existing = RunCheckpoints(request.output, environment).existing
     let folder =
@@ -30,14 +35,14 @@ struct TrainingRun {
     defer { folder?.release() }
     do {
       let job = try Job(environment, request.distribution, placement: placement)
-      try job.together { try run(in: folder, of: job) }
+      try job.together { try run(in: folder, of: job, requests) }
     } catch {
       folder?.removeIfUnused()
       throw error
     }
   }
 
-  private func run(in folder: RunFolder?, of job: Job) throws {
+  private func run(in folder: RunFolder?, of job: Job, _ requests: RunRequests) throws {
     let resumes = RunCheckpoints(request.output, environment).existing == .resume
     // Templates that print the date must print one, in all processes and after every resumption.
     let started = try job.firstRanks((resumes ? folder.flatMap(RunEnvironment.start) : nil) ?? Date())
@@ -56,9 +61,9 @@ struct TrainingRun {
       }
       return
     }
-    let stop = StopRequest()
-    let interruption = Interruption(stop, speaks: job.isFirst)
-    let outcome = try execution.train(until: stop)
+    let interruption = Interruption(requests.stop, speaks: job.isFirst)
+    let outcome = try execution.train(until: requests)
+    requests.limit?.end()
     interruption.end()
     if let stoppedBy = outcome.totals.stoppedBy {
       let isSaved = folder.map { $0.checkpoints.first?.step == outcome.trainer.completedSteps } ?? true

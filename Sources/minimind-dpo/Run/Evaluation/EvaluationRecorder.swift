@@ -35,6 +35,8 @@ final class EvaluationRecorder {
   private let progress: ProgressLine
   private let logger = Logger(label: "train")
   private var measuredStep: Int?
+  /// The evaluation of a step whose checkpoint is being written.
+  private var beingSaved: BestModel.Candidate?
 
   /// - Parameters:
   ///   - reference: keeps its log-probabilities of the held-out pairs
@@ -235,14 +237,17 @@ final class EvaluationRecorder {
 
   /// What a checkpoint of this step keeps, and the step of the checkpoint that is the best one with it.
   func notes(at step: Int) throws -> (files: [String: Data], best: Int?) {
+    beingSaved = state.best.latest
     var state = state
     if let criterion = request.evaluation.criterion { state.best.keepLatest(at: step, by: criterion) }
     return ([EvaluationState.fileName: try state.data], state.best.kept?.step)
   }
 
-  /// Notes that the model after a step is kept.
+  /// Notes that the model after a step is kept: its checkpoint, which may have been written while training went on.
   func didKeep(_ step: Int) {
-    if let criterion = request.evaluation.criterion { state.best.keepLatest(at: step, by: criterion) }
+    guard let criterion = request.evaluation.criterion else { return }
+    if let beingSaved, beingSaved.step == step { state.best.keep(beingSaved, by: criterion) }
+    state.best.keepLatest(at: step, by: criterion)
   }
 }
 

@@ -24,19 +24,25 @@ struct SweepRun {
   ///
   /// - Throws: `Failure` of the kind `stopped` when it was interrupted: the same command goes on
   func run() throws -> SweepTable? {
+    let stop = StopRequest()
+    let limit =
+      environment.rank == 0 ? request.standard.output.timeLimit.map { TimeLimit($0, stopping: stop) } : nil
+    let requests = RunRequests(stop: stop, save: SaveRequest(), limit: limit)
+    let signal = SaveSignal(requests.save, speaks: environment.rank == 0)
+    defer { withExtendedLifetime((signal, limit)) {} }
     // A worker that is started again goes on; what it is to replace is replaced already.
     let replaces = request.standard.output.replacesRun && environment.restartCount == 0
     let folder = environment.rank == 0 ? try SweepFolder(request.location, replaces: replaces) : nil
     do {
       let job = try Job(environment, request.standard.distribution, placement: placement)
-      return try job.together { try run(in: folder, of: job) }
+      return try job.together { try run(in: folder, of: job, requests) }
     } catch {
       folder?.removeIfUnused()
       throw error
     }
   }
 
-  private func run(in folder: SweepFolder?, of job: Job) throws -> SweepTable? {
+  private func run(in folder: SweepFolder?, of job: Job, _ requests: RunRequests) throws -> SweepTable? {
     let clock = ContinuousClock.now
     let started = try job.firstRanks(folder?.started ?? Date())
     try job.communicator?.requireAgreement(on: agreement, about: "configuration")
@@ -51,12 +57,11 @@ struct SweepRun {
     let known = try ended(in: folder, job)
     var trials = SweepTrials(request: request, inputs: inputs, folder: folder, ended: known)
     logger.info("\(trials.plan)")
-    let stop = StopRequest()
-    let interruption = Interruption(stop, speaks: job.isFirst)
+    let interruption = Interruption(requests.stop, speaks: job.isFirst)
     defer { interruption.end() }
     let table: SweepTable
     do {
-      table = try trials.table(until: stop)
+      table = try trials.table(until: requests)
     } catch let failure as Failure where failure.code == .stopped {
       // After the checkpoint: a rank that leaves earlier could end the others.
       try job.communicator?.leave()

@@ -36,25 +36,25 @@ struct SweepTrials {
   ///
   /// - Returns: the outcome, with the times of the trainings
   /// - Throws: `Failure` of the kind `stopped` when a stop was asked for
-  mutating func table(until stop: StopRequest) throws -> SweepTable {
-    try trainMissing(until: stop)
+  mutating func table(until requests: RunRequests) throws -> SweepTable {
+    try trainMissing(until: requests)
     var table = SweepTable(
       trials: request.trials.compactMap { ended[$0.setting] }, standard: request.standardSetting)
     if request.savesBest, let best = table.choice.trial {
-      try saveBest(best.setting, until: stop)
+      try saveBest(best.setting, until: requests)
       table.savedBest = request.bestFolder
     }
     table.times = times
     return table
   }
 
-  private mutating func trainMissing(until stop: StopRequest) throws {
+  private mutating func trainMissing(until requests: RunRequests) throws {
     for trial in missing {
       let number = (request.trials.firstIndex { $0.setting == trial.setting } ?? 0) + 1
       logger.info("trial \(number) of \(request.trials.count): \(trial.setting.words)")
       let outcome: SweepTrial
       do {
-        outcome = SweepTrial(trial.setting, .measured(try measure(trial, until: stop)))
+        outcome = SweepTrial(trial.setting, .measured(try measure(trial, until: requests)))
       } catch let error as TrainingError {
         guard case .notFinite = error else { throw error }
         logger.warning("the trial failed: \(error)")
@@ -65,21 +65,21 @@ struct SweepTrials {
     }
   }
 
-  private mutating func saveBest(_ setting: SweepSetting, until stop: StopRequest) throws {
+  private mutating func saveBest(_ setting: SweepSetting, until requests: RunRequests) throws {
     let isSaved = try inputs.job.saysFirst(folder?.savedBest == setting.name)
     guard !isSaved, var run = request.trials.first(where: { $0.setting == setting })?.run else { return }
     run.output.folder = request.bestFolder
     logger.info("the model of \(setting.words), for \(request.bestFolder)")
-    let (outcome, best) = try train(run, until: stop)
+    let (outcome, best) = try train(run, until: requests)
     guard let best else { return }
     try RunConclusion(request: run, inputs: inputs, outcome: outcome, folder: best).writeFiles()
     best.removeCheckpoints()
     try folder?.addBest(setting.name)
   }
 
-  private mutating func measure(_ trial: SweepRequest.Trial, until stop: StopRequest) throws -> SweepTrial.Result {
-    let (outcome, folder) = try train(trial.run, until: stop)
-    guard let evaluation = outcome.recorder.evaluation else { throw stopped(by: stop) }
+  private mutating func measure(_ trial: SweepRequest.Trial, until requests: RunRequests) throws -> SweepTrial.Result {
+    let (outcome, folder) = try train(trial.run, until: requests)
+    guard let evaluation = outcome.recorder.evaluation else { throw stopped(by: requests.stop) }
     try outcome.recorder.finish(outcome.totals)
     try outcome.report?.finish()
     folder?.removeCheckpoints()
@@ -93,14 +93,14 @@ struct SweepTrials {
   }
 
   /// A whole run from the initial weights, or from where an interrupted one stands.
-  private mutating func train(_ run: TrainingRequest, until stop: StopRequest) throws -> (RunOutcome, RunFolder?) {
+  private mutating func train(_ run: TrainingRequest, until requests: RunRequests) throws -> (RunOutcome, RunFolder?) {
     var run = run
     run.output.replacesRun = true
     let folder = self.folder == nil ? nil : try RunFolder(run.output.location, existing: .resume)
     run.output.checkpoint = folder.flatMap { $0.checkpoints.isEmpty ? nil : "auto" }
-    if try inputs.job.saysAny(stop.requestedBy != nil) { throw stopped(by: stop) }
+    if try inputs.job.saysAny(requests.stop.requestedBy != nil) { throw stopped(by: requests.stop) }
     try inputs.resetWeights()
-    let outcome = try RunExecution(run, inputs, in: folder).train(until: stop, announces: !hasTrained)
+    let outcome = try RunExecution(run, inputs, in: folder).train(until: requests, announces: !hasTrained)
     hasTrained = true
     times.reference += outcome.recorder.reference.seconds
     times.referenceFound += outcome.recorder.reference.found
@@ -110,7 +110,7 @@ struct SweepTrials {
     if outcome.totals.stoppedBy != nil {
       try outcome.recorder.finish(outcome.totals)
       try outcome.report?.finish()
-      throw stopped(by: stop)
+      throw stopped(by: requests.stop)
     }
     return (outcome, folder)
   }
