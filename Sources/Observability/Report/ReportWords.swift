@@ -5,6 +5,7 @@ enum ReportWords {
   static let all: TextDictionary<Phrase> = [
     "axis": Phrase(en: "Horizontal axis", zh: "横轴"),
     "step": Phrase(en: "step", zh: "步"),
+    "stepNumber": Phrase(en: "step {}", zh: "第 {} 步"),
     "epoch": Phrase(en: "epoch", zh: "轮"),
     "pairs": Phrase(en: "pairs", zh: "偏好对数量"),
     "texts": Phrase(en: "texts", zh: "文本数量"),
@@ -36,7 +37,6 @@ enum ReportWords {
     "run": Phrase(en: "run", zh: "训练"),
     "runs": Phrase(en: "The runs, by what differs", zh: "各次训练及其差别"),
     "state": Phrase(en: "state", zh: "状态"),
-    "verdict": Phrase(en: "verdict", zh: "结论"),
     "accuracy": Phrase(en: "accuracy", zh: "准确率"),
     "interval": Phrase(en: "95 % interval", zh: "95 % 置信区间"),
     "margin": Phrase(en: "margin", zh: "奖励差"),
@@ -53,7 +53,6 @@ enum ReportWords {
       en: "The strong line is smoothed over the same part of the run in all plots; the faint one shows the records.",
       zh: "粗线是平滑后的曲线，各图的平滑范围相同；细线是原始记录。"),
     "same": Phrase(en: "the options are the same", zh: "选项相同"),
-    "all": Phrase(en: "all", zh: "全部"),
     "notFinite": Phrase(en: "not a finite number", zh: "不是有限的数"),
     "stale": Phrase(
       en:
@@ -61,7 +60,6 @@ enum ReportWords {
         + "its folder says so.",
       zh: "本页已有一刻钟以上没有更新。若训练在此期间无声地结束了，用 minimind-dpo report 加上它的文件夹就能看到。"),
     "written": Phrase(en: "Written", zh: "生成于"),
-    "unavailable": Phrase(en: "not recorded by all runs shown", zh: "并非所有显示的训练都有记录"),
     "lines": Phrase(en: "line", zh: "行"),
     "noScript": Phrase(en: "The plots need JavaScript, which is switched off here.", zh: "这里禁用了 JavaScript，无法显示图表。"),
   ]

@@ -109,6 +109,7 @@ extension PageScript {
     function placeLabel(chart, value) {
       if (chart.series) return `${say(chart.over)} ${short(value)}`;
       if (state.axis === "seconds") return `${word("seconds")} ${duration(value)}`;
+      if (state.axis === "step") return word("stepNumber").replace("{}", grouped(value));
       return `${axisTitle(chart, { high: value })} ${state.axis === "epoch" ? value.toFixed(2) : grouped(value)}`;
     }
 

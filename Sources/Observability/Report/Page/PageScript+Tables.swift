@@ -18,7 +18,7 @@ extension PageScript {
       const every = Math.max(1, Math.ceil(places.length / 60));
       const kept = places.filter((_, index) => index % every === 0 || index === places.length - 1);
       const at = curves.map(curve => new Map(curve.xs.map((x, index) => [x, index])));
-      const rows = kept.map(x => [placeLabel(chart, x), ...curves.map((curve, index) => {
+      const rows = kept.map(x => [!chart.series && state.axis === "step" ? grouped(x) : placeLabel(chart, x), ...curves.map((curve, index) => {
         const point = at[index].get(x);
         if (point == null) return "";
         const ends = curve.bars && curve.bars[point];

@@ -101,7 +101,7 @@ enum PageStyle {
     """
 
   private static let sections = """
-    .runs { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; }
+    .runs { margin-top: 1rem; display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 1rem; }
     .run { border: 1px solid var(--line); border-left: 4px solid var(--unsure); border-radius: 8px; padding: .75rem 1rem; min-width: 0; break-inside: avoid; }
     .run.tone-good { border-left-color: var(--good); } .run.tone-bad { border-left-color: var(--bad); }
     .run header { display: flex; flex-wrap: wrap; gap: .2rem .7rem; align-items: center; }
