@@ -3,20 +3,20 @@ import Preferences
 
 extension DropReason {
   /// Why a pair is left out, in the reader's language.
-  var phrase: Phrase {
-    Phrase(
-      en: rawValue,
-      zh: switch self {
-      case .identical: "优选与劣选完全相同"
-      case .identicalAfterTruncation: "截断后两侧相同"
-      case .noTargets: "两侧都没有目标 token"
-      case .oneSideWithoutTargets: "有一侧没有目标 token"
-      case .noDifferingTargets: "两侧不同之处没有目标 token"
-      case .notRenderable: "对话模板拒绝渲染"
-      case .tied: "数据标明两个回答不分优劣"
-      case .smallMargin: "分数差小于 --min-margin"
-      case .noTargetsInText: "在最大长度内没有目标 token"
-      })
+  var phrase: Phrase { Phrase(en: rawValue, zh: chinese) }
+
+  private var chinese: String {
+    switch self {
+    case .identical: "优选与劣选完全相同"
+    case .identicalAfterTruncation: "截断后两侧相同"
+    case .noTargets: "两侧都没有目标 token"
+    case .oneSideWithoutTargets: "有一侧没有目标 token"
+    case .noDifferingTargets: "两侧不同之处没有目标 token"
+    case .notRenderable: "对话模板拒绝渲染"
+    case .tied: "数据标明两个回答不分优劣"
+    case .smallMargin: "分数差小于 --min-margin"
+    case .noTargetsInText: "在最大长度内没有目标 token"
+    }
   }
 
   /// What to do where many are left out for this reason; nil where that is as it should be.
