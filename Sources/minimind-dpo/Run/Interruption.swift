@@ -33,6 +33,7 @@ final class Interruption: Sendable {
             if speaks {
               Console.standardError.print("\(name) again: stopping at once. \(kept)")
             }
+            LastWords.say("\(name) came a second time and ended it at once")
             Foundation._exit(128 + number)
           }
           stop.request(by: name)

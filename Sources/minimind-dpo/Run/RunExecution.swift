@@ -115,6 +115,8 @@ struct RunExecution {
     recorder.devices = try RunDevices(job, ordinal: job.placement.ordinal)
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
     let report = folder.map { RunReport(in: $0) }
+    if let report { LastWords.set { report.fail($0) } }
+    defer { LastWords.set(nil) }
     recorder.didRecord = { report?.refresh() }
     // Whatever ends the run, the checkpoint that is on its way is not lost.
     defer { _ = try? saver.finish() }
@@ -122,8 +124,7 @@ struct RunExecution {
     do {
       stoppedBy = try takeSteps(until: requests, recorder: recorder)
     } catch {
-      if let folder { RunFailure.record(Failure(error).message, in: folder.file("metrics.jsonl")) }
-      try? report?.finish()
+      report?.fail(Failure(error).message)
       throw error
     }
     let waiting = ContinuousClock.now

@@ -38,6 +38,12 @@ final class RunReport: Sendable {
     try queue.sync { try Self.write(folder, isRunning: false) }
   }
 
+  /// Notes why the run cannot go on, and writes its page. What cannot be written is lost: the run has failed as it is.
+  func fail(_ reason: String) {
+    RunFailure.record(reason, in: folder.file("metrics.jsonl"))
+    try? finish()
+  }
+
   private static func write(_ folder: RunFolder, isRunning: Bool) throws {
     let run = try ReportRun(folder: folder.location, isRunning: isRunning)
     try HTMLReport([run]).write(to: folder.file("report.html"))
