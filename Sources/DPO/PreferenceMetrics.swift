@@ -181,6 +181,15 @@ public struct PreferenceMetrics: Sendable, Hashable, Codable {
     ] + auxiliaryMeans
   }
 
+  /// How far the policy has moved from the reference on these pairs, in nats per answer: the mean over both answers of each
+  /// pair of log π − log π_ref, summed over their target tokens. It is what TRL 1.16 reports as `objective/kl` of its
+  /// `OnlineDPOTrainer`: an unbiased estimate of KL(π ‖ π_ref) where the answers were drawn from the policy, and, with the
+  /// other sign, of KL(π_ref ‖ π) where they were drawn from the reference (k1 in Schulman, "Approximating KL divergence",
+  /// 2020). On answers from elsewhere it is a measure of drift that may have either sign.
+  ///
+  /// - Parameter beta: of the loss whose rewards were measured
+  public func divergence(beta: Double) -> Double { (chosenRewards + rejectedRewards) / (2 * beta * max(pairs, 1)) }
+
   /// The means to report of examples of a kind.
   public func means(of examples: ExampleKind) -> [(name: String, value: Double)] {
     examples.areTexts ? meansOfTexts : means

@@ -53,6 +53,14 @@ public enum MetricName {
   public static let samplesLengthRatio = "samples/length_ratio"
   /// In what way they have broken down, in words; evaluations in which they have.
   public static let samplesDegeneration = "samples/degeneration"
+  /// Nats by which the policy's log-probability of an answer differs from the reference's, mean over both answers of the
+  /// interval's pairs: TRL's estimate of the KL divergence between the two.
+  public static let divergence = "objective/kl"
+  /// Share of the weights, 0…1, that training has changed so far; recorded where a checkpoint or the result is saved.
+  public static let weightsChanged = "weights/changed"
+  /// Share of those, 0…1, that are still the same as before training in a type of 16 bits: in the saved file, or in the copies
+  /// that products use.
+  public static func weightsLost(_ type: String) -> String { "weights/lost/\(type)" }
   /// Tokens run through the model since the start.
   public static let tokens = "tokens"
   /// Tokens of both sides so far, as TRL counts them: without padding, shared prefixes twice.
@@ -82,6 +90,11 @@ public enum MetricName {
   public static let rankTimes = "time/ranks"
   /// Wall seconds of the run so far, of all its starts.
   public static let elapsed = "time/elapsed"
+  /// Part of the time, 0…1, in which threads of the first process could have run that others had its cores, or a limit of its
+  /// control group held it back.
+  public static let coresTaken = "cores/taken"
+  /// Part of the time, 0…1, in which its threads wanted a core and had none, whoever had it.
+  public static let coresWaited = "cores/waited"
   /// Time that the slowest rank computed, over the median of all ranks.
   public static let stragglerRatio = "straggler/ratio"
   /// The slowest rank.

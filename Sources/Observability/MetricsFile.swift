@@ -25,8 +25,12 @@ public final class MetricsFile {
   /// lines are dropped, since the run is about to write them again. A file that is not there is started.
   public convenience init(resuming file: URL, afterStep step: Int) throws(MetricsFileError) {
     if FileManager.default.fileExists(atPath: file.path) {
-      let kept = try MetricsLog(contentsOf: file).records.filter { $0.step <= step }
-      let text = kept.map { $0.json.serialized() + "\n" }.joined()
+      let log = try MetricsLog(contentsOf: file)
+      // Why an earlier start failed is no part of the run that goes on.
+      let events = log.events.filter { $0.kind != .failure }.map { (step: $0.step, json: $0.json) }
+      let kept = (log.records.map { (step: $0.step, json: $0.json) } + events).filter { $0.step <= step }
+        .enumerated().sorted { ($0.element.step, $0.offset) < ($1.element.step, $1.offset) }
+      let text = kept.map { $0.element.json.serialized() + "\n" }.joined()
       do {
         try writeAtomically(text.utf8, to: file)
       } catch {
@@ -46,6 +50,9 @@ public final class MetricsFile {
 
   /// Appends a record, now or as soon as it can be written.
   public func append(_ record: MetricsRecord) { append(line: record.json) }
+
+  /// Appends an event, now or as soon as it can be written.
+  public func append(_ event: RunEvent) { append(line: event.json) }
 
   /// Goes on in another place, with all lines so far.
   public func move(to file: URL) throws(FileError) { try lines.move(to: file) }

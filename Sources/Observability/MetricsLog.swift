@@ -5,10 +5,10 @@ import OrderedJSON
 public struct MetricsLog: Hashable, Sendable {
   /// The records in the order of the file, training and evaluation together.
   public var records: [MetricsRecord]
+  /// What happened besides, in the order of the file.
+  public var events: [RunEvent] = []
   /// The totals of the last line; nil while the run goes on, or when it was killed.
   public var totals: RunTotals?
-  /// What happened beside the steps, in the order of the file: lines with an `event` other than the end.
-  public var events: [JSON] = []
   /// Numbers (from 1) of lines that could not be read. A killed machine leaves at most a torn last line.
   public var damagedLines: [Int]
 
@@ -34,13 +34,13 @@ public struct MetricsLog: Hashable, Sendable {
         damagedLines.append(index + 1)
         continue
       }
-      if let record = MetricsRecord(json) {
+      if json["event"] != nil, let event = RunEvent(json) {
+        events.append(event)
+      } else if let record = MetricsRecord(json) {
         records.append(record)
       } else if let end = RunTotals(json) {
         totals = end
-      } else if json["event"] != nil {
-        events.append(json)
-      } else {
+      } else if json["event"] == nil {
         damagedLines.append(index + 1)
       }
     }

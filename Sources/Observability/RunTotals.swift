@@ -14,6 +14,10 @@ public struct RunTotals: Hashable, Sendable {
   public var seconds: Double
   /// The part of it that optimizer steps took, in seconds; the rest went to evaluations, checkpoints and the reference.
   public var stepSeconds = 0.0
+  /// Seconds that evaluations took, of this start of the run.
+  public var evaluationSeconds = 0.0
+  /// Seconds that the reference took ahead of the first step, of this start.
+  public var referenceSeconds = 0.0
   /// Checkpoints that were saved.
   public var checkpoints = 0
   /// Seconds in which training stood still for them.
@@ -56,6 +60,8 @@ public struct RunTotals: Hashable, Sendable {
       dropped: (json["dropped"]?.object ?? [:]).compactMapValues(\.int), truncated: json["truncated"]?.int ?? 0,
       stoppedBy: json["stopped_by"]?.string)
     stepSeconds = (json["goodput"]?.double ?? 0) * seconds
+    evaluationSeconds = json["evaluation_seconds"]?.double ?? 0
+    referenceSeconds = json["reference_seconds"]?.double ?? 0
     checkpoints = json["checkpoints"]?.int ?? 0
     checkpointSeconds = json["checkpoint_seconds"]?.double ?? 0
     restarts = json["restarts"]?.int ?? 0
@@ -68,6 +74,7 @@ public struct RunTotals: Hashable, Sendable {
       "event": "end", "steps": .integer(steps), "epochs": .number(epochs), "pairs": .integer(pairs),
       "tokens": .integer(tokens), "seconds": .number(seconds),
       "goodput": .number(seconds > 0 ? min(1, stepSeconds / seconds) : 0),
+      "evaluation_seconds": .number(evaluationSeconds), "reference_seconds": .number(referenceSeconds),
       "checkpoints": .integer(checkpoints), "checkpoint_seconds": .number(checkpointSeconds),
       "restarts": .integer(restarts),
       "pairs_read": pairsRead.map(JSON.integer) ?? .null,

@@ -12,6 +12,8 @@ public struct TorchError: Error, CustomStringConvertible {
     case communication
     /// Another process did not answer in time.
     case timeout
+    /// A number that is NaN or infinite, where what follows needs a finite one.
+    case notFinite
   }
 
   /// The kind of failure.

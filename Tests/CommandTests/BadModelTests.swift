@@ -69,6 +69,10 @@ struct BadModelTests {
       train(), ["eval", "--model", "model", "--data", "pairs.jsonl"], ["convert", "--model", "model", "--to", "a.pth"],
       ["eval", "--model", Checkout.demo, "--ref-model", "model", "--data", "pairs.jsonl"],
       ["generate", "--model", "model", "--prompt", "Hi"], ["chat", "--model", "model"],
+      [
+        "pairs", "--model", "model", "--prompts", "pairs.jsonl", "--output", "made.jsonl", "--score-model",
+        Checkout.demo,
+      ],
     ] {
       let outcome = try await Program.run(command, in: workspace)
       expect(outcome, code: 65, says: workspace.path("model"), "not finite", ".weight: 3 of ")

@@ -46,6 +46,17 @@ struct ShellTests {
     #expect(try workspace.lines("out/metrics.jsonl").last?["steps"] == 2)
   }
 
+  @Test("Results of launched processes that cannot be written are an error; a run's words are not")
+  func launchFull() async throws {
+    try await TinyModel.make(in: workspace)
+    let line = #"exec "$0" launch --nproc-per-node 2 "$@" > /dev/full"#
+    let measured = try await shell(line, ["eval", "--model", "model", "--data", "pairs.jsonl", "--json"])
+    expect(measured, code: 73, says: "the result cannot be written to standard output", "No space left on device")
+    let trained = try await shell(line, train("--max-steps", "2", "--batch-size", "2"))
+    #expect(trained.code == 0, "\(trained.messages)")
+    #expect(workspace.exists("out/model.safetensors"))
+  }
+
   @Test("A reader of its words that leaves does not end a run")
   func reader() async throws {
     try await TinyModel.make(in: workspace)

@@ -41,6 +41,17 @@ struct PreferenceMetricsTests {
     #expect((sums.chosenLogits, sums.rejectedLogits) == (-12, 12))
   }
 
+  @Test(
+    "The divergence is the mean of log π − log π_ref over both answers of all pairs, as TRL's OnlineDPOTrainer has it")
+  func divergence() throws {
+    // Six answers: −1 − 4 − 2 − 3 − 2 − 2 of the policy, −2 − 8 − 2 − 3 − 4 − 2 of the reference.
+    #expect(abs(try sums().divergence(beta: 0.5) - 7.0 / 6) < 1e-12)
+    var twice = try sums()
+    twice += try sums()
+    #expect(abs(twice.divergence(beta: 0.5) - 7.0 / 6) < 1e-12)
+    #expect(PreferenceMetrics().divergence(beta: 0.5) == 0)
+  }
+
   @Test("Sums add up, and means divide by the pairs or by the tokens, under TRL's names")
   func means() throws {
     var total = try sums()

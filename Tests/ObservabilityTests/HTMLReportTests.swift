@@ -137,7 +137,7 @@ struct HTMLReportTests {
     let failed = try state {
       $0.log.totals = nil
       $0.isRunning = false
-      $0.log.events = [["event": "failed", "message": "the disk is gone"]]
+      $0.log.events = [RunEvent(.failure, step: 40, "the disk is gone")]
     }
     #expect(failed.name == "failed" && failed.sentence.en == "It failed after step 40: the disk is gone")
     #expect(try state { $0.log.totals = nil }.name == "unknown")
@@ -149,7 +149,7 @@ struct HTMLReportTests {
       let file = folder.appending(path: "metrics.jsonl")
       let metrics = try MetricsFile(creating: file)
       metrics.append(MetricsRecord(step: 1, ["loss": 0.69]))
-      RunFailure.record("rank 1 is gone", in: file)
+      RunEvent(.failure, step: 1, "rank 1 is gone").append(to: file)
       let run = try ReportRun(folder: folder)
       #expect(run.state == .failed(reason: "rank 1 is gone"))
       #expect(try MetricsLog(contentsOf: file).damagedLines.isEmpty)

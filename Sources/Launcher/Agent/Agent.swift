@@ -12,6 +12,7 @@ public final class Agent {
   private let coordination: any Coordination
   private let inbox: SignalInbox
   private let console: AgentConsole
+  private let isOutputResult: Bool
   private let host = HostName.current
 
   private var guardProcess: Guard?
@@ -32,17 +33,20 @@ public final class Agent {
   ///   - program: what the workers run
   ///   - environment: the launcher's, which the workers inherit
   ///   - stores: makes the stores in which nodes and workers meet
+  ///   - isOutputResult: whether what the workers write to stdout is what they were started for, so that a job whose output
+  ///     cannot be written has failed
   ///   - inbox: where signals arrive
   ///   - output: descriptor for the workers' stdout
   ///   - error: descriptor for their stderr and the launcher's own messages
   public init(
     _ options: LaunchOptions, program: WorkerProgram, environment: [String: String], stores: any StoreProvider,
-    inbox: SignalInbox = SignalInbox(), output: Int32 = STDOUT_FILENO, error: Int32 = STDERR_FILENO
+    isOutputResult: Bool = false, inbox: SignalInbox = SignalInbox(), output: Int32 = STDOUT_FILENO,
+    error: Int32 = STDERR_FILENO
   ) {
     self.options = options
     self.program = program
     self.environment = environment
-    self.inbox = inbox
+    (self.inbox, self.isOutputResult) = (inbox, isOutputResult)
     console = AgentConsole(output: output, error: error)
     coordination =
       options.nodes.upperBound == 1 ? SingleNode(options, stores: stores) : ManyNodes(options, stores: stores)
@@ -65,7 +69,7 @@ public final class Agent {
       inbox.release(caught)
       for (number, disposition) in dispositions { signal(number, disposition) }
     }
-    let code: Int32
+    var code: Int32
     do throws(LaunchError) {
       guardProcess = try Guard()
       code = try work()
@@ -75,6 +79,12 @@ public final class Agent {
       code = error.code.rawValue
     }
     flush()
+    if code == 0, isOutputResult, let reason = console.lostOutput {
+      console.say(
+        "error: the result cannot be written to standard output: \(reason). What was written of it is not whole.")
+      flush()
+      code = LaunchError.Code.cannotWrite.rawValue
+    }
     return code
   }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// Where the launcher writes: its stdout and stderr, which are one screen when they are the same terminal or file.
 final class AgentConsole {
   let output: Screen
@@ -12,6 +14,12 @@ final class AgentConsole {
   private var screens: [Screen] { output === error ? [error] : [output, error] }
   var outlets: [Outlet] { screens.map(\.outlet) }
   var holdsSome: Bool { screens.contains(where: \.holdsSome) }
+
+  /// Why what workers wrote to stdout was lost, in words; nil where it was not, or where its reader had just seen enough.
+  var lostOutput: String? {
+    guard let failure = output.outlet.failure, failure != EPIPE else { return nil }
+    return String(cString: strerror(failure))
+  }
 
   func showHeld() { screens.forEach { $0.showHeld() } }
 

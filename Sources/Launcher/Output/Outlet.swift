@@ -7,7 +7,8 @@ final class Outlet {
   let isTerminal: Bool
   private let isFile: Bool
   private var waiting: [UInt8] = []
-  private var isBroken = false
+  /// Why nothing can be written any more (`errno`); nil while all is well.
+  private(set) var failure: Int32?
 
   init(_ descriptor: Int32) {
     self.descriptor = descriptor
@@ -34,7 +35,7 @@ final class Outlet {
   }
 
   func write(_ bytes: some Sequence<UInt8>) {
-    if isBroken { return }
+    if failure != nil { return }
     waiting.append(contentsOf: bytes)
     flush()
   }
@@ -51,8 +52,8 @@ final class Outlet {
         start += written
       } else if errno != EINTR {
         if errno == EAGAIN { break }
-        // The reader has gone (`| head`), which is no reason to stop training.
-        isBroken = true
+        // The reader has gone (`| head`), or the disk is full, which is no reason to stop training.
+        failure = errno
         start = waiting.count
       }
     }

@@ -38,7 +38,7 @@ extension CausalLM {
   ///   - onStep: called after every step with the number of tokens it made; returns false to stop
   ///   - onAnswer: called with each answer when it is complete, in no particular order
   /// - Returns: the complete answers, by prompt and sample
-  /// - Throws: `TorchError` when LibTorch fails.
+  /// - Throws: `TorchError` when LibTorch fails; of the kind `notFinite` where the model's numbers overflow.
   public func generate(
     prompts: [[Int32]], samples: Int = 1, options: SamplingOptions = SamplingOptions(), endTokens: Set<Int32> = [],
     numbers: [Int]? = nil, rows: Int = 64, onStep: (Int) -> Bool = { _ in true },

@@ -1,5 +1,17 @@
 import Torch
 
+extension TorchError {
+  /// Scores of the next token of which none can be chosen.
+  static var nextTokenNotFinite: TorchError {
+    TorchError(
+      kind: .notFinite, operatorName: "generate",
+      reason: """
+        the model's scores of the next token (logits) are not finite numbers, though its weights are: what is computed from them \
+        overflows. Such a model is of no use: take an earlier checkpoint, or compute in float32.
+        """)
+  }
+}
+
 extension CausalLM {
   /// Continues a prompt token by token, until an end token or the limit.
   ///
@@ -8,7 +20,7 @@ extension CausalLM {
   ///   - endTokens: tokens that end the answer; they are not returned
   ///   - onToken: called with every new token; returns false to stop
   /// - Returns: the tokens after the prompt
-  /// - Throws: `TorchError` when LibTorch fails.
+  /// - Throws: `TorchError` when LibTorch fails; of the kind `notFinite` where the model's numbers overflow.
   public func generate(
     _ prompt: [Int32], options: SamplingOptions = SamplingOptions(), endTokens: Set<Int32> = [],
     onToken: (Int32) -> Bool = { _ in true }
@@ -47,6 +59,8 @@ extension CausalLM {
         scores * options.repetitionPenalty, scores / options.repetitionPenalty)
       logits = try logits.indexAdd(0, places, penalized - scores)
     }
+    // A single NaN or infinity shows in the sum; there are a few thousand numbers.
+    guard try logits.sum().item().isFinite else { throw TorchError.nextTokenNotFinite }
     guard options.temperature > 0 else { return try logits.argmax().intItem() }
     let kept = min(options.topK ?? logits.count, logits.count)
     let (values, places) = try (logits / options.temperature).top(kept)

@@ -16,11 +16,12 @@ struct TokenChoice {
   /// A token for each row; each draw takes the next number of its sequence.
   ///
   /// - Parameter logits: `[sequences, vocabulary]`
-  /// - Throws: `TorchError` when LibTorch fails.
+  /// - Throws: `TorchError` when LibTorch fails; of the kind `notFinite` where the model's numbers overflow.
   func tokens(after sequences: inout [RunningSequence], logits: Tensor) throws(TorchError) -> [Int32] {
     var logits = try logits.to(.float32)
     let vocabulary = try logits.size(1)
     if let tokenCount = options.tokenCount, tokenCount < vocabulary { logits = try logits.narrow(1, 0, tokenCount) }
+    guard try logits.sum().item().isFinite else { throw TorchError.nextTokenNotFinite }
     if looksBack { logits = try penalized(logits, after: sequences) }
     guard options.temperature > 0 else { return try logits.argmax(1).array(Int.self).map(Int32.init) }
     let width = try logits.size(1)

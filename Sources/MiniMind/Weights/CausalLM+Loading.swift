@@ -31,14 +31,8 @@ extension CausalLM {
     try requireFiniteWeights(from: state.source)
   }
 
-  /// A NaN or an infinity anywhere makes the sum of all weights NaN or infinite, and a sum is one fast pass. Only then are
-  /// the tensors examined one by one; a sum of finite weights that overflows leads there too, and nothing is found.
   private func requireFiniteWeights(from source: String) throws {
-    guard try withoutGrad({ try !weights.storage.sum().item().isFinite }) else { return }
-    let tensors = try namedParameters.map { name, parameter in
-      let values = try parameter.value.detached().to(device: .cpu).array(Float.self)
-      return (name: name, notFinite: values.count { !$0.isFinite }, count: values.count)
-    }.filter { $0.notFinite > 0 }
+    let tensors = try tensorsNotFinite()
     guard tensors.isEmpty else { throw WeightsNotFinite(source: source, tensors: tensors) }
   }
 

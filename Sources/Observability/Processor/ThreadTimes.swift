@@ -39,6 +39,22 @@ public struct ThreadTimes: Hashable, Sendable {
   ///   - seconds: between the two
   ///   - cores: that the process may use
   public func shareTaken(since before: ThreadTimes, seconds: Double, cores: Int) -> Double {
+    let (running, waiting) = sums(since: before)
+    // While they waited for one another, the cores were all theirs.
+    let taken = min(waiting, max(0, Double(cores) * seconds - running))
+    return running + waiting > 0 ? taken / (running + waiting) : 0
+  }
+
+  /// The share of the time in which threads of this process could have run that they had no core, whoever had it, in 0 ... 1.
+  ///
+  /// - Parameter before: an earlier reading
+  public func shareWaited(since before: ThreadTimes) -> Double {
+    let (running, waiting) = sums(since: before)
+    return running + waiting > 0 ? waiting / (running + waiting) : 0
+  }
+
+  /// Seconds of all threads between two readings.
+  private func sums(since before: ThreadTimes) -> (running: Double, waiting: Double) {
     var (running, waiting) = (0.0, 0.0)
     for (thread, now) in threads {
       let start = before.threads[thread] ?? Times(running: 0, waiting: 0)
@@ -46,8 +62,6 @@ public struct ThreadTimes: Hashable, Sendable {
       running += now.running >= start.running ? Double(now.running - start.running) / 1e9 : 0
       waiting += now.waiting >= start.waiting ? Double(now.waiting - start.waiting) / 1e9 : 0
     }
-    // While they waited for one another, the cores were all theirs.
-    let taken = min(waiting, max(0, Double(cores) * seconds - running))
-    return running + waiting > 0 ? taken / (running + waiting) : 0
+    return (running, waiting)
   }
 }

@@ -94,7 +94,7 @@ extension ReportChart {
           zh: "从 0.693（= log 2，此时模型与参考模型相同）开始，缓慢下降。"), isEvaluated: true)
     if !isSupervised { loss.landmark = (0.693147, Phrase(en: "0.693: the start of DPO", zh: "0.693：DPO 的起点")) }
     (loss.isNoisy, loss.format) = (true, .fixed4)
-    return [loss] + (isSupervised ? [tokenAccuracy] : [accuracy, margin, rewards, logProbabilities])
+    return [loss] + (isSupervised ? [tokenAccuracy] : [accuracy, margin, rewards, logProbabilities, divergence])
       + [guardLoss, gradientNorm, learningRate, throughput, utilization, stepTime, memory, deviceActivity]
   }
 
@@ -157,6 +157,18 @@ extension ReportChart {
         en: "Of whole answers, so long answers lie low. A steep fall of the chosen ones is a bad sign.",
         zh: "整个回答的对数概率，所以长回答的值低。优选回答急剧下降是坏兆头。"))
     (chart.isNoisy, chart.format) = (true, .fixed1)
+    return chart
+  }
+
+  private static var divergence: ReportChart {
+    var chart = chart(
+      "divergence", MetricName.divergence, Phrase(en: "Distance from the reference", zh: "与参考模型的距离"),
+      Phrase(
+        en:
+          "Nats an answer by which its log-probability differs from the reference's: an estimate of the KL divergence.",
+        zh: "每个回答的对数概率与参考模型相差多少 nat，即 KL 散度的估计。"))
+    chart.landmark = (0, Phrase(""))
+    (chart.isNoisy, chart.format) = (true, .fixed3)
     return chart
   }
 

@@ -99,7 +99,7 @@ extension RunFacts {
       ("data", Phrase(en: "waiting for data", zh: "等待数据")),
       ("communication", Phrase(en: "waiting for other ranks", zh: "等待其他 rank")),
       ("checkpoint", Phrase(en: "checkpoints", zh: "检查点")),
-      ("rest", Phrase(en: "evaluation and the rest", zh: "评估及其他")),
+      ("evaluation", Phrase(en: "evaluation", zh: "评估")), ("rest", Phrase(en: "the rest", zh: "其他")),
     ]
     let records = run.log.records
     var ranks: [[String: Double]] = []
@@ -113,11 +113,14 @@ extension RunFacts {
     }
     guard !ranks.isEmpty else { return nil }
     let saving = records.reduce(0) { $0 + ($1[MetricName.checkpointTime] ?? 0) }
+    let measuring = run.log.totals?.evaluationSeconds ?? 0
     let whole = run.log.totals?.seconds ?? run.last(MetricName.elapsed) ?? 0
     for rank in ranks.indices {
       let steps = ranks[rank].values.reduce(0, +)
       if saving > 0 { ranks[rank]["checkpoint"] = saving }
-      if whole > steps + saving { ranks[rank]["rest"] = whole - steps - saving }
+      if measuring > 0 { ranks[rank]["evaluation"] = measuring }
+      let known = steps + saving + measuring
+      if whole > known { ranks[rank]["rest"] = whole - known }
     }
     let present = names.filter { name in ranks.contains { ($0[name.id] ?? 0) > 0 } }
     return [

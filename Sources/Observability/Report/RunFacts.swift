@@ -180,11 +180,19 @@ struct RunFacts {
   /// What happened beside the steps, the last few.
   var events: [JSON] {
     run.log.events.suffix(50).map { event in
-      let words = Phrase(event["sentence"]) ?? Phrase(event["message"]) ?? Phrase(event["text"])
-      return [
-        "step": event["step"] ?? .null, "event": .string(event["event"]?.string ?? ""),
-        "text": (words ?? Phrase(event.serialized(.python))).json,
-      ]
+      ["step": .integer(event.step), "event": event.kind.word.json, "text": .string(event.message)]
+    }
+  }
+}
+
+extension RunEvent.Kind {
+  /// In a word or two.
+  var word: Phrase {
+    switch self {
+    case .skippedStep: Phrase(en: "step left out", zh: "跳过一步")
+    case .drift: Phrase(en: "drift", zh: "偏离")
+    case .slow: Phrase(en: "slow", zh: "缓慢")
+    case .failure: Phrase(en: "failure", zh: "失败")
     }
   }
 }

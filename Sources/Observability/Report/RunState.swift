@@ -21,7 +21,7 @@ public enum RunState: Hashable, Sendable {
 
   /// - Parameter isRunning: whether a process has its folder; nil where that cannot be found out
   init(_ log: MetricsLog, isRunning: Bool?) {
-    let failure = log.events.last { $0["event"]?.string == RunFailure.event }
+    let failure = log.events.last { $0.kind == .failure }
     if let totals = log.totals {
       if let signal = totals.stoppedBy {
         self = .stopped(by: signal)
@@ -31,7 +31,7 @@ public enum RunState: Hashable, Sendable {
     } else if isRunning == true {
       self = .running
     } else if let failure {
-      self = .failed(reason: failure["message"]?.string ?? "")
+      self = .failed(reason: failure.message)
     } else {
       self = isRunning == nil ? .unknown : .killed
     }
@@ -93,16 +93,12 @@ public enum RunState: Hashable, Sendable {
   }
 }
 
-/// The line that a run leaves in `metrics.jsonl` when it cannot go on.
-public enum RunFailure {
-  static let event = "failed"
-
-  /// Appends the line to the file of a run; where there is no such file, or no room, nothing happens.
-  public static func record(_ message: String, in file: URL) {
+extension RunEvent {
+  /// Adds the line to a file whose writer is not at hand. Where there is no such file, or no room, nothing happens.
+  public func append(to file: URL) {
     guard let handle = try? FileHandle(forWritingTo: file) else { return }
     defer { try? handle.close() }
-    let line: JSON = ["event": .string(event), "message": .string(message)]
     guard (try? handle.seekToEnd()) != nil else { return }
-    try? handle.write(contentsOf: Data((line.serialized() + "\n").utf8))
+    try? handle.write(contentsOf: Data((json.serialized() + "\n").utf8))
   }
 }

@@ -2,34 +2,38 @@ import DPO
 import Torch
 
 extension Trainer {
-  /// Gradients that are not finite this many times in a row end the run.
-  static let toleratedSkips = 5
-
   /// Reads what the device did in a step.
   ///
   /// - Parameter metrics: the sums over the pairs of all ranks
   /// - Throws: `TrainingError.notFinite` when gradients have not been finite for several steps; `TorchError`.
   func report(_ done: QueuedStep, _ metrics: PreferenceMetrics) throws -> StepReport {
     let outcome = UpdateOutcome(try done.outcome.array())
-    try count(outcome, ofStep: done.step)
+    let notFinite = try count(outcome, ofStep: done.step)
     let onDevice = try done.spans.times(since: lastEnd)
     lastEnd = done.spans.end
     return StepReport(
       step: done.step, epoch: plan.epoch(afterStep: done.step), metrics: metrics, own: try work(of: done),
       gradientNorm: outcome.norm, learningRate: done.learningRate, isSkipped: outcome.isSkipped,
-      lossScale: gradients.lossScale == nil ? nil : outcome.lossScale, stopRequested: done.stopRequested,
+      notFinite: notFinite, lossScale: gradients.lossScale == nil ? nil : outcome.lossScale,
+      stopRequested: done.stopRequested,
       shrunkTo: done.gradients.shrunkTo, replayed: done.gradients.replayed, onDevice: onDevice)
   }
 
-  private func count(_ outcome: UpdateOutcome, ofStep step: Int) throws {
+  /// Counts steps that were left out. All ranks have summed the same gradients, so all leave out the same steps.
+  ///
+  /// - Returns: what was to blame; nil for a step that was taken, or that only looked for the loss scale
+  private func count(_ outcome: UpdateOutcome, ofStep step: Int) throws -> NotFiniteStep? {
     skippedInARow = outcome.isSkipped ? skippedInARow + 1 : 0
-    guard outcome.isSkipped else { return }
+    guard outcome.isSkipped else { return nil }
     skippedSteps += 1
-    // Gradients in float16 overflow until the loss scale has found its size.
+    // Gradients in float16 overflow until the loss scale has found its size, and now and then later on: no fault.
     let isSearching = gradients.lossScale != nil && outcome.lossScale >= 1
-    guard isSearching || skippedInARow < Self.toleratedSkips else {
-      throw TrainingError.notFinite(step: step, pairs: plan.pairs(ofStep: step).map { pairs[$0].index })
+    if isSearching { return nil }
+    let found = try examine(step: step)
+    guard skippedInARow < options.maximumSkippedSteps else {
+      throw TrainingError.notFinite(found, inARow: skippedInARow, files: dataFiles)
     }
+    return found
   }
 
   /// What this process did in a step.

@@ -16,6 +16,8 @@ public struct StepReport: Sendable {
   public let learningRate: Double
   /// Whether the update was left out because the gradient was not finite.
   public let isSkipped: Bool
+  /// What was to blame for that; nil for a step that was taken, or that only looked for the loss scale.
+  public let notFinite: NotFiniteStep?
   /// What the loss is multiplied by in the next step; nil where gradients are not in `float16`.
   public let lossScale: Double?
   /// Whether a rank was asked to stop before this step's update.

@@ -22,6 +22,9 @@ public final class Trainer {
   /// What this process is doing.
   public let activity: Activity
 
+  /// The names of the files that the pairs are from, by `TokenizedPair.source`, for messages.
+  public var dataFiles: [String] = []
+
   /// Optimizer steps done.
   public internal(set) var completedSteps = 0
   /// Steps whose update was left out because a gradient was not finite.

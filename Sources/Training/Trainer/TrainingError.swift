@@ -5,7 +5,7 @@ public enum TrainingError: Error, CustomStringConvertible {
   /// The first loss is not what it must be while policy and reference are the same model.
   case wrongStart(loss: Double, expected: Double)
   /// Loss or gradient was not a finite number for several steps in a row.
-  case notFinite(step: Int, pairs: [Int])
+  case notFinite(NotFiniteStep, inARow: Int, files: [String])
   /// There is no memory for a single pair; of another rank where this one had it.
   case outOfMemory(rank: Int?, MemoryNeed, reason: String?)
   /// A checkpoint belongs to a run with other settings or data.
@@ -41,11 +41,10 @@ public enum TrainingError: Error, CustomStringConvertible {
       step 1: the loss is \(loss), but while policy and reference are the same model it must be \(expected). \
       This is a defect of the program or of the weights (NaN?), not of the data; please report it.
       """
-    case .notFinite(let step, let pairs):
+    case .notFinite(let last, let count, let files):
       """
-      step \(step): the gradient was not a finite number for \(Trainer.toleratedSkips) steps in a row; last with the pairs \
-      \(pairs.map(String.init).joined(separator: ", ")) (counted from 0). Lower --learning-rate, look at these pairs \
-      with `data --show`, and check the weights for NaN.
+      step \(last.step): the gradient was not a finite number for \(count) \(count == 1 ? "step" : "steps in a row") \
+      (--max-skipped-steps). In the last one \(last.description(files: files)). \(last.remedy)
       """
     case .outOfMemory(let rank, let need, let reason):
       """

@@ -36,6 +36,8 @@ public struct TrainingOptions: Sendable {
   public var adam = AdamW.Options()
   /// Gradients are scaled down to this norm; 0 leaves them.
   public var maxGradientNorm = 1.0
+  /// So many steps in a row whose update was left out, since a gradient was not finite, end the run.
+  public var maximumSkippedSteps = 5
   /// Whether the pairs come in a new order every epoch.
   public var shuffles = true
   /// The seed of that order.

@@ -66,6 +66,7 @@ struct Failure: Error {
       if case .disagreement = error { self.init(.badData, "\(error)") } else { self.init(.unavailable, "\(error)") }
     case let error as TorchError where error.kind == .communication || error.kind == .timeout:
       self.init(.unavailable, "\(error)")
+    case let error as TorchError where error.kind == .notFinite: self.init(.badData, error.reason)
     case let error as TorchError:
       self.init(
         .internal,
@@ -73,7 +74,8 @@ struct Failure: Error {
           ? "out of memory in \(error). Lower --per-device-train-batch-size (raise --gradient-accumulation-steps instead, "
             + "which gives the same result), or --max-length."
           : "this is a defect of the program, please report it: \(error)")
-    case is PairError, is ModelConfigurationError, is WeightMismatch, is WeightsNotFinite, is TemplateError,
+    case is PairError, is ModelConfigurationError, is WeightMismatch, is WeightsNotFinite, is WeightsCannotBeSaved,
+      is TemplateError,
       is JSONError:
       self.init(.badData, "\(error)")
     case let error as MetricsFileError:
@@ -87,8 +89,8 @@ struct Failure: Error {
 
   private static func code(for error: TrainingError) -> Code {
     switch error {
-    case .wrongStart, .notFinite, .outOfMemory: .internal
-    case .otherRun, .vocabularyTooSmall: .badData
+    case .wrongStart, .outOfMemory: .internal
+    case .notFinite, .otherRun, .vocabularyTooSmall: .badData
     case .noCheckpoint: .missingInput
     case .folderInUse, .folderLocked, .folderHoldsOthers, .cannotWrite: .cannotWrite
     }

@@ -64,6 +64,7 @@ struct Convert: ParsableCommand {
     }
     let loaded = try self.loaded()
     let type = dtype ?? (isFile ? .float16 : .float32)
+    try loaded.requireSavable(to: to, dtype: type, adapterOnly: writesAdapter)
     if let written = loaded.adapter, writesAdapter {
       try write(written, of: loaded, to: destination, isFile: isFile, dtype: type)
     } else if isFile {

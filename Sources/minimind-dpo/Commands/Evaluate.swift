@@ -130,11 +130,29 @@ struct Evaluate: ParsableCommand {
           }
         })
     }
+    try requireFinite(measured, of: all)
     let figures = zip(sets, measured).map { ($0.name, EvaluationFigures($1, slices: PairSlice.slices(of: $0.pairs))) }
     guard sets.count > 1 || sets[0].name != nil else { return figures }
     let whole = Evaluation(
       metrics: measured.reduce(into: PreferenceMetrics()) { $0 += $1.metrics }, pairs: measured.flatMap(\.pairs))
     return [(nil, EvaluationFigures(whole, slices: PairSlice.slices(of: all, sources: names)))] + figures
+  }
+
+  /// A mean with a NaN in it says nothing of a model.
+  private func requireFinite(_ measured: [Evaluation], of pairs: [TokenizedPair]) throws {
+    let results = measured.flatMap(\.pairs)
+    let bad = Set(
+      results.filter { !($0.chosenLogProbability + $0.rejectedLogProbability).isFinite || !$0.loss.isFinite }
+        .map(\.index))
+    guard !bad.isEmpty else { return }
+    let files = try EvaluationFile.named(data).map(\.path)
+    let places = pairs.filter { bad.contains($0.index) }.map { $0.place(in: files) }
+    throw Failure(
+      .badData,
+      "the log-probability or the loss of \(HumanText.counted(places.count, "pair")) of "
+        + "\(HumanText.grouped(pairs.count)) is not a finite number, though all weights are: "
+        + "\(places.prefix(8).joined(separator: ", "))\(places.count > 8 ? " and more" : ""). What is computed from the weights "
+        + "overflows: take an earlier checkpoint, or --precision fp32.")
   }
 
   private func report(_ sets: [(name: String?, figures: EvaluationFigures)]) {

@@ -41,6 +41,9 @@ struct SupervisedFineTuning: TrainingCommand {
 
   func validate() throws {
     try validateCommonOptions()
+    if evaluation.stopOnKL != nil {
+      throw ValidationError("--stop-on-kl: fine-tuning compares with no reference; leave it out.")
+    }
     if pairs.minMargin != nil, !main.fromPreferences {
       throw ValidationError("--min-margin is about the scores of preference pairs; it needs --from-preferences.")
     }

@@ -43,6 +43,9 @@ struct Train: TrainingCommand {
     if main.refModel != nil, !isReferenceUsed {
       throw ValidationError("--ref-model: no loss of --loss-type compares with a reference; leave it out.")
     }
+    if evaluation.stopOnKL != nil, !isReferenceUsed {
+      throw ValidationError("--stop-on-kl: no loss of --loss-type compares with a reference; leave it out.")
+    }
     if reference.syncRefModel, adapter.configuration != nil || main.model.adapter != nil {
       throw ValidationError(
         "--sync-ref-model: the reference of an adapter is the model without it, which does not change. Leave one out.")

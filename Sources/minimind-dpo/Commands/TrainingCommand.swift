@@ -89,6 +89,7 @@ extension EvaluationArguments {
           patience: earlyStoppingPatience,
           threshold: earlyStoppingThreshold) : nil,
       loadsBest: loadBestModelAtEnd, guardData: guardData, forgettingLimit: stopOnForgetting?.value,
+      divergenceLimit: stopOnKL,
       samplePrompts: samplePrompts, sampleMaxNewTokens: sampleMaxNewTokens, stopsOnDegeneration: stopOnDegeneration)
   }
 }

@@ -39,6 +39,13 @@ struct EvaluationArguments: ParsableArguments {
   var stopOnForgetting: Part?
 
   @Option(
+    name: .customLong("stop-on-kl"),
+    help: ArgumentHelp(
+      "End the run, with its result, when the log-probabilities of policy and reference differ by more than this many nats an "
+        + "answer, on average over the pairs of a logging interval (objective/kl).", valueName: "nats"))
+  var stopOnKL: Double?
+
+  @Option(
     help: ArgumentHelp(
       "Prompts to answer at each evaluation, as generate takes them, to see whether answers break down.",
       valueName: "file"))
@@ -59,6 +66,7 @@ struct EvaluationArguments: ParsableArguments {
     try require(
       earlyStoppingThreshold >= 0 && earlyStoppingThreshold.isFinite, "--early-stopping-threshold must not be negative."
     )
+    try require(stopOnKL.map { $0 > 0 && $0.isFinite } ?? true, "--stop-on-kl must be a number of nats above 0.")
     try require(sampleMaxNewTokens >= 1, "--sample-max-new-tokens must be at least 1.")
     try require(
       stopOnForgetting == nil || guardData != nil, "--stop-on-forgetting needs --guard-data, the texts to watch.")

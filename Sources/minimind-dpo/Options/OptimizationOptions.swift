@@ -50,6 +50,12 @@ struct OptimizationArguments: ParsableArguments {
   @Option(help: ArgumentHelp("AdamW's term against division by 0.", valueName: "ε"))
   var adamEpsilon = 1e-8
 
+  @Option(
+    help: ArgumentHelp(
+      "End the run when so many steps in a row had to be left out, since loss or gradient was not a finite number.",
+      valueName: "steps"))
+  var maxSkippedSteps = 5
+
   @Flag(name: .customLong("no-shuffle"), help: "Take the pairs in the order of the file, every epoch.")
   var noShuffle = false
 
@@ -83,6 +89,7 @@ struct OptimizationArguments: ParsableArguments {
     try require(
       routerAuxLossCoef.map { $0 >= 0 && $0.isFinite } ?? true, "--router-aux-loss-coef must not be negative.")
     try require(maxGradNorm >= 0 && maxGradNorm.isFinite, "--max-grad-norm must not be negative.")
+    try require(maxSkippedSteps >= 1, "--max-skipped-steps must be at least 1.")
     try require(
       (0...1).contains(zeroStage), "--zero-stage must be 0 or 1; a model this small gains nothing from 2 and 3.")
   }
@@ -104,6 +111,7 @@ struct OptimizationArguments: ParsableArguments {
       beta1: adamBeta1, beta2: adamBeta2, epsilon: adamEpsilon, weightDecay: weightDecay)
     options.maxGradientNorm = maxGradNorm
     options.routerAuxLossCoefficient = routerAuxLossCoef
+    options.maximumSkippedSteps = maxSkippedSteps
     options.shuffles = !noShuffle
     options.seed = seed
     options.sharesPrefix = !noPrefixSharing

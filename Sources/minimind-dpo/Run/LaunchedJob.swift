@@ -37,7 +37,11 @@ struct LaunchedJob {
   /// - Returns: the exit code for this process
   func run(output: Int32 = STDOUT_FILENO, error: Int32 = STDERR_FILENO) -> Int32 {
     Agent(
-      options, program: program, environment: environment, stores: TorchStores(), output: output, error: error
+      options, program: program, environment: environment, stores: TorchStores(),
+      // The others leave their results in files.
+      isOutputResult: !options.startsAnyProgram
+        && ["eval", "bench", "sweep", "doctor"].contains(options.worker.first),
+      output: output, error: error
     ).run()
   }
 }

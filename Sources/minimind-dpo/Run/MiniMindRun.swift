@@ -66,6 +66,8 @@ final class MiniMindRun {
   /// - Parameter copies: whether training goes on before they are written
   func drafts(of policy: CausalLM, copies: Bool) throws -> [WeightFileDraft] {
     let dtype = request.output.dtype
+    // A file that MiniMind's scripts read already stays as it is where this one would be of no use.
+    try policy.requireSavable(to: file(of: policy), dtype: dtype, adapterOnly: !writesModel)
     var drafts: [WeightFileDraft] = []
     if let loraFile = loraFile(of: policy), let adapter = policy.adapter {
       drafts.append(

@@ -20,6 +20,9 @@ struct RunConclusion {
 
   /// Writes the trained model and the report.
   func writeFiles() throws {
+    try inputs.policy.requireSavable(
+      to: folder.location.path, dtype: request.output.dtype, adapterOnly: !request.output.merges)
+    try noteWeightChanges()
     try inputs.policy.writeTrained(to: folder.location, tokenizer: inputs.tokenizer, dtype: request.output.dtype)
     if request.output.merges {
       try makeFolder(mergedFolder)
@@ -48,8 +51,16 @@ struct RunConclusion {
   /// Where the model with the adapter in its weights goes.
   private var mergedFolder: URL { folder.file(RunFolder.mergedModel) }
 
+  /// Records how much of what was learnt the result holds.
+  private func noteWeightChanges() throws {
+    let visibility = UpdateVisibility(request, inputs)
+    guard let changes = try visibility.measure(outcome.trainer.policy, readsAgain: true) else { return }
+    try outcome.recorder.note(changes, atStep: outcome.choice?.step ?? outcome.trainer.completedSteps)
+  }
+
   private func summarize() throws {
     let trainer = outcome.trainer
+    let changes = outcome.recorder.weightChanges
     var summary = RunSummary(
       totals: outcome.totals, learningRate: request.training.learningRate, beta: request.training.loss.beta)
     summary.lossType = request.training.loss.name
@@ -72,19 +83,7 @@ struct RunConclusion {
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
     ]
     if inputs.watched.prompts != nil { summary.files["answers"] = folder.file("samples.jsonl").relativePath }
-    if request.reference == nil, request.training.referenceSync == nil, request.output.dtype != .float32,
-      trainer.policy.adapter == nil
-    {
-      // Without a reference in memory, the model is read once more.
-      let before = try inputs.reference ?? request.source.load()
-      try before.place(on: inputs.job.placement.device)
-      let (changed, lost) = try trainer.policy.changesLost(from: before, savedAs: request.output.dtype)
-      summary.notes.append(
-        "Of \(HumanText.counted(changed, "weight")) that training changed, \(HumanText.grouped(lost)) "
-          + "(\(HumanText.percent(Double(lost) / Double(max(1, changed))))) are the same as before in the saved "
-          + "\(request.output.dtype.rawValue) file: the change was smaller than that type can express. "
-          + "--save-dtype float32 keeps all of it.")
-    }
+    if let changes, let remark = UpdateVisibility(request, inputs).remark(on: changes) { summary.notes.append(remark) }
     if let scaling = ScalingRecord.sentence(processes: inputs.job.worldSize) { summary.notes.append(scaling) }
     for reason in DropReason.allCases { summary.droppedWords[reason.rawValue] = reason.phrase }
     Output.line(summary.text(width: min(88, Output.width ?? 88)))

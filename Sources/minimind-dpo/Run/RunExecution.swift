@@ -42,6 +42,7 @@ struct RunExecution {
       policy: inputs.policy, reference: reference, pairs: inputs.pairs,
       options: Self.options(of: request, inputs), ranks: job.ranks(zeroStage: request.zeroStage),
       activity: job.activity)
+    trainer.dataFiles = inputs.training.files.map(\.source.path)
     identity = Self.identity(request, inputs, trainer: trainer)
     checkpoints = RunCheckpoints(request.output, job.environment)
     saver = CheckpointSaver(request.output, in: folder)
@@ -113,9 +114,11 @@ struct RunExecution {
     recorder.logsRanks = request.distribution.logsRanks
     recorder.peak = try inputs.peak()
     recorder.devices = try RunDevices(job, ordinal: job.placement.ordinal)
+    recorder.visibility = UpdateVisibility(request, inputs)
+    recorder.divergenceLimit = request.evaluation.divergenceLimit
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
     let report = folder.map { RunReport(in: $0) }
-    if let report { LastWords.set { report.fail($0) } }
+    if let report { LastWords.set { [activity = trainer.activity] in report.fail($0, step: activity.current.step) } }
     defer { LastWords.set(nil) }
     recorder.didRecord = { report?.refresh() }
     // Whatever ends the run, the checkpoint that is on its way is not lost.
@@ -124,7 +127,8 @@ struct RunExecution {
     do {
       stoppedBy = try takeSteps(until: requests, recorder: recorder)
     } catch {
-      report?.fail(Failure(error).message)
+      recorder.note(error, trainer)
+      try? report?.finish()
       throw error
     }
     let waiting = ContinuousClock.now
@@ -134,7 +138,7 @@ struct RunExecution {
     var totals = totals(recorder, stoppedBy: stoppedBy)
     totals.checkpoints = (recorder.history.checkpoints ?? 0) + saver.saved
     totals.checkpointSeconds = (recorder.history.checkpointSeconds ?? 0) + trainer.savingSeconds + waited
-    totals.endedEarly = stoppedBy == nil ? evaluations.endReason : nil
+    totals.endedEarly = stoppedBy == nil ? recorder.endReason : nil
     var choice: ModelChoice?
     if stoppedBy == nil, let folder {
       evaluations.didKeep(trainer.completedSteps)

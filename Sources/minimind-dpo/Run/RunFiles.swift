@@ -37,6 +37,12 @@ final class RunFiles {
     tellOfProblems()
   }
 
+  func append(_ event: RunEvent) {
+    lookAfterFolder()
+    metrics.append(event)
+    tellOfProblems()
+  }
+
   /// Writes the last line.
   ///
   /// - Throws: what the disk has no room for at the end either

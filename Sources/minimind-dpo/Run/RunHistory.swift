@@ -15,6 +15,8 @@ struct RunHistory: Codable {
   var sideTokens = 0
   var seconds = 0.0
   var stepSeconds = 0.0
+  /// What has been said of where the run goes; nil in checkpoints of earlier versions.
+  var drift: DriftGuard?
   // Runs of earlier versions do not say these.
   /// Checkpoints that were saved, with the one that this is in.
   var checkpoints: Int?

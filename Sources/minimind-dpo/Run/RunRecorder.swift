@@ -35,6 +35,16 @@ final class RunRecorder: TrainingObserver {
   var peak: Double?
   /// The hosts of the ranks, in order.
   var hosts: [String] = []
+  /// Compares the model with what it was before the run, where that is known.
+  var visibility: UpdateVisibility?
+  /// What that comparison found last.
+  private(set) var weightChanges: WeightChanges?
+  /// Why the run is to end before its last step, in words; nil where it is not.
+  var endReason: String? { divergenceReason ?? evaluations.endReason }
+  /// The number of nats that policy and reference may differ by; nil for any.
+  var divergenceLimit: Double?
+  private var divergenceReason: String?
+  private var drift = DriftGuard()
   /// Watches the GPUs; nil on CPUs.
   var devices: RunDevices?
   /// Measures what the model is not trained on.
@@ -83,6 +93,7 @@ final class RunRecorder: TrainingObserver {
     totals.steps = resumedStep
     (totals.pairs, totals.tokens, sideTokens) = (history.pairs, history.tokens, history.sideTokens)
     (totals.seconds, totals.stepSeconds) = (history.seconds, history.stepSeconds)
+    drift = history.drift ?? DriftGuard()
   }
 
   /// Finds out the reference's log-probabilities ahead, of the pairs to learn from and the held-out ones, where they are kept.
@@ -123,7 +134,7 @@ final class RunRecorder: TrainingObserver {
       logger.info("\(words)")
     }
     // All ranks skip and shrink alike; the first one says so.
-    if report.isSkipped, files != nil { logger.warning("step \(report.step): \(skipped(report))") }
+    if report.isSkipped, files != nil { tellOfSkipped(report, trainer) }
     if let limit = report.shrunkTo, limit != memoryLimit, files != nil {
       memoryLimit = limit
       logger.warning(
@@ -152,6 +163,8 @@ final class RunRecorder: TrainingObserver {
         record[MetricName.learningRate] = interval.learningRate
       }
     }
+    let divergence = divergence(of: interval, trainer)
+    record[MetricName.divergence] = divergence
     record.set(MetricName.tokens, to: totals.tokens)
     record.set(MetricName.sideTokens, to: sideTokens)
     record.set(MetricName.pairs, to: totals.pairs)
@@ -183,6 +196,46 @@ final class RunRecorder: TrainingObserver {
     }
     didRecord()
     alsoRecords(trainer, interval)
+    if divergence != nil { try lookForDrift(trainer, interval) }
+  }
+
+  /// All ranks have the same sums, and come to the same end.
+  func endsRun(_ trainer: Trainer, after interval: IntervalReport) -> Bool {
+    guard let limit = divergenceLimit, let divergence = divergence(of: interval, trainer), abs(divergence) > limit
+    else {
+      return false
+    }
+    let reason =
+      "the policy has moved \(HumanText.fixed(divergence, 1)) nats an answer from the reference, more than "
+      + "\(HumanText.short(limit)) (--stop-on-kl)"
+    divergenceReason = reason
+    if files != nil {
+      logger.info("the run ends after step \(trainer.completedSteps) of \(trainer.plan.totalSteps): \(reason)")
+    }
+    return true
+  }
+
+  /// Nil where nothing is compared with a reference.
+  private func divergence(of interval: IntervalReport, _ trainer: Trainer) -> Double? {
+    guard trainer.options.loss.needsReference, !examples.areTexts, interval.metrics.pairs > 0 else { return nil }
+    return interval.metrics.divergence(beta: trainer.options.loss.beta)
+  }
+
+  /// Says, once, where the run goes wrong.
+  private func lookForDrift(_ trainer: Trainer, _ interval: IntervalReport) throws {
+    let (sums, count, options) = (interval.metrics, interval.metrics.pairs, trainer.options)
+    let run = DriftGuard.Run(
+      startLoss: options.startsAtReference ? try options.loss.valueAtReference() : nil, beta: options.loss.beta,
+      learningRate: trainer.schedule.peak, warmupSteps: trainer.schedule.warmupSteps,
+      totalSteps: trainer.plan.totalSteps)
+    let measured = DriftGuard.Interval(
+      step: interval.step, steps: interval.steps, loss: sums.loss / count, chosenReward: sums.chosenRewards / count,
+      rejectedReward: sums.rejectedRewards / count, chosenLogProbability: sums.chosenLogProbabilities / count,
+      rejectedLogProbability: sums.rejectedLogProbabilities / count)
+    for (kind, words) in drift.look(measured, of: run) {
+      logger.warning("step \(interval.step): \(words)")
+      files?.append(RunEvent(.drift, step: interval.step, words, ["kind": .string(kind.rawValue)]))
+    }
   }
 
   /// FLOP/s of an interval over the peak. The peak is measured for a moment before the first step; an interval that is
@@ -205,12 +258,46 @@ final class RunRecorder: TrainingObserver {
 
   func save(_ trainer: Trainer, interval: IntervalReport) throws {
     files?.lookAfterFolder()
+    // A checkpoint of such weights could not be read again.
+    let notFinite = try trainer.policy.tensorsNotFinite()
+    guard notFinite.isEmpty else {
+      throw WeightsCannotBeSaved(
+        destination: "the checkpoint after step \(trainer.completedSteps)", dtype: .float32, tensors: notFinite)
+    }
+    if files != nil, trainer.completedSteps > 0,
+      let changes = try visibility?.measure(trainer.policy, readsAgain: false)
+    {
+      try note(changes, atStep: trainer.completedSteps)
+      if let words = visibility?.line(on: changes) { logger.info("\(words)") }
+    }
     var history = RunHistory()
+    history.drift = drift
     (history.pairs, history.tokens, history.sideTokens) = (totals.pairs, totals.tokens, sideTokens)
     (history.seconds, history.stepSeconds) = (totals.seconds, totals.stepSeconds)
     history.checkpoints = self.history.checkpoints
     history.checkpointSeconds = (self.history.checkpointSeconds ?? 0) + trainer.savingSeconds
     try saveCheckpoint(trainer, interval, history)
+  }
+
+  /// Records how much of what was learnt shows in the weights, once for each step.
+  func note(_ changes: WeightChanges, atStep step: Int) throws {
+    weightChanges = changes
+    guard notedStep != step else { return }
+    notedStep = step
+    var record = MetricsRecord(step: step)
+    record[MetricName.weightsChanged] = changes.share
+    for lost in changes.lost { record[MetricName.weightsLost(lost.dtype.rawValue)] = changes.share(lost: lost.count) }
+    try files?.append(record)
+  }
+  private var notedStep: Int?
+
+  /// Records why the run failed, where that can still be written.
+  func note(_ error: any Error, _ trainer: Trainer) {
+    if case .notFinite(let step, _, _)? = error as? TrainingError { record(step, trainer) }
+    let failure = Failure(error)
+    files?.append(
+      RunEvent(
+        .failure, step: trainer.completedSteps, failure.message, ["exit_code": .integer(Int(failure.code.rawValue))]))
   }
 
   /// Sees to it that there is a folder for the result.
@@ -233,11 +320,24 @@ final class RunRecorder: TrainingObserver {
     ).text
   }
 
-  private func skipped(_ report: StepReport) -> String {
-    guard let scale = report.lossScale, scale >= 1 else {
-      return "the gradient is not a finite number; this update was left out"
+  /// All ranks skip alike; the first one says so.
+  private func tellOfSkipped(_ report: StepReport, _ trainer: Trainer) {
+    guard let found = report.notFinite else {
+      let scale = HumanText.short(report.lossScale ?? 1)
+      return logger.warning(
+        "step \(report.step): gradients left float16's range; this update was left out; the loss scale is now \(scale)")
     }
-    return "gradients left float16's range; this update was left out; the loss scale is now \(HumanText.short(scale))"
+    let ranks = trainer.ranks == nil ? "" : " on all ranks"
+    logger.warning(
+      "step \(report.step): the gradient is not a finite number; this update was left out\(ranks): \(found.description(files: trainer.dataFiles))"
+    )
+    record(found, trainer)
+  }
+
+  private func record(_ found: NotFiniteStep, _ trainer: Trainer) {
+    let places = found.pairs.prefix(64).map { JSON.string($0.place(in: trainer.dataFiles)) }
+    files?.append(
+      RunEvent(.skippedStep, step: found.step, found.description(files: trainer.dataFiles), ["pairs": .array(places)]))
   }
 
   /// Whether a rank has begun to lag, which is worth a line of its own.

@@ -84,6 +84,8 @@ struct TrainingRequest {
     var guardData: String?
     /// The part by which their loss may rise before the run ends; nil for any.
     var forgettingLimit: Double?
+    /// The nats by which policy and reference may differ before the run ends; nil for any.
+    var divergenceLimit: Double?
     /// The path of prompts to answer.
     var samplePrompts: String?
     /// The longest answer in tokens.

@@ -62,7 +62,13 @@ struct TrainingRun {
       return
     }
     let interruption = Interruption(requests.stop, speaks: job.isFirst)
-    let outcome = try execution.train(until: requests)
+    let outcome: RunOutcome
+    do {
+      outcome = try execution.train(until: requests)
+    } catch let error as TrainingError {
+      guard case .notFinite = error, let folder else { throw error }
+      throw Failure(.badData, "\(error) \(Self.lastCheckpoint(in: folder))")
+    }
     requests.limit?.end()
     interruption.end()
     if let stoppedBy = outcome.totals.stoppedBy {

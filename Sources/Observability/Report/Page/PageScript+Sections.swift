@@ -115,7 +115,7 @@ extension PageScript {
     function events({ run, index }) {
       if (!run.events.length) return null;
       return make("div", {}, nameOf({ run, index }), table([word("step"), "", ""],
-        run.events.map(event => [event.step == null ? "–" : grouped(event.step), event.event, make("span", { class: "wide" }, say(event.text))])));
+        run.events.map(event => [event.step == null ? "–" : grouped(event.step), say(event.event), make("span", { class: "wide" }, say(event.text))])));
     }
     """#
 }

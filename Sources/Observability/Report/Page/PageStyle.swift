@@ -129,7 +129,7 @@ enum PageStyle {
     .part-forward { background: var(--p0); color: var(--p0); } .part-backward { background: var(--p5); color: var(--p5); }
     .part-reference { background: var(--p3); color: var(--p3); } .part-optimizer { background: var(--p2); color: var(--p2); }
     .part-data { background: var(--p4); color: var(--p4); } .part-communication { background: var(--p1); color: var(--p1); }
-    .part-checkpoint { background: var(--p6); color: var(--p6); } .part-rest { background: var(--edge); color: var(--edge); }
+    .part-checkpoint { background: var(--p6); color: var(--p6); } .part-evaluation { background: var(--p7); color: var(--p7); } .part-rest { background: var(--edge); color: var(--edge); }
     .parts i { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
     .gauge { display: inline-flex; gap: .6rem; align-items: center; } .gauge > b { font-weight: 400; min-width: 4rem; }
     .scale { position: relative; display: inline-block; width: 8rem; height: .7rem; background: linear-gradient(90deg, transparent calc(50% - 1px), var(--edge) 0 calc(50% + 1px), transparent 0), var(--line); border-radius: 3px; }

@@ -38,9 +38,10 @@ final class RunReport: Sendable {
     try queue.sync { try Self.write(folder, isRunning: false) }
   }
 
-  /// Notes why the run cannot go on, and writes its page. What cannot be written is lost: the run has failed as it is.
-  func fail(_ reason: String) {
-    RunFailure.record(reason, in: folder.file("metrics.jsonl"))
+  /// Notes why the run cannot go on, where the thread that writes its records does not, and writes its page. What cannot be
+  /// written is lost: the run has failed as it is.
+  func fail(_ reason: String, step: Int) {
+    RunEvent(.failure, step: step, reason).append(to: folder.file("metrics.jsonl"))
     try? finish()
   }
 

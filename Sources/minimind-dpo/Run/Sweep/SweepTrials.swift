@@ -58,6 +58,8 @@ struct SweepTrials {
       } catch let error as TrainingError {
         guard case .notFinite = error else { throw error }
         logger.warning("the trial failed: \(error)")
+        // The state before is kept for a run that goes on; a trial does not.
+        if folder != nil { try? RunFolder(trial.run.output.location, existing: .resume).removeCheckpoints() }
         outcome = SweepTrial(trial.setting, .failed("not a finite number"))
       }
       ended[trial.setting] = outcome
