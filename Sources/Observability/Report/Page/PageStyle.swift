@@ -157,7 +157,7 @@ enum PageStyle {
     }
     @media print {
       body { font-size: 11px; padding: 0; max-width: none; }
-      .toolbar, .preferences, .note { display: none; }
+      .toolbar, .preferences, p.note { display: none; }
       .plots { grid-template-columns: 1fr 1fr; gap: .5rem; }
       th, td { white-space: normal; }
     }
