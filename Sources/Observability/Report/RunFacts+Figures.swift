@@ -112,6 +112,8 @@ extension RunFacts {
       }
     }
     guard !ranks.isEmpty else { return nil }
+    // Alone, a rank waits for nobody.
+    if ranks.count == 1 { ranks[0]["communication"] = nil }
     let saving = records.reduce(0) { $0 + ($1[MetricName.checkpointTime] ?? 0) }
     let measuring = run.log.totals?.evaluationSeconds ?? 0
     let whole = run.log.totals?.seconds ?? run.last(MetricName.elapsed) ?? 0

@@ -192,7 +192,7 @@ final class RunRecorder: TrainingObserver {
     state.gradientNorm = interval.gradientNorm
     progress.report(state)
     if interval.ranks.count > 1, logsRanks || tellsOfLag(interval) {
-      Console.standardError.print(rankLine(trainer, interval).text)
+      Console.standardError.print(rankLine(trainer, interval).text(on: Console.standardError))
     }
     didRecord()
     alsoRecords(trainer, interval)
@@ -340,11 +340,19 @@ final class RunRecorder: TrainingObserver {
       RunEvent(.skippedStep, step: found.step, found.description(files: trainer.dataFiles), ["pairs": .array(places)]))
   }
 
+  /// A rank that the others wait for: that is what bounds the interval, and by a fifth at least.
+  private func lag(in interval: IntervalReport?) -> Progress.Lag? {
+    guard let interval, interval.bound == .straggler, let straggler = interval.straggler, straggler.ratio >= 1.2 else {
+      return nil
+    }
+    return Progress.Lag(rank: straggler.rank, ratio: straggler.ratio)
+  }
+
   /// Whether a rank has begun to lag, which is worth a line of its own.
   private func tellsOfLag(_ interval: IntervalReport) -> Bool {
-    let lagging = interval.bound == .straggler ? interval.straggler?.rank : nil
-    defer { laggingRank = lagging }
-    return lagging != nil && lagging != laggingRank
+    let rank = lag(in: interval)?.rank
+    defer { laggingRank = rank }
+    return rank != nil && rank != laggingRank
   }
 
   private func rankLine(_ trainer: Trainer, _ interval: IntervalReport) -> RankLine {
@@ -373,9 +381,7 @@ final class RunRecorder: TrainingObserver {
     }
     let perStep = (totals.seconds - history.seconds) / Double(max(1, step - firstStep))
     state.secondsLeft = perStep * Double(trainer.plan.totalSteps - step)
-    if let straggler = interval?.straggler, interval?.bound == .straggler {
-      state.lagging = Progress.Lag(rank: straggler.rank, ratio: straggler.ratio)
-    }
+    state.lagging = lag(in: interval)
     state.device = devices?.shortText
     state.memoryBytes = devices?.memoryBytes ?? ProcessMemory.current()?.residentBytes
     return state

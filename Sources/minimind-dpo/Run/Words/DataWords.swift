@@ -65,7 +65,9 @@ enum LintWords {
     "lost-end-tokens": ("学习的回答没有结尾", "训练时从不结束，使用时就停不下来。请增大 --max-length，或去掉过长的样本；若模板不写结束 token，请修改模板。"),
     "cut-answers": ("回答被截断", "被截掉的部分学不到，回答的结尾也学不到。请增大 --max-length；若接受截断，请留意 lost-end-tokens。"),
     "equal-scores": ("两个回答分数相同", "它们的顺序只是偶然。--min-margin 会略去分数太接近的偏好对。"),
-    "length-bias": ("优选回答多半更长", "模型可能学会写长而不是写好。请留意评估的长度切片，并平衡数据。"),
+    "length-bias": (
+      "回答的长度决定了哪个是优选", "模型可能学会写长而不是写好。请平衡数据，或使用按长度归一的损失：--loss-type simpo 或 sigmoid_norm，或 --ld-alpha。"
+    ),
     "other-language": ("优选回答与提示的语言不同", "模型会学着换语言。请查看它们，删除并非有意的。"),
     "one-token-answers": ("回答只有一个 token", "用于标签和选择题是对的；否则模型学到的多半只是简短。"),
   ]
