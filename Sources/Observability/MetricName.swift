@@ -84,7 +84,7 @@ public enum MetricName {
   public static let overlap = "communication/overlap"
   /// Bytes per second that every link carried at the least while gradients were exchanged.
   public static let busBandwidth = "communication/bus_bandwidth"
-  /// Seconds of the interval in which steps waited for a checkpoint to be written.
+  /// Seconds of the interval in which training stood still for checkpoints.
   public static let checkpointTime = "time/checkpoint"
   /// By part of a step, the seconds that each rank spent on it in the interval, in the order of the ranks.
   public static let rankTimes = "time/ranks"
