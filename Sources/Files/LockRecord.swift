@@ -48,9 +48,12 @@ struct LockRecord: Equatable {
 
   /// Whether the holder certainly does not run any more: only a process of the same machine can say so.
   var isOfDead: Bool {
-    guard machine == Self.machine, !machine.isEmpty else { return false }
+    guard isOfThisMachine else { return false }
     return Self.start(of: process).map { $0 != processStart } ?? true
   }
+
+  /// Whether the holder's process number means something here.
+  var isOfThisMachine: Bool { machine == Self.machine && !machine.isEmpty }
 
   private static let machine: String = {
     let boot = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)
