@@ -46,9 +46,12 @@ struct LockRecord: Equatable {
   /// In words.
   var holder: String { "process \(process) on host \(host), since \(since)" }
 
+  /// Whether the holder's process number means the same here.
+  var isHere: Bool { machine == Self.machine && !machine.isEmpty }
+
   /// Whether the holder certainly does not run any more: only a process of the same machine can say so.
   var isOfDead: Bool {
-    guard machine == Self.machine, !machine.isEmpty else { return false }
+    guard isHere else { return false }
     return Self.start(of: process).map { $0 != processStart } ?? true
   }
 

@@ -53,7 +53,8 @@ extension Trainer {
   }
 
   private func takeSteps(
-    _ interval: inout IntervalReport, until stop: StopRequest, _ requests: StepRequests, _ observer: some TrainingObserver
+    _ interval: inout IntervalReport, until stop: StopRequest, _ requests: StepRequests,
+    _ observer: some TrainingObserver
   ) throws -> String? {
     while completedSteps < plan.totalSteps {
       var drifted = false
