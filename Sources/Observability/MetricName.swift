@@ -84,7 +84,7 @@ public enum MetricName {
   public static let overlap = "communication/overlap"
   /// Bytes per second that every link carried at the least while gradients were exchanged.
   public static let busBandwidth = "communication/bus_bandwidth"
-  /// Seconds of the interval in which steps waited for a checkpoint to be written.
+  /// Seconds of the interval in which training stood still for checkpoints.
   public static let checkpointTime = "time/checkpoint"
   /// Part of the time, 0…1, in which threads of the first process could have run that others had its cores, or a limit of its
   /// control group held it back.

@@ -123,6 +123,31 @@ struct ResumeTests {
     }
   }
 
+  @Test("Of several ranks that write, each has the whole checkpoint, and any of them can read it for all")
+  func writers() throws {
+    let scratch = try Scratch()
+    let folders = (0..<3).map { scratch.file("rank-\($0)") }
+    let results = try asRanks(3) { group -> [[Float]] in
+      let ranks = Ranks(control: group.control, shardsOptimizer: true, writers: [0, 2])
+      let whole = try Self.trainer(smallPairs(24), ranks: ranks)
+      try whole.steps(3)
+      try RunCheckpoint.write(
+        whole, interval: IntervalReport(), tokenizer: nil, identity: [:], to: folders[ranks.rank])
+      try whole.steps(2)
+      let resumed = try Self.trainer(smallPairs(24), ranks: ranks)
+      _ = try RunCheckpoint.restore(
+        resumed, from: ranks.rank == 2 ? folders[2] : nil, reader: 2, identity: [:])
+      try resumed.steps(2)
+      return try [whole, resumed].map { try $0.policy.weights.storage.detached().array(Float.self) }
+    }
+    for runs in results { #expect(runs[0] == runs[1]) }
+    #expect(!FileManager.default.fileExists(atPath: folders[1].path))
+    for file in ["model.safetensors", "optimizer.safetensors"] {
+      let bytes = try [0, 2].map { try Data(contentsOf: folders[$0].appendingPathComponent(file)) }
+      #expect(bytes[0] == bytes[1], "\(file)")
+    }
+  }
+
   /// Twelve steps of six pairs with any number of ranks: four in an epoch.
   private static func trainer(_ pairs: [TokenizedPair], ranks: Ranks?) throws -> Trainer {
     var options = TrainingOptions()

@@ -61,7 +61,7 @@ public enum RunCheckpoint {
   private static let referenceWeightsFile = "reference_model.safetensors"
   private static let stateFile = "trainer_state.json"
 
-  /// Writes a checkpoint that is there complete or not at all. All ranks call this; the first writes.
+  /// Writes a checkpoint that is there complete or not at all. All ranks call this; the first writes, or one on each host.
   ///
   /// - Throws: `FileError` when it cannot be written, `TorchError`.
   public static func write(
@@ -153,13 +153,15 @@ public enum RunCheckpoint {
     try policy.updateCopies()
   }
 
-  /// Puts a trainer where a checkpoint stands. All ranks call this; the first reads and tells the others.
+  /// Puts a trainer where a checkpoint stands. All ranks call this; one reads and tells the others.
   ///
-  /// - Parameter folder: nil on all ranks but the first
+  /// - Parameters:
+  ///   - folder: nil on all ranks but the reader
+  ///   - reader: the rank that has the checkpoint
   /// - Returns: what had been gathered since the last record
   /// - Throws: `TrainingError.otherRun` when the checkpoint's run had other settings, `FileError`, `TorchError`.
   public static func restore(
-    _ trainer: Trainer, from folder: URL?, identity: [String: String]
+    _ trainer: Trainer, from folder: URL?, reader: Int = 0, identity: [String: String]
   ) throws -> IntervalReport {
     var told: [UInt8] = []
     if let folder {
@@ -167,11 +169,11 @@ public enum RunCheckpoint {
       told = try Array(readState(of: trainer, from: folder, identity: identity))
       try trainer.policy.loadTrained(from: folder)
     }
-    let state = try decoder.decode(State.self, from: Data(trainer.ranks.broadcast(told)))
-    try trainer.ranks?.gradients.broadcast(trainer.policy.trainedWeights.storage, from: 0)
+    let state = try decoder.decode(State.self, from: Data(trainer.ranks.broadcast(told, from: reader)))
+    try trainer.ranks?.gradients.broadcast(trainer.policy.trainedWeights.storage, from: reader)
     try trainer.restoreMoments(
-      folder.map { try SafetensorsFile(contentsOf: $0.appendingPathComponent(optimizerFile)) })
-    try restoreReference(of: trainer, from: folder)
+      folder.map { try SafetensorsFile(contentsOf: $0.appendingPathComponent(optimizerFile)) }, reader: reader)
+    try restoreReference(of: trainer, from: folder, reader: reader)
     try trainer.resume(
       after: state.step, optimizerSteps: state.optimizerSteps, skippedSteps: state.skippedSteps,
       skippedInARow: state.skippedInARow)
@@ -182,15 +184,44 @@ public enum RunCheckpoint {
     return state.interval
   }
 
-  private static func restoreReference(of trainer: Trainer, from folder: URL?) throws {
+  /// What a checkpoint keeps for whoever resumes the run, by name. All ranks call this; one reads and tells the others.
+  ///
+  /// - Parameter folder: nil on all ranks but the reader
+  public static func notes(
+    _ names: [String], in folder: URL?, reader: Int, ranks: Ranks?
+  ) throws(TorchError) -> [String: Data] {
+    var notes: [String: Data] = [:]
+    for name in names {
+      let own = folder.flatMap { try? Data(contentsOf: $0.appendingPathComponent(name)) }
+      let told = try ranks.broadcast(Array(own ?? Data()), from: reader)
+      if !told.isEmpty { notes[name] = Data(told) }
+    }
+    return notes
+  }
+
+  /// The step of a checkpoint.
+  ///
+  /// - Throws: `FileError` where it does not say.
+  public static func step(of folder: URL) throws -> Int {
+    let file = folder.appendingPathComponent(stateFile)
+    do {
+      return try decoder.decode(State.self, from: Data(contentsOf: file)).step
+    } catch {
+      throw FileError(
+        .damaged, file: file.path, "is not the state of a run: \(error.localizedDescription)",
+        remedy: "name another checkpoint with --resume-from-checkpoint")
+    }
+  }
+
+  private static func restoreReference(of trainer: Trainer, from folder: URL?, reader: Int) throws {
     guard let reference = trainer.reference else { return }
     func file(_ name: String) throws -> SafetensorsFile? {
       guard let path = folder?.appendingPathComponent(name) else { return nil }
       return FileManager.default.fileExists(atPath: path.path) ? try SafetensorsFile(contentsOf: path) : nil
     }
-    try reference.results?.restore(file(referenceFile), ranks: trainer.ranks)
+    try reference.results?.restore(file(referenceFile), reader: reader, ranks: trainer.ranks)
     if trainer.options.referenceSync != nil {
-      try reference.restoreWeights(file(referenceWeightsFile), ranks: trainer.ranks)
+      try reference.restoreWeights(file(referenceWeightsFile), reader: reader, ranks: trainer.ranks)
     }
   }
 
@@ -235,9 +266,13 @@ extension Trainer {
     return try known.merging(["reference model": String(reference.contentHash().prefix(16))]) { known, _ in known }
   }
 
-  /// The optimizer's moments as `first.<parameter>` and `second.<parameter>`; nil on all ranks but the first.
+  /// The optimizer's moments as `first.<parameter>` and `second.<parameter>`; nil on ranks that write no checkpoint.
   fileprivate func gatherMoments() throws(TorchError) -> OrderedDictionary<String, Tensor>? {
-    let (first, second) = (try update.gather(.first), try update.gather(.second))
+    var (first, second): (FlatBuffer?, FlatBuffer?)
+    for writer in ranks.writers {
+      let (one, other) = (try update.gather(.first, to: writer), try update.gather(.second, to: writer))
+      if writer == ranks.rank { (first, second) = (one, other) }
+    }
     guard let first, let second else { return nil }
     var tensors: OrderedDictionary<String, Tensor> = [:]
     for (index, (name, _)) in policy.trainedParameters.enumerated() {
@@ -247,7 +282,7 @@ extension Trainer {
     return tensors
   }
 
-  fileprivate func restoreMoments(_ file: SafetensorsFile?) throws {
+  fileprivate func restoreMoments(_ file: SafetensorsFile?, reader: Int) throws {
     for moment in WeightUpdate.Moment.allCases {
       let whole = try file.map { file in
         let whole = try FlatBuffer(like: policy.trainedParameters)
@@ -256,7 +291,7 @@ extension Trainer {
         }
         return whole
       }
-      try update.scatter(moment, from: whole)
+      try update.scatter(moment, from: whole, of: reader)
     }
   }
 }

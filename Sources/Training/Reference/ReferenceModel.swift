@@ -111,16 +111,16 @@ extension ReferenceModel {
     OrderedDictionary(uniqueKeysWithValues: model.namedParameters.map { ($0.name, $0.parameter.value) })
   }
 
-  /// Takes the weights that an earlier process had, read by the first rank; called by all.
+  /// Takes the weights that an earlier process had, read by one rank; called by all.
   ///
-  /// - Parameter file: nil on all ranks but the first
-  func restoreWeights(_ file: SafetensorsFile?, ranks: Ranks?) throws {
+  /// - Parameter file: nil on all ranks but the reader
+  func restoreWeights(_ file: SafetensorsFile?, reader: Int, ranks: Ranks?) throws {
     if let file {
       try withoutGrad {
         for (name, parameter) in model.namedParameters { try parameter.value.copyInPlace(file.tensor(name)) }
       }
     }
-    try ranks?.gradients.broadcast(model.weights.storage, from: 0)
+    try ranks?.gradients.broadcast(model.weights.storage, from: reader)
     try model.updateCopies()
   }
 }

@@ -119,10 +119,10 @@ extension ReferenceResults {
     ]
   }
 
-  /// Takes what an earlier process knew of the same model, read by the first rank; called by all.
+  /// Takes what an earlier process knew of the same model, read by one rank; called by all.
   ///
-  /// - Parameter file: nil on all ranks but the first, and where nothing was kept
-  func restore(_ file: SafetensorsFile?, ranks: Ranks?) throws {
+  /// - Parameter file: nil on all ranks but the reader, and where nothing was kept
+  func restore(_ file: SafetensorsFile?, reader: Int, ranks: Ranks?) throws {
     var words: [UInt64] = []
     if let file {
       let digests = try file.tensor(Self.digestsName).array(Int.self)
@@ -134,7 +134,7 @@ extension ReferenceResults {
         words.append(UInt64(flag == 0 ? 0 : 1))
       }
     }
-    let bytes = try ranks.broadcast(words.withUnsafeBytes { Array($0) })
+    let bytes = try ranks.broadcast(words.withUnsafeBytes { Array($0) }, from: reader)
     words = bytes.withUnsafeBytes { bytes in
       stride(from: 0, to: bytes.count, by: 8).map { bytes.loadUnaligned(fromByteOffset: $0, as: UInt64.self) }
     }

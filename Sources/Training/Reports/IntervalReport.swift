@@ -16,7 +16,7 @@ public struct IntervalReport: Sendable, Codable {
   public var learningRate = 0.0
   /// Seconds spent in its steps.
   public var seconds = 0.0
-  /// Seconds spent writing checkpoints between them.
+  /// Seconds in which training stood still for checkpoints between them.
   public var saving = 0.0
   /// What this process did of it.
   public var own = RankWork()

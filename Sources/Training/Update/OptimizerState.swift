@@ -9,36 +9,39 @@ extension WeightUpdate {
 
   /// A moment of all parameters in the layout of the weights; called by all ranks.
   ///
-  /// - Returns: nil on all ranks but the first; it may be the optimizer's own memory
-  func gather(_ moment: Moment) throws(TorchError) -> FlatBuffer? {
+  /// - Parameter receiver: the rank that needs it
+  /// - Returns: nil on all other ranks; it may be the optimizer's own memory
+  func gather(_ moment: Moment, to receiver: Int) throws(TorchError) -> FlatBuffer? {
     guard ranks?.shardsOptimizer == true else {
-      // Every rank holds everything: the first one needs neither the others nor a copy.
-      return ranks.isFirst ? try FlatBuffer(viewing: self.moment(moment, of: 0), as: layout) : nil
+      // Every rank holds everything: the receiver needs neither the others nor a copy.
+      return ranks.rank == receiver ? try FlatBuffer(viewing: self.moment(moment, of: 0), as: layout) : nil
     }
-    let whole = ranks.isFirst ? try FlatBuffer(like: layout) : nil
+    let whole = ranks.rank == receiver ? try FlatBuffer(like: layout) : nil
     try forEachSlice(of: 0..<ranks.size) { rank, slice, number throws(TorchError) in
       let own = number.map { self.moment(moment, of: $0) }
       if let whole {
         let target = try whole.storage.narrow(0, slice.lowerBound, slice.count)
         if let own { try target.copyInPlace(own) } else { try receive(into: target, from: rank) }
       } else if let own {
-        try ranks?.control.send(own.to(device: .cpu), to: 0)
+        try ranks?.control.send(own.to(device: .cpu), to: receiver)
       }
     }
     return whole
   }
 
-  /// The opposite: every rank takes its part of what the first one has; called by all ranks.
+  /// The opposite: every rank takes its part of what one of them has; called by all ranks.
   ///
-  /// - Parameter whole: nil on all ranks but the first
-  func scatter(_ moment: Moment, from whole: FlatBuffer?) throws(TorchError) {
+  /// - Parameters:
+  ///   - whole: nil on all ranks but that one
+  ///   - sender: the rank that has it
+  func scatter(_ moment: Moment, from whole: FlatBuffer?, of sender: Int) throws(TorchError) {
     try forEachSlice(of: 0..<ranks.size) { rank, slice, number throws(TorchError) in
       let own = number.map { self.moment(moment, of: $0) }
       if let whole {
         let source = try whole.storage.narrow(0, slice.lowerBound, slice.count)
         if let own { try own.copyInPlace(source) } else { try ranks?.control.send(source.to(device: .cpu), to: rank) }
       } else if let own {
-        try receive(into: own, from: 0)
+        try receive(into: own, from: sender)
       }
     }
   }

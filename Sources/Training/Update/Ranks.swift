@@ -11,14 +11,19 @@ public struct Ranks {
   /// Whether each rank keeps and updates only its part of the optimizer's state (ZeRO stage 1: Rajbhandari et al., 2019,
   /// arXiv:1910.02054).
   public let shardsOptimizer: Bool
+  /// The ranks that write checkpoints: the first, or one on each host.
+  public let writers: [Int]
 
   /// - Parameters:
   ///   - control: a group for tensors on CPUs
   ///   - gradients: a group for tensors on the device; without, `control` carries them too
-  public init(control: ProcessGroup, gradients: ProcessGroup? = nil, shardsOptimizer: Bool = false) {
+  public init(
+    control: ProcessGroup, gradients: ProcessGroup? = nil, shardsOptimizer: Bool = false, writers: [Int] = [0]
+  ) {
     self.control = control
     self.gradients = gradients ?? control
     self.shardsOptimizer = shardsOptimizer
+    self.writers = writers
   }
 
   /// This process.
@@ -34,6 +39,8 @@ extension Ranks? {
   var size: Int { self?.size ?? 1 }
   /// Whether this process writes files.
   var isFirst: Bool { rank == 0 }
+  /// The ranks that write checkpoints.
+  var writers: [Int] { self?.writers ?? [0] }
 
   /// The sums of numbers over all ranks.
   func sum(_ numbers: [Double]) throws(TorchError) -> [Double] { try self?.control.sum(numbers) ?? numbers }
@@ -48,13 +55,13 @@ extension Ranks? {
     return try tensor.array(Double.self)
   }
 
-  /// The bytes of the first rank.
-  func broadcast(_ bytes: [UInt8]) throws(TorchError) -> [UInt8] {
+  /// The bytes of a rank.
+  func broadcast(_ bytes: [UInt8], from sender: Int = 0) throws(TorchError) -> [UInt8] {
     guard let self else { return bytes }
-    let count = Int(try self.control.sum([rank == 0 ? Double(bytes.count) : 0])[0])
+    let count = Int(try self.control.sum([rank == sender ? Double(bytes.count) : 0])[0])
     guard count > 0 else { return [] }
-    let tensor = try rank == 0 ? Tensor(bytes) : Tensor.zeros([count], dtype: .uint8)
-    try self.control.broadcast(tensor, from: 0)
+    let tensor = try rank == sender ? Tensor(bytes) : Tensor.zeros([count], dtype: .uint8)
+    try self.control.broadcast(tensor, from: sender)
     return try tensor.array(UInt8.self)
   }
 

@@ -56,8 +56,8 @@ extension TrainingCommand {
         folder: outputDir, replacesRun: output.overwriteOutputDir, checkpoint: output.resumeFromCheckpoint,
         rescueFolder: output.rescueDir,
         evaluations: output.evaluations, evaluationBatchSize: output.perDeviceEvalBatchSize, saves: output.saves,
-        timeLimit: output.maxTime, savesAsynchronously: !output.noAsyncSave, checkpointLimit: output.saveTotalLimit,
-        dtype: output.saveDtype, merges: adapter.merge),
+        timeLimit: output.maxTime, savesAsynchronously: !output.noAsyncSave, savesOnEachNode: output.saveOnEachNode,
+        checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype, merges: adapter.merge),
       isDryRun: output.dryRun,
       evaluation: evaluation.request, miniMind: miniMind.request(loraName: adapter.loraName, onGPU: onGPU),
       settings: settings)

@@ -74,6 +74,13 @@ struct OutputArguments: ParsableArguments {
       """)
   var noAsyncSave = false
 
+  @Flag(
+    help: """
+      On several hosts: the first process of every host writes checkpoints and the result to the host's own disk, and a run \
+      that is resumed finds them there. By default only rank 0 writes.
+      """)
+  var saveOnEachNode = false
+
   @Option(help: ArgumentHelp("Checkpoints to keep; older ones are removed.", valueName: "count"))
   var saveTotalLimit: Int?
 

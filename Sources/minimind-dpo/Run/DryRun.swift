@@ -23,7 +23,7 @@ struct DryRun {
   func run() throws {
     let free = job.placement.memory()?.free
     let batch = trainer.largestMicroBatch()
-    let memory = trainer.memoryEstimate(for: batch, beside: program, passing: samples)
+    let memory = trainer.memoryEstimate(for: batch, beside: program + checkpointCopy, passing: samples)
     let time = try measuredTime()
     guard job.isFirst else { return }
     Output.write(lines(batch: batch, memory: memory, time: time, free: free).joined(separator: "\n") + "\n")
@@ -32,6 +32,19 @@ struct DryRun {
   private var program: [MemoryEstimate.Part] {
     guard let programBytes else { return [] }
     return [.init("program", programBytes + Self.workspaces, "libraries, data and their buffers")]
+  }
+
+  /// What a checkpoint is copied to while training goes on; in host memory.
+  private var checkpointCopy: [MemoryEstimate.Part] {
+    guard request.output.saves != nil, request.output.savesAsynchronously, job.placement.device == .cpu else {
+      return []
+    }
+    let numbers = 3 * trainer.policy.trainedParameters.reduce(0) { $0 + $1.parameter.count }
+    return [
+      .init(
+        "checkpoint", numbers * DType.float32.byteCount,
+        "a copy of weights and moments while it is written; none with --no-async-save")
+    ]
   }
 
   /// The keys and values of the fixed prompts, which are answered together.

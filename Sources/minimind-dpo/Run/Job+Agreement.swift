@@ -16,6 +16,21 @@ extension Job {
     return try group.sum([own && isFirst ? 1 : 0])[0] > 0
   }
 
+  /// The ranks for which something is so.
+  func ranks(where isSo: Bool) throws(TorchError) -> [Int] {
+    guard let group = communicator?.group else { return isSo ? [0] : [] }
+    let all = try group.gather([isSo ? 1 : 0])
+    return all.indices.filter { all[$0][0] > 0 }
+  }
+
+  /// The largest of all processes' numbers, and the first process that has it; nil where none has one.
+  func largest(_ own: Int?) throws(TorchError) -> (rank: Int, number: Int)? {
+    guard let group = communicator?.group else { return own.map { (0, $0) } }
+    let all = try group.gather([own.map(Double.init) ?? -1]).map { Int($0[0]) }
+    guard let number = all.max(), number >= 0, let rank = all.firstIndex(of: number) else { return nil }
+    return (rank, number)
+  }
+
   /// Whether something is so for any process.
   func saysAny(_ own: Bool) throws(TorchError) -> Bool {
     guard let group = communicator?.group else { return own }

@@ -77,8 +77,12 @@ final class Job {
   var gradientGroup: ProcessGroup? { gradients ?? communicator?.group }
 
   /// The groups that the trainer works with.
-  func ranks(zeroStage: Int = 0) -> Ranks? {
-    communicator.map { Ranks(control: $0.group, gradients: gradients, shardsOptimizer: zeroStage > 0) }
+  ///
+  /// - Parameter writers: the ranks that write checkpoints
+  func ranks(zeroStage: Int = 0, writers: [Int] = [0]) -> Ranks? {
+    communicator.map {
+      Ranks(control: $0.group, gradients: gradients, shardsOptimizer: zeroStage > 0, writers: writers)
+    }
   }
 
   /// Runs the body, which all ranks run. When it fails on one rank, the others print that rank's error.

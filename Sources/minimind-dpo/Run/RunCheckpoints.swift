@@ -26,25 +26,49 @@ struct RunCheckpoints {
     environment.restartCount > 0 && RunEnvironment.job(of: output.location) == environment.jobName
   }
 
-  /// Puts a trainer where the run in the folder stands; called by all ranks.
+  /// What a run goes on from.
+  struct Start {
+    /// What had been gathered since the last record.
+    var interval = IntervalReport()
+    /// What the checkpoint keeps for this program, by name.
+    var notes: [String: Data] = [:]
+    /// Whether there was a checkpoint.
+    var isResumed = false
+  }
+
+  /// Puts a trainer where the run in the folder stands; called by all ranks. Of the ranks that have checkpoints the one with
+  /// the newest reads it for all.
   ///
-  /// - Parameters:
-  ///   - folder: nil on all ranks but the first
-  ///   - identity: what must be the same in a run that continues
-  /// - Returns: what had been gathered since the last record, and the checkpoint; no checkpoint for a new run, nor on other
-  ///   ranks than the first
+  /// - Parameter identity: what must be the same in a run that continues
   func restore(
-    _ trainer: Trainer, in folder: RunFolder?, identity: [String: String], _ job: Job
-  ) throws -> (interval: IntervalReport, checkpoint: URL?) {
-    let checkpoint = try folder.flatMap(checkpoint(in:))
-    let isThere = checkpoint != nil
-    guard try job.communicator?.fromFirst("\(isThere)", about: "resume") ?? "\(isThere)" == "true" else {
-      if let folder { try beginAgain(in: folder, identity: identity) }
-      return (IntervalReport(), nil)
+    _ trainer: Trainer, in place: RunPlace, identity: [String: String], _ job: Job
+  ) throws -> Start {
+    let (checkpoint, problem) = try found(in: place)
+    // Where only one process can have one, there is nothing to compare.
+    let step = try checkpoint.map { output.savesOnEachNode ? try RunCheckpoint.step(of: $0) : 0 }
+    guard let (reader, _) = try job.largest(step) else {
+      if let problem { throw problem }
+      if let records = place.records { try beginAgain(in: records, identity: identity) }
+      return Start()
     }
-    let interval = try RunCheckpoint.restore(trainer, from: checkpoint, identity: identity)
-    if let checkpoint { logger.info("resuming after step \(trainer.completedSteps) from \(checkpoint.path)") }
-    return (interval, checkpoint)
+    let read = job.environment.rank == reader ? checkpoint : nil
+    let interval = try RunCheckpoint.restore(trainer, from: read, reader: reader, identity: identity)
+    let notes = try RunCheckpoint.notes(
+      [RunHistory.fileName, EvaluationState.fileName], in: read, reader: reader, ranks: trainer.ranks)
+    let source =
+      read?.path ?? "a checkpoint of \(job.communicator?.roster.members[reader].name ?? "rank \(reader)")"
+    logger.info("resuming after step \(trainer.completedSteps) from \(source)")
+    return Start(interval: interval, notes: notes, isResumed: true)
+  }
+
+  /// The checkpoint that this process has. Where each host has its own, another one may have what is damaged here.
+  private func found(in place: RunPlace) throws -> (checkpoint: URL?, problem: TrainingError?) {
+    do {
+      return (try place.checkpoints.flatMap(checkpoint(in:)), nil)
+    } catch let error as TrainingError where output.savesOnEachNode {
+      logger.warning("\(error)")
+      return (nil, error)
+    }
   }
 
   /// Whether the newest checkpoint is asked for, whichever it is.
@@ -76,7 +100,11 @@ struct RunCheckpoints {
       if output.checkpoint == "auto" { return nil }
     }
     return try output.checkpoint.flatMap {
-      try $0 == "auto" ? newest() : URL(fileURLWithPath: $0, isDirectory: true)
+      if $0 == "auto" { return try newest() }
+      let named = URL(fileURLWithPath: $0, isDirectory: true)
+      // The others need not have it.
+      let mustBeThere = environment.rank == 0
+      return mustBeThere || FileManager.default.fileExists(atPath: named.path) ? named : nil
     }
   }
 }

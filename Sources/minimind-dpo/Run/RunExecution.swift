@@ -13,23 +13,22 @@ import Training
 struct RunExecution {
   private let request: TrainingRequest
   private let inputs: RunInputs
-  private let folder: RunFolder?
+  private let place: RunPlace
+  private var folder: RunFolder? { place.records }
   private let trainer: Trainer
   private let evaluationReference: ReferenceModel?
   private let checkpoints: RunCheckpoints
   private let saver: CheckpointSaver
-  /// What had been gathered since the last record of a run that is resumed.
-  private let resumed: IntervalReport
-  /// The checkpoint that the run goes on from; nil for a new run, and on all ranks but the first.
-  private let checkpoint: URL?
+  /// What the run goes on from.
+  private let start: RunCheckpoints.Start
   private let identity: [String: String]
   private let logger = Logger(label: "train")
 
   /// Makes the trainer, and puts it where the run stands.
   ///
-  /// - Parameter folder: where the run is recorded; nil on all ranks but the first
-  init(_ request: TrainingRequest, _ inputs: RunInputs, in folder: RunFolder?) throws {
-    (self.request, self.inputs, self.folder) = (request, inputs, folder)
+  /// - Parameter place: where the run is recorded and saved
+  init(_ request: TrainingRequest, _ inputs: RunInputs, in place: RunPlace) throws {
+    (self.request, self.inputs, self.place) = (request, inputs, place)
     let job = inputs.job
     let caches = request.training.cachesReference
     let needsReference = request.training.loss.needsReference
@@ -40,20 +39,21 @@ struct RunExecution {
       ? inputs.evaluationReference(of: inputs.evaluationSets.flatMap(\.pairs), sharesResults: caches) : reference
     trainer = try Trainer(
       policy: inputs.policy, reference: reference, pairs: inputs.pairs,
-      options: Self.options(of: request, inputs), ranks: job.ranks(zeroStage: request.zeroStage),
+      options: Self.options(of: request, inputs),
+      ranks: job.ranks(zeroStage: request.zeroStage, writers: job.ranks(where: place.checkpoints != nil)),
       activity: job.activity)
     trainer.dataFiles = inputs.training.files.map(\.source.path)
     identity = Self.identity(request, inputs, trainer: trainer)
     checkpoints = RunCheckpoints(request.output, job.environment)
-    saver = CheckpointSaver(request.output, in: folder)
-    (resumed, checkpoint) = try checkpoints.restore(trainer, in: folder, identity: identity, job)
+    saver = CheckpointSaver(request.output, in: place.checkpoints)
+    start = try checkpoints.restore(trainer, in: place, identity: identity, job)
   }
 
   /// Whether the run in the folder, which is to be resumed, has come to its end; on the first rank.
   var isFinished: Bool {
     guard let folder, checkpoints.resumesNewest, folder.holdsFinishedRun else { return false }
     if let miniMind = MiniMindRun(request), !miniMind.hasResult(of: inputs.policy) { return false }
-    return checkpoint != nil || folder.identity == identity
+    return start.isResumed || folder.identity == identity
   }
 
   /// Trains until the end, or until a stop is asked for, which leaves a checkpoint.
@@ -62,13 +62,13 @@ struct RunExecution {
   func train(until requests: RunRequests, announces: Bool = true) throws -> RunOutcome {
     let (job, stop) = (inputs.job, requests.stop)
     // A run that has saved nothing yet begins again when it is resumed.
-    if let folder, checkpoint == nil, folder.holdsRun { try folder.removePreviousRun() }
+    if let folder = place.checkpoints, !start.isResumed, folder.holdsRun { try folder.removePreviousRun() }
     if announces {
       for line in RunBanner(trainer: trainer, job: job, examples: request.pairs.examples).lines {
         logger.info("\(line)")
       }
     }
-    if let folder { try writeDescription(to: folder) }
+    if let folder = place.checkpoints { try writeDescription(to: folder) }
     if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
     let miniMind = folder == nil ? nil : MiniMindRun(request)
     miniMind?.remarks(on: inputs.policy).forEach { logger.info("\($0)") }
@@ -87,10 +87,10 @@ struct RunExecution {
     let progress = ProgressLine()
     let evaluations = EvaluationRecorder(
       request, inputs, reference: evaluationReference, stop: stop, files: files, progress: progress,
-      resuming: checkpoint)
+      resuming: start.notes)
     let recorder = RunRecorder(
       of: request.pairs.examples, files: files?.records, resumedStep: trainer.completedSteps,
-      history: RunHistory(in: checkpoint), evaluations: evaluations, progress: progress,
+      history: RunHistory(in: start.notes), evaluations: evaluations, progress: progress,
       referenceCache: request.referenceCache, requests: requests
     ) { trainer, interval, history in
       // What is remembered of evaluations depends on whether the checkpoint before this one is there.
@@ -134,7 +134,7 @@ struct RunExecution {
     totals.checkpointSeconds = (recorder.history.checkpointSeconds ?? 0) + trainer.savingSeconds + waited
     totals.endedEarly = stoppedBy == nil ? recorder.endReason : nil
     var choice: ModelChoice?
-    if stoppedBy == nil, let folder {
+    if stoppedBy == nil, let folder = place.checkpoints {
       evaluations.didKeep(trainer.completedSteps)
       choice = ModelChoice(evaluations.state.best, request.evaluation, after: trainer.completedSteps)
       recorder.lookAfterFolder()
@@ -156,12 +156,12 @@ struct RunExecution {
     let stop = requests.stop
     guard try recorder.prepareReference(trainer) else {
       // What is known of the reference need not be computed again.
-      try recorder.save(trainer, interval: resumed)
+      try recorder.save(trainer, interval: start.interval)
       return stop.requestedBy ?? "another rank"
     }
     trainer.activity.set(.evaluating)
     if trainer.completedSteps == 0 { try recorder.evaluate(trainer) }
-    let stoppedBy = try trainer.run(resuming: resumed, until: stop, savingOn: requests.save, observer: recorder)
+    let stoppedBy = try trainer.run(resuming: start.interval, until: stop, savingOn: requests.save, observer: recorder)
     trainer.activity.set(.evaluating)
     if stoppedBy == nil { try recorder.evaluate(trainer) }
     return stoppedBy

@@ -27,9 +27,9 @@ struct RunHistory: Codable {
   init() {}
 
   /// Reads what a checkpoint keeps.
-  init(in checkpoint: URL?) {
-    let bytes = checkpoint.flatMap { try? Data(contentsOf: $0.appendingPathComponent(Self.fileName)) }
-    guard let found = bytes.flatMap({ try? JSONDecoder().decode(Self.self, from: $0) }), found.isPossible else {
+  init(in notes: [String: Data]) {
+    guard let found = notes[Self.fileName].flatMap({ try? JSONDecoder().decode(Self.self, from: $0) }), found.isPossible
+    else {
       return
     }
     self = found

@@ -66,6 +66,8 @@ struct TrainingRequest {
     var timeLimit: TimeSpan?
     /// Whether checkpoints are written while training goes on.
     var savesAsynchronously = true
+    /// Whether every host writes checkpoints and the result to its own disk.
+    var savesOnEachNode = false
     /// The number of checkpoints to keep; nil for all.
     var checkpointLimit: Int?
     /// The type of the saved weights.

@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Launcher
 import Logging
+import MiniMind
 import Training
 
 /// `train` from its first line to its last: reads everything (`RunInputs`), trains, saves, sums up (`RunExecution`). Every
@@ -23,26 +24,20 @@ struct TrainingRun {
     let requests = RunRequests(stop: stop, save: SaveRequest(), limit: limit)
     let signal = SaveSignal(requests.save, speaks: environment.rank == 0)
     defer { withExtendedLifetime((signal, limit)) {} }
-    // Whether the folder can be used is worth knowing first; a run in it is replaced only once this one can begin.
-    let existing = RunCheckpoints(request.output, environment).existing
-    let folder =
-      environment.rank == 0 && !request.isDryRun
-      ? try RunFolder(request.output.location, existing: existing == .overwrite ? .resume : existing) { holder in
-        Logger(label: "train").notice(
-          "\(request.output.folder): watching for \(FolderLock.seconds) s whether \(holder), still runs in it (locks on this file system may not reach other machines)"
-        )
-      } : nil
-    defer { folder?.release() }
+    // Whether the folder can be used is worth knowing first.
+    let place = try RunPlace(request, environment)
+    defer { place.release() }
     do {
       let job = try Job(environment, request.distribution, placement: placement)
-      try job.together { try run(in: folder, of: job, requests) }
+      try job.together { try run(in: place, of: job, requests) }
     } catch {
-      folder?.removeIfUnused()
+      place.removeIfUnused()
       throw error
     }
   }
 
-  private func run(in folder: RunFolder?, of job: Job, _ requests: RunRequests) throws {
+  private func run(in place: RunPlace, of job: Job, _ requests: RunRequests) throws {
+    let folder = place.records
     let resumes = RunCheckpoints(request.output, environment).existing == .resume
     // Templates that print the date must print one, in all processes and after every resumption.
     let started = try job.firstRanks((resumes ? folder.flatMap(RunEnvironment.start) : nil) ?? Date())
@@ -51,7 +46,7 @@ struct TrainingRun {
     let programBytes = placement.device == .cpu ? placement.memory()?.used : nil
     let inputs = try RunInputs(request, needsReference: request.training.loss.needsReference, of: job, started: started)
 
-    let execution = try RunExecution(request, inputs, in: folder)
+    let execution = try RunExecution(request, inputs, in: place)
     if request.isDryRun { return try execution.dryRun(programBytes: programBytes) }
     if try job.saysFirst(execution.isFinished) {
       if let folder {
@@ -87,7 +82,7 @@ struct TrainingRun {
         "stopped by \(stoppedBy) after step \(outcome.trainer.completedSteps) of \(outcome.trainer.plan.totalSteps); "
           + "continue with the same command and --resume-from-checkpoint auto.")
     }
-    guard let folder else { return }
+    guard let folder else { return try writeCopy(of: inputs.policy, tokenizer: inputs.tokenizer, to: place) }
     let conclusion = RunConclusion(request: request, inputs: inputs, outcome: outcome, folder: folder)
     do {
       try conclusion.write()
@@ -97,6 +92,16 @@ struct TrainingRun {
       let rescued = conclusion.rescue(to: request.output.rescueLocation)
       let message = failure.message.hasSuffix(".") ? failure.message : failure.message + "."
       throw Failure(.cannotWrite, "\(message) \(rescued ?? Self.lastCheckpoint(in: folder))")
+    }
+  }
+
+  /// Writes the result on a host that is not that of the first rank. What this one cannot write, the first rank has.
+  private func writeCopy(of policy: CausalLM, tokenizer: URL, to place: RunPlace) throws {
+    guard let folder = place.checkpoints else { return }
+    do {
+      try policy.writeTrained(to: folder.location, tokenizer: tokenizer, dtype: request.output.dtype)
+    } catch let error as FileError where error.isWriteFailure {
+      Logger(label: "train").warning("no result on this host: \(error). Rank 0 has one.")
     }
   }
 

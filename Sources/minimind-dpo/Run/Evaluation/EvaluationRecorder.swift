@@ -42,10 +42,10 @@ final class EvaluationRecorder {
   ///   - reference: keeps its log-probabilities of the held-out pairs
   ///   - stop: looked at while something is measured
   ///   - files: nil on all processes of a job but the first
-  ///   - checkpoint: the one that the run goes on from
+  ///   - notes: of the checkpoint that the run goes on from
   init(
     _ request: TrainingRequest, _ inputs: RunInputs, reference: ReferenceModel?, stop: StopRequest, files: Files?,
-    progress: ProgressLine, resuming checkpoint: URL?
+    progress: ProgressLine, resuming notes: [String: Data]
   ) {
     sets = inputs.evaluationSets
     slices =
@@ -53,7 +53,7 @@ final class EvaluationRecorder {
       ? [] : PairSlice.slices(of: inputs.evaluationPairs, sources: inputs.evaluationSources)
     (self.request, self.reference, referenceModel, watched) = (request, reference, inputs.reference, inputs.watched)
     (self.stop, self.files, self.progress) = (stop, files, progress)
-    state = EvaluationState(in: checkpoint)
+    state = EvaluationState(in: notes)
   }
 
   /// All held-out pairs.

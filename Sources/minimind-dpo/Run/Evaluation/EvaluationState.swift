@@ -28,12 +28,11 @@ extension EvaluationState {
   static let fileName = "evaluation_state.json"
 
   /// Reads the state out of a checkpoint; nothing is remembered where there is none, as in those of earlier versions.
-  init(in checkpoint: URL?) {
+  init(in notes: [String: Data]) {
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    let bytes = checkpoint.flatMap { try? Data(contentsOf: $0.appendingPathComponent(Self.fileName)) }
-    self = bytes.flatMap { try? decoder.decode(Self.self, from: $0) } ?? Self()
+    self = notes[Self.fileName].flatMap { try? decoder.decode(Self.self, from: $0) } ?? Self()
   }
 
   /// The file's content.

@@ -97,11 +97,12 @@ struct SweepTrials {
   private mutating func train(_ run: TrainingRequest, until requests: RunRequests) throws -> (RunOutcome, RunFolder?) {
     var run = run
     run.output.replacesRun = true
+    run.output.savesOnEachNode = false
     let folder = self.folder == nil ? nil : try RunFolder(run.output.location, existing: .resume)
     run.output.checkpoint = folder.flatMap { $0.checkpoints.isEmpty ? nil : "auto" }
     if try inputs.job.saysAny(requests.stop.requestedBy != nil) { throw stopped(by: requests.stop) }
     try inputs.resetWeights()
-    let outcome = try RunExecution(run, inputs, in: folder).train(until: requests, announces: !hasTrained)
+    let outcome = try RunExecution(run, inputs, in: RunPlace(folder)).train(until: requests, announces: !hasTrained)
     hasTrained = true
     times.reference += outcome.recorder.reference.seconds
     times.referenceFound += outcome.recorder.reference.found
