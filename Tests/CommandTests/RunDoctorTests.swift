@@ -82,6 +82,27 @@ struct RunDoctorTests {
     #expect(outcome.code == nil)
   }
 
+  @Test("What cost a real run time: far more threads than cores, a checkpoint and an evaluation at every step")
+  func slow() async throws {
+    let threads = 8 * ProcessInfo.processInfo.activeProcessorCount
+    try await Program.succeed(
+      train(
+        "--threads", "\(threads)", "--max-steps", "6", "--logging-steps", "1", "--save-steps", "1", "--no-async-save",
+        "--eval-data", Checkout.demo("eval.jsonl"), "--max-samples", "40", "--eval-steps", "1", model: Checkout.demo,
+        data: Checkout.demo("train.jsonl")), in: workspace)
+    let (outcome, findings) = try await doctor()
+    #expect(outcome.code == 0, "\(outcome.output)")
+    let cores = try #require(findings["too-many-threads"], "\(outcome.output)")
+    #expect(cores["text"]?.string?.contains("\(threads) threads on") == true)
+    #expect(try #require(cores["values"]?["seconds"]?.double) > 0)
+    for check in ["checkpoints", "evaluations"] {
+      let found = try #require(findings[check], "\(outcome.output)")
+      #expect(found["verdict"]?.string == "warning")
+      #expect(try #require(found["values"]?["share"]?.double) > 0.02)
+    }
+    #expect(findings["checkpoints"]?["remedy"]?.string?.contains("--save-steps") == true)
+  }
+
   /// What `doctor --run out` prints. Not by `Program`, whose turns the run itself has.
   private func examined() async throws -> String {
     let process = Process()

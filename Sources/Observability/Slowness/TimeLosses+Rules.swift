@@ -62,7 +62,8 @@ extension TimeLosses {
 
   /// GPUs and AVX-512 units idle where a product has few rows.
   private static func smallBatch(_ times: RunTimes, _ place: RunPlace) -> Cost? {
-    guard let used = times.utilization, let pairs = place.perDeviceBatch, let accumulation = place.accumulation else {
+    // Without cores any batch leaves the peak unused.
+    guard times.coresWaited < 0.2, let used = times.utilization, let pairs = place.perDeviceBatch, let accumulation = place.accumulation else {
       return nil
     }
     let tokens = times.tokensPerStep / Double(max(1, place.processes * accumulation))
