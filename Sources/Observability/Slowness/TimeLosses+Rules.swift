@@ -63,9 +63,9 @@ extension TimeLosses {
   /// GPUs and AVX-512 units idle where a product has few rows.
   private static func smallBatch(_ times: RunTimes, _ place: RunPlace) -> Cost? {
     // Without cores any batch leaves the peak unused.
-    guard times.coresWaited < 0.2, let used = times.utilization, let pairs = place.perDeviceBatch, let accumulation = place.accumulation else {
-      return nil
-    }
+    guard times.coresWaited < 0.2, let used = times.utilization, let pairs = place.perDeviceBatch,
+      let accumulation = place.accumulation
+    else { return nil }
     let tokens = times.tokensPerStep / Double(max(1, place.processes * accumulation))
     let (enough, usual) = place.isOnGPU ? (8192.0, 0.4) : (768.0, 0.6)
     guard tokens > 0, tokens < enough, used < usual else { return nil }
