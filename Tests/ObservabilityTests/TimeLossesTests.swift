@@ -22,14 +22,14 @@ struct TimeLossesTests {
     return MetricsLog(records: records, totals: totals)
   }
 
-  private func place(_ change: (inout RunPlace) -> Void = { _ in }) -> RunPlace {
-    var place = RunPlace()
+  private func place(_ change: (inout RunMachine) -> Void = { _ in }) -> RunMachine {
+    var place = RunMachine()
     (place.cores, place.threads) = (2, 2)
     change(&place)
     return place
   }
 
-  private func losses(_ log: MetricsLog, _ place: RunPlace) -> [TimeLosses.Loss] {
+  private func losses(_ log: MetricsLog, _ place: RunMachine) -> [TimeLosses.Loss] {
     TimeLosses(RunTimes(log), at: place).losses
   }
 
@@ -182,12 +182,12 @@ struct TimeLossesTests {
       "per_device_batch": 2, "accumulation": 4, "container": true,
       "network": ["interface": "eth0", "virtual": true, "shared_memory_bytes": 67_108_864],
     ]
-    let place = RunPlace(json)
+    let place = RunMachine(json)
     #expect(!place.isOnGPU && place.isContainer && place.isInterfaceVirtual)
     #expect((place.cores, place.threads, place.processes, place.processesPerHost) == (4, 2, 3, 2))
     #expect((place.perDeviceBatch, place.accumulation, place.interface) == (2, 4, "eth0"))
     #expect(place.nativeTypes == ["float32"] && place.sharedMemoryBytes == 67_108_864)
-    let old = RunPlace(["device": "cuda:0", "world_size": 2] as JSON)
+    let old = RunMachine(["device": "cuda:0", "world_size": 2] as JSON)
     #expect(old.isOnGPU && old.processesPerHost == 2 && old.nativeTypes == nil && old.perDeviceBatch == nil)
   }
 }

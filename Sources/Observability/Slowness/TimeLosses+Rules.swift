@@ -8,7 +8,7 @@ extension TimeLosses {
     var remedy: String
   }
 
-  typealias Rule = @Sendable (RunTimes, RunPlace) -> Cost?
+  typealias Rule = @Sendable (RunTimes, RunMachine) -> Cost?
 
   static let rules: [(kind: Kind, rule: Rule)] = [
     (.sharedCores, sharedCores), (.tooManyThreads, tooManyThreads), (.wrongType, wrongType), (.data, data),
@@ -25,7 +25,7 @@ extension TimeLosses {
 
   // MARK: - The processor
 
-  private static func sharedCores(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func sharedCores(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     guard !place.isOnGPU, times.coresTaken > 0.05 else { return nil }
     let wanted = place.processesPerHost * (place.threads ?? 1)
     let cores = place.cores ?? wanted
@@ -41,7 +41,7 @@ extension TimeLosses {
         : "`top` shows who takes them; end it, or leave it cores with a smaller --threads")
   }
 
-  private static func tooManyThreads(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func tooManyThreads(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     guard !place.isOnGPU, let threads = place.threads, let cores = place.cores, threads > cores else { return nil }
     return Cost(
       seconds: times.coresWaited > 0 ? times.inSteps * times.coresWaited : nil,
@@ -50,7 +50,7 @@ extension TimeLosses {
       remedy: "Train with --threads \(cores), or leave OMP_NUM_THREADS unset")
   }
 
-  private static func wrongType(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func wrongType(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     guard !place.isOnGPU, place.precision != "float32", let native = place.nativeTypes,
       !native.contains(place.precision)
     else { return nil }
@@ -61,7 +61,7 @@ extension TimeLosses {
   }
 
   /// GPUs and AVX-512 units idle where a product has few rows.
-  private static func smallBatch(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func smallBatch(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     // Without cores any batch leaves the peak unused.
     guard times.coresWaited < 0.2, let used = times.utilization, let pairs = place.perDeviceBatch,
       let accumulation = place.accumulation
@@ -83,14 +83,14 @@ extension TimeLosses {
 
   // MARK: - Data, network, disk
 
-  private static func data(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func data(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     Cost(
       seconds: times.dataWait, finding: "steps waited for their batches",
       remedy:
         "Batches are packed beside training, so a core was missing for it: leave one free with a smaller --threads")
   }
 
-  private static func communication(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func communication(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     guard place.processes > 1 else { return nil }
     return Cost(
       seconds: times.communication, finding: "gradients were on their way while nothing was computed",
@@ -100,17 +100,17 @@ extension TimeLosses {
         : "Exchange them less often with more --gradient-accumulation-steps")
   }
 
-  private static func isContainerNetwork(_ times: RunTimes, _ place: RunPlace) -> Bool {
+  private static func isContainerNetwork(_ times: RunTimes, _ place: RunMachine) -> Bool {
     guard place.processes > 1 else { return false }
     return (place.hostCount > 1 && place.isInterfaceVirtual) || isSharedMemorySmall(place)
   }
 
   /// Docker gives 64 MiB.
-  private static func isSharedMemorySmall(_ place: RunPlace) -> Bool {
+  private static func isSharedMemorySmall(_ place: RunMachine) -> Bool {
     place.isOnGPU && place.isContainer && (place.sharedMemoryBytes ?? .max) < 256 << 20
   }
 
-  private static func containerNetwork(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func containerNetwork(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     let bridge = place.hostCount > 1 && place.isInterfaceVirtual
     return Cost(
       seconds: times.communication,
@@ -121,7 +121,7 @@ extension TimeLosses {
         ? "Start the containers with --network host" : "Start the container with --ipc=host or --shm-size=1g")
   }
 
-  private static func straggler(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func straggler(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     guard let rank = times.slowestRank else { return nil }
     let host = place.hostCount > 1 && rank < place.hosts.count ? " on \(place.hosts[rank])" : ""
     return Cost(
@@ -155,13 +155,13 @@ extension TimeLosses {
 
   // MARK: - Beside the steps
 
-  private static func evaluations(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func evaluations(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     Cost(
       seconds: times.evaluations, finding: "held-out pairs were evaluated",
       remedy: "Evaluate less often (--eval-steps), or fewer pairs (--eval-split 100)")
   }
 
-  private static func reference(_ times: RunTimes, _ place: RunPlace) -> Cost? {
+  private static func reference(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     Cost(
       seconds: times.reference, finding: "the reference's log-probabilities were computed ahead",
       remedy: "Later runs with the same pairs and reference find them in the cache (--reference-cache), if it is on")

@@ -37,7 +37,7 @@ public struct TimeLosses: Hashable, Sendable {
   static let least = 0.03
 
   /// Judges a run.
-  public init(_ times: RunTimes, at place: RunPlace) {
+  public init(_ times: RunTimes, at place: RunMachine) {
     self.times = times
     losses = Self.rules.compactMap { kind, rule -> Loss? in
       guard times.total > 0, let cost = rule(times, place) else { return nil }

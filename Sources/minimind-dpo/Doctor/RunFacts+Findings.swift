@@ -107,7 +107,7 @@ extension RunFacts {
 
   /// Whether memory is a likely reason.
   private var memoryRemark: String {
-    let place = RunPlace(environment)
+    let place = RunMachine(environment)
     guard !place.isOnGPU,
       let peak = log.records.last(where: { $0[MetricName.peakMemory] != nil })?[MetricName.peakMemory],
       let memory = environment?["memory_bytes"]?.int, memory > 0

@@ -49,7 +49,7 @@ package struct RunFacts: Hashable, Sendable {
   package var lastStep: Int { max(log.records.map(\.step).max() ?? 0, log.totals?.steps ?? 0) }
 
   /// Why the run was slow.
-  package var losses: TimeLosses { TimeLosses(RunTimes(log), at: RunPlace(environment)) }
+  package var losses: TimeLosses { TimeLosses(RunTimes(log), at: RunMachine(environment)) }
 
   /// The command's words that let the run go on.
   var resuming: String {

@@ -54,7 +54,7 @@ struct RunConclusion {
   private func slowness() throws -> String? {
     guard outcome.totals.seconds >= 10 else { return nil }
     let log = try MetricsLog(contentsOf: folder.file("metrics.jsonl"))
-    return TimeLosses(RunTimes(log), at: RunPlace(folder.environment)).text()
+    return TimeLosses(RunTimes(log), at: RunMachine(folder.environment)).text()
   }
 
   /// Records how much of what was learnt the result holds.

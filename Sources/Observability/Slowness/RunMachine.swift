@@ -2,7 +2,7 @@ import Foundation
 import OrderedJSON
 
 /// Where a run computes, as far as that decides its speed: what `environment.json` records.
-public struct RunPlace: Hashable, Sendable {
+public struct RunMachine: Hashable, Sendable {
   /// Whether it computes on GPUs.
   public var isOnGPU = false
   /// The type of matrix products: `float32`, `bfloat16`, `float16`.
