@@ -99,7 +99,14 @@ public final class FolderLock: Sendable {
   /// process on another machine its record is believed.
   public static func holder(of folder: URL) -> Holder? {
     guard let record = record(at: folder.appendingPathComponent(fileName).path), !record.isOfDead else { return nil }
-    return Holder(words: record.holder, process: record.process, isHere: record.isHere)
+    return Holder(words: record.holder, process: record.process, isHere: record.isOfThisMachine)
+  }
+
+  /// Whether a process works in a folder, without taking it: as far as the record in its lock file tells, which its holder
+  /// removes at the end; nil for one on another machine.
+  public static func isHeld(_ folder: URL) -> Bool? {
+    guard let record = record(at: folder.appendingPathComponent(fileName).path) else { return false }
+    return record.isOfDead ? false : record.isOfThisMachine ? true : nil
   }
 
   /// Gives the folder back and removes the file.

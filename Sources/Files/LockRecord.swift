@@ -46,14 +46,14 @@ struct LockRecord: Equatable {
   /// In words.
   var holder: String { "process \(process) on host \(host), since \(since)" }
 
-  /// Whether the holder's process number means the same here.
-  var isHere: Bool { machine == Self.machine && !machine.isEmpty }
-
   /// Whether the holder certainly does not run any more: only a process of the same machine can say so.
   var isOfDead: Bool {
-    guard isHere else { return false }
+    guard isOfThisMachine else { return false }
     return Self.start(of: process).map { $0 != processStart } ?? true
   }
+
+  /// Whether the holder's process number means something here.
+  var isOfThisMachine: Bool { machine == Self.machine && !machine.isEmpty }
 
   private static let machine: String = {
     let boot = try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)

@@ -44,16 +44,17 @@ public enum HumanText {
   }
 
   /// A duration with its two largest units: `0.4 s`, `42 s`, `5 min 09 s`, `1 h 02 min`, `3 d 04 h`.
-  public static func duration(seconds: Double) -> String {
+  public static func duration(seconds: Double, in language: MessageLanguage = .english) -> String {
+    let units = language == .chinese ? ["秒", "分", "小时", "天"] : ["s", "min", "h", "d"]
     guard seconds.isFinite, seconds >= 0, seconds < 1e9 else { return "–" }
-    if seconds < 9.95 { return fixed(seconds, 1) + " s" }
+    if seconds < 9.95 { return fixed(seconds, 1) + " \(units[0])" }
     let whole = Int(seconds.rounded())
-    if whole < 60 { return "\(whole) s" }
-    if whole < 3600 { return "\(whole / 60) min \(twoDigits(whole % 60)) s" }
+    if whole < 60 { return "\(whole) \(units[0])" }
+    if whole < 3600 { return "\(whole / 60) \(units[1]) \(twoDigits(whole % 60)) \(units[0])" }
     let minutes = Int((seconds / 60).rounded())
-    if minutes < 48 * 60 { return "\(minutes / 60) h \(twoDigits(minutes % 60)) min" }
+    if minutes < 48 * 60 { return "\(minutes / 60) \(units[2]) \(twoDigits(minutes % 60)) \(units[1])" }
     let hours = Int((seconds / 3600).rounded())
-    return "\(hours / 24) d \(twoDigits(hours % 24)) h"
+    return "\(hours / 24) \(units[3]) \(twoDigits(hours % 24)) \(units[2])"
   }
 
   /// A share of 0…1 as `71.9 %`.
@@ -91,21 +92,8 @@ public enum HumanText {
     return Double(text) == value ? text : "\(value)"
   }
 
-  /// Prose broken at spaces into lines of at most `width` characters; a longer word gets a line of its own.
-  public static func wrapped(_ text: String, width: Int) -> String {
-    var lines = [""]
-    for word in text.split(separator: " ") {
-      let line = lines[lines.count - 1]
-      if line.isEmpty {
-        lines[lines.count - 1] = String(word)
-      } else if line.count + 1 + word.count <= width {
-        lines[lines.count - 1] += " " + word
-      } else {
-        lines.append(String(word))
-      }
-    }
-    return lines.joined(separator: "\n")
-  }
+  /// Prose broken into lines of at most `width` columns; see ``TerminalText/wrapped(_:width:)``.
+  public static func wrapped(_ text: String, width: Int) -> String { TerminalText.wrapped(text, width: width) }
 
   private static func twoDigits(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }

@@ -86,6 +86,10 @@ public enum MetricName {
   public static let busBandwidth = "communication/bus_bandwidth"
   /// Seconds of the interval in which training stood still for checkpoints.
   public static let checkpointTime = "time/checkpoint"
+  /// By part of a step, the seconds that each rank spent on it in the interval, in the order of the ranks.
+  public static let rankTimes = "time/ranks"
+  /// Wall seconds of the run so far, of all its starts.
+  public static let elapsed = "time/elapsed"
   /// Part of the time, 0…1, in which threads of the first process could have run that others had its cores, or a limit of its
   /// control group held it back.
   public static let coresTaken = "cores/taken"

@@ -8,6 +8,8 @@ public struct RunEvent: Hashable, Sendable {
     case skippedStep = "skipped_step"
     /// The model does not move, or moves where it should not; see `DriftGuard`.
     case drift
+    /// What took the time of the run; see `TimeLosses`.
+    case slow
     /// The run ended with an error.
     case failure
   }

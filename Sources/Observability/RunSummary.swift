@@ -99,6 +99,8 @@ public struct RunSummary: Sendable {
   public var outputs: [Output] = []
   /// Further files worth a look, with a word of what each is: `("report", "out/report.html")`.
   public var files: OrderedDictionary<String, String> = [:]
+  /// The reasons of ``totals`` in both languages, by the words that they have there.
+  public var droppedWords: [String: Phrase] = [:]
   /// Sentences of the trainer's own to close with, for example about weights lost in rounding to float16.
   public var notes: [String] = []
 
@@ -136,14 +138,20 @@ public struct RunSummary: Sendable {
     }
   }
 
-  /// The words, several paragraphs without escape sequences, in lines of at most 88 columns (paths may be longer).
-  public var text: String {
+  /// The words, in lines of at most 88 columns.
+  public var text: String { text(width: 88) }
+
+  /// The words in the language of this process's messages: several paragraphs without escape sequences.
+  ///
+  /// - Parameter width: how many columns a line has at the most; commands and paths may be longer
+  public func text(width: Int) -> String {
     let judgement =
       texts.map { [$0.explanation, droppedLine].compactMap(\.self) + $0.warnings(learningRate: learningRate) }
       ?? [verdict, sliceRemark, explanation, droppedLine].compactMap(\.self) + warnings
     let prose = judgement + notes
     let paragraphs =
-      [headline, texts.map { $0.table } ?? table].compactMap(\.self) + prose.map { HumanText.wrapped($0, width: 88) }
+      [headline, texts.map { $0.table } ?? table].compactMap(\.self).map { Self.fitted($0, width: width) }
+      + prose.map { HumanText.wrapped($0, width: width) }
       + (outputs.isEmpty && files.isEmpty ? [] : [whereabouts])
     return paragraphs.joined(separator: "\n\n")
   }
@@ -171,154 +179,5 @@ extension MetricsLog {
     }
     guard let first = totals.first, let last = totals.last, totals.count > 1 else { return totals }
     return [first, last - totals[totals.count - 2]]
-  }
-}
-
-// MARK: - Paragraphs
-
-extension RunSummary {
-  /// What a run learns from.
-  private var example: String { texts == nil ? "pair" : "text" }
-
-  private var headline: String {
-    let start =
-      totals.stoppedBy.map { "Stopped by \($0) after" } ?? (totals.endedEarly == nil ? "Trained" : "Ended early after")
-    let rates =
-      totals.seconds > 0
-      ? " (\(HumanText.count(Double(totals.pairs) / totals.seconds)) \(example)s/s, "
-        + "\(HumanText.count(Double(totals.tokens) / totals.seconds)) tokens/s)"
-      : ""
-    return "\(start) \(counted(totals.steps, "step")) over \(counted(totals.pairs, example))"
-      + " (\(HumanText.short(totals.epochs)) \(totals.epochs == 1 ? "epoch" : "epochs")) in "
-      + HumanText.duration(seconds: totals.seconds) + rates + "." + (totals.endedEarly.map { "\nWhy: \($0)." } ?? "")
-      + (checkpointLine.map { "\n" + $0 } ?? "")
-  }
-
-  /// Whether it learned, memorised, lengthened, forgot or broke; nothing of a run without a record.
-  private var verdict: String? {
-    // The table says already that training pairs alone prove nothing.
-    let isMeasured = evidence.heldOut != nil || evidence.guarded != nil || evidence.answers != nil
-    return isMeasured ? RunVerdict(evidence).text : nil
-  }
-
-  private var sliceRemark: String? {
-    let standingOut = SliceFigures.standingOut(of: slices)
-    guard !standingOut.isEmpty else { return nil }
-    return "Slices that stand out: "
-      + standingOut.map {
-        "\($0.trait) \($0.label): accuracy \(HumanText.percent($0.accuracy.value)) on \(counted($0.pairs, "pair"))"
-      }.joined(separator: "; ") + "."
-  }
-
-  private var table: String? {
-    guard let before, let after else { return nil }
-    let origin =
-      switch source {
-      case .evaluation(let pairs?): "on \(counted(pairs, "held-out pair"))"
-      case .evaluation(nil): "on the evaluation pairs"
-      case .start: "from the start, where the model equals its reference, to the mean over training"
-      case .training: "first and last logging interval of training; give --eval-data for a fair comparison"
-      }
-    let rows = [
-      ("accuracy", shown(before), shown(after) + (noiseRemark ?? "")),
-      ("margin", HumanText.fixed(before.margin, 3), HumanText.fixed(after.margin, 3)),
-      ("loss", HumanText.fixed(before.loss, 4), HumanText.fixed(after.loss, 4)),
-    ]
-    let width = rows.map(\.1.count).max() ?? 0
-    return
-      (["Before → after (\(origin)):"]
-      + rows.map { name, first, last in
-        "  \(padded(name, 9))\(padded(first, width, leading: true)) → \(last)"
-      }).joined(separator: "\n")
-  }
-
-  /// What follows an accuracy: its interval or, where that is not known, that it did not change by more than chance may
-  /// change it.
-  private var noiseRemark: String? {
-    if let interval = after?.accuracyInterval {
-      return " (95 % interval \(HumanText.fixed(interval.low * 100, 1)) to \(HumanText.percent(interval.high)))"
-    }
-    guard let before, let after, let accuracyNoise, let accuracyPairs, !(before.isStart && after.isStart),
-      abs(after.fairAccuracy - before.fairAccuracy) <= accuracyNoise
-    else { return nil }
-    return ", within noise (± \(HumanText.percent(accuracyNoise, digits: 0)) on \(counted(accuracyPairs, "pair")))"
-  }
-
-  private func shown(_ snapshot: Snapshot) -> String {
-    snapshot.isStart ? "chance" : HumanText.percent(snapshot.accuracy)
-  }
-
-  private var explanation: String? {
-    guard before != nil else { return nil }
-    let start =
-      lossType == "sigmoid"
-      ? "A loss of 0.693 (= log 2) is where DPO starts: the model does not yet differ from its reference. It sinks slowly "
-        + "and says little. "
-      : ""
-    return start
-      + "Watch the accuracy (how often the chosen answer gained more than the rejected one; 50 % is chance) and the margin "
-      + "(by how much, times beta)."
-  }
-
-  /// What checkpoints cost; nil where none was saved.
-  private var checkpointLine: String? {
-    guard totals.checkpoints > 0, totals.seconds > 0 else { return nil }
-    let part = totals.checkpointSeconds / totals.seconds
-    return "Saved \(counted(totals.checkpoints, "checkpoint")); training stood still "
-      + "\(HumanText.duration(seconds: totals.checkpointSeconds)) for that (\(HumanText.percent(part)) of the time)."
-  }
-
-  private var droppedLine: String? {
-    var sentences: [String] = []
-    let dropped = totals.dropped.filter { $0.value > 0 }
-    if !dropped.isEmpty {
-      let count = dropped.map(\.value).reduce(0, +)
-      let all = totals.pairsRead.map { " of \(HumanText.grouped($0))" } ?? ""
-      sentences.append(
-        "Dropped \(HumanText.grouped(count))\(all) \((totals.pairsRead ?? count) == 1 ? example : example + "s"): "
-          + dropped.map { "\(HumanText.grouped($0.value)) \($0.key)" }.joined(separator: ", ") + ".")
-    }
-    if totals.truncated > 0 {
-      sentences.append("Cut to the maximum length: \(counted(totals.truncated, texts == nil ? "side" : "text")).")
-    }
-    return sentences.isEmpty ? nil : sentences.joined(separator: " ")
-  }
-
-  private var whereabouts: String {
-    var lines: [String] = []
-    for output in outputs {
-      switch output {
-      case .folder(let path):
-        lines.append("The model is in \(path). In Python:")
-        lines.append("  AutoModelForCausalLM.from_pretrained(\(quoted(path)))")
-      case .adapter(let path, let model):
-        lines.append("The adapter is in \(path). In Python:")
-        lines.append(
-          "  PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(\(quoted(model))), \(quoted(path)))")
-        lines.append("Or here: --model \(model) --adapter \(path); convert --merge puts it into the weights.")
-      case .loraFile(let path):
-        lines.append("MiniMind's LoRA weights are in \(path). In Python:")
-        lines.append("  apply_lora(model); load_lora(model, \(quoted(path)))")
-      case .weightFile(let path):
-        lines.append("MiniMind's weights are in \(path). In Python:")
-        lines.append("  model.load_state_dict(torch.load(\(quoted(path)), map_location=\"cpu\"))")
-      }
-    }
-    let width = files.keys.map(\.count).max() ?? 0
-    lines += files.map { name, path in "\(padded(name, width)) \(path)" }
-    return lines.joined(separator: "\n")
-  }
-
-  private func quoted(_ path: String) -> String {
-    "\"" + path.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""
-  }
-
-  private func padded(_ text: String, _ width: Int, leading: Bool = false) -> String {
-    let space = String(repeating: " ", count: max(0, width - text.count))
-    return leading ? space + text : text + space
-  }
-
-  private func counted(_ count: Int, _ noun: String) -> String {
-    HumanText.counted(count, noun)
   }
 }

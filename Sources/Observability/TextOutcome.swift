@@ -48,25 +48,36 @@ public struct TextOutcome: Sendable {
   var table: String? {
     guard let after else { return nil }
     let origin =
-      heldOut.map { "on \(HumanText.counted($0, "held-out text"))" }
-      ?? "first and last logging interval of training; give --eval-data or --eval-split for a fair comparison"
-    let rows: [(String, (Snapshot) -> String)] = [
-      ("loss", { HumanText.fixed($0.loss, 4) }), ("perplexity", { HumanText.short(exp($0.loss)) }),
-      ("tokens right", { HumanText.percent($0.accuracy) }),
+      heldOut.map {
+        Phrase(en: "on \(HumanText.counted($0, "held-out text"))", zh: "在 \(HumanText.grouped($0)) 条留出的文本上")
+      }
+      ?? Phrase(
+        en: "first and last logging interval of training; give --eval-data or --eval-split for a fair comparison",
+        zh: "训练的第一段和最后一段记录；要公平比较请给出 --eval-data 或 --eval-split")
+    let rows: [(Phrase, (Snapshot) -> String)] = [
+      (Phrase(en: "loss", zh: "损失"), { HumanText.fixed($0.loss, 4) }),
+      (Phrase(en: "perplexity", zh: "困惑度"), { HumanText.short(exp($0.loss)) }),
+      (Phrase(en: "tokens right", zh: "token 准确率"), { HumanText.percent($0.accuracy) }),
     ]
     let lines = rows.map { name, value in
-      "  " + name.padding(toLength: 14, withPad: " ", startingAt: 0) + (before.map { value($0) + " → " } ?? "")
-        + value(after)
+      "  " + name.text + String(repeating: " ", count: max(1, 14 - TerminalText.columns(name.text)))
+        + (before.map { value($0) + " → " } ?? "") + value(after)
     }
-    return ([before == nil ? "On the only logging interval:" : "Before → after (\(origin)):"] + lines)
-      .joined(separator: "\n")
+    let head =
+      before == nil
+      ? Phrase(en: "On the only logging interval:", zh: "唯一一段记录：")
+      : Phrase(en: "Before → after (\(origin.en)):", zh: "训练前 → 训练后（\(origin.zh)）：")
+    return ([head.text] + lines).joined(separator: "\n")
   }
 
   var explanation: String? {
     guard after != nil else { return nil }
-    return
-      "The loss is the mean of −log p over the tokens to learn, the perplexity e to its power: among how many equally likely "
-      + "tokens the model hesitates. What counts is how it falls on texts that were held out."
+    return Phrase(
+      en:
+        "The loss is the mean of −log p over the tokens to learn, the perplexity e to its power: among how many equally likely "
+        + "tokens the model hesitates. What counts is how it falls on texts that were held out.",
+      zh: "损失是要学的 token 的 −log p 的平均值，困惑度是 e 的损失次方：模型相当于在多少个同样可能的 token 之间犹豫。要看的是它在留出文本上下降多少。"
+    ).text
   }
 
   /// What a careful friend would point out, each a paragraph.
@@ -75,22 +86,36 @@ public struct TextOutcome: Sendable {
     let rate = HumanText.short(learningRate)
     guard after.loss.isFinite else {
       return [
-        "Warning: the loss is no longer a finite number, so the result is useless. Lower the learning rate (\(rate)), keep "
-          + "--max-grad-norm on, and prefer bf16 or fp32 to fp16."
+        Phrase(
+          en:
+            "Warning: the loss is no longer a finite number, so the result is useless. Lower the learning rate (\(rate)), keep "
+            + "--max-grad-norm on, and prefer bf16 or fp32 to fp16.",
+          zh: "警告：损失已不是有限的数，结果不能用。请降低学习率（\(rate)），保留 --max-grad-norm，并优先使用 bf16 或 fp32 而不是 fp16。"
+        ).text
       ]
     }
     guard heldOut != nil, let before, let best else { return [] }
     if after.loss > before.loss {
       return [
-        "Warning: held-out texts became less likely than before training. Lower the learning rate (\(rate)), or check that they are "
-          + "of the same kind as the texts to learn from."
+        Phrase(
+          en:
+            "Warning: held-out texts became less likely than before training. Lower the learning rate (\(rate)), or check that "
+            + "they are of the same kind as the texts to learn from.",
+          zh: "警告：留出的文本比训练前更不可能了。请降低学习率（\(rate)），或检查它们与训练文本是否同类。"
+        ).text
       ]
     }
     // A fiftieth above the lowest point is more than evaluations of the same model differ.
     guard best.step < lastStep, after.loss > best.loss * 1.02 else { return [] }
+    let lowest = HumanText.fixed(best.loss, 4)
     return [
-      "Warning: on held-out texts the loss was lowest after step \(best.step), \(HumanText.fixed(best.loss, 4)), and rose from there: "
-        + "the model learns its texts by heart. --load-best-model-at-end takes that step's model; fewer epochs do too."
+      Phrase(
+        en:
+          "Warning: on held-out texts the loss was lowest after step \(best.step), \(lowest), and rose from there: the model "
+          + "learns its texts by heart. --load-best-model-at-end takes that step's model; fewer epochs do too.",
+        zh: "警告：留出文本的损失在第 \(best.step) 步之后最低（\(lowest)），此后上升：模型在死记训练文本。--load-best-model-at-end "
+          + "会采用那一步的模型；减少轮数也可以。"
+      ).text
     ]
   }
 }

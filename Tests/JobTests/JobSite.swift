@@ -52,7 +52,8 @@ final class JobSite: Sendable {
     // One thread each, so that sums have one order, on the CPU whatever GPUs there are, and nothing of a job that the tests
     // themselves may be part of.
     var changes: [Environment.Key: String?] = [
-      "OMP_NUM_THREADS": "1", "NO_COLOR": nil, "COLUMNS": nil, "RANK": nil, "WORLD_SIZE": nil, "LOCAL_RANK": nil,
+      "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "NO_COLOR": nil, "COLUMNS": nil, "RANK": nil, "WORLD_SIZE": nil,
+      "LOCAL_RANK": nil,
       "CUDA_VISIBLE_DEVICES": "",
       "MASTER_ADDR": nil, "MASTER_PORT": nil, "MINIMIND_DPO_CACHE": workspace.path(".cache"),
       Environment.Key(stringLiteral: Self.markName): mark,

@@ -40,6 +40,10 @@ extension BusyJobs {
         last.contains("killed by SIGKILL") && last.contains("rank \(rank), local rank \(rank), on host"), "\(last)")
       #expect(outcome.messages.contains("rank \(1 - rank) lost the others while"), "\(outcome.messages)")
       #expect(outcome.messages.contains("rank \(rank) (") && outcome.messages.contains("is gone"))
+      // Rank 0 writes the page. Where it was killed itself, nobody could write another; `report` sees it.
+      if rank == 0 { try await Program.succeed(["report", "out", "--output", "out/report.html"], in: site.workspace) }
+      let state = try site.workspace.text("out/report.html").firstMatch(of: /"state":{"name":"([a-z]+)"/)?.output.1
+      #expect(state == (rank == 0 ? "killed" : "failed"))
     }
 
     @Test("Without any launcher: its peer stops by itself and names it", arguments: [0, 1])

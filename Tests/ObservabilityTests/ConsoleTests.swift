@@ -48,7 +48,37 @@ struct ConsoleTests {
       log(console, .info, "second")
       line.report(Progress(done: 3, total: 10))
     }
-    #expect(screen(text) == ["warning: first", "info: second", "train 3/10 ━━━━━━────────────── 30 %"])
+    #expect(
+      screen(text) == ["warning: first", "info: second", "train 3/10 30 %", "train 3/10 ━━━━━━────────────── 30 %"])
+  }
+
+  @Test("Of a task's reports a terminal keeps one in each tenth, the one before another task begins, and the last")
+  func kept() {
+    let text = written(interactive: true) { console in
+      let line = ProgressLine(on: console, interval: .zero)
+      for step in 1...50 {
+        line.report(Progress(done: step, total: 1000))
+        line.update(Progress(done: step, total: 1000))
+      }
+      line.update(Progress(task: "eval", done: 1, total: 2))
+      line.finish()
+      for step in 51...250 { line.report(Progress(done: step, total: 1000)) }
+      line.finish()
+    }
+    #expect(
+      screen(text) == ["train 50/1000 5 %", "train 100/1000 10 %", "train 200/1000 20 %", "train 250/1000 25 %", ""])
+  }
+
+  @Test("On a narrow terminal messages are broken where words end, and never in a number")
+  func narrowMessages() {
+    let text = written(interactive: true, width: 30) { console in
+      log(console, .info, "evaluation after step 50: loss 0.4915, accuracy 96.9 % (92.9 to 98.7 %)\n  cut 1,200 sides")
+    }
+    let lines = text.split(separator: "\n").map(String.init)
+    #expect(lines.allSatisfy { $0.count <= 30 }, "\(lines)")
+    for whole in ["0.4915", "96.9 %", "98.7 %)", "  cut 1,200 sides"] {
+      #expect(lines.contains { $0.contains(whole) }, "\(lines)")
+    }
   }
 
   @Test("A finished progress line leaves nothing behind")

@@ -52,7 +52,7 @@ struct TextOutcomeTests {
   @Test("Without held-out texts the intervals of training stand in, and say so")
   func training() {
     let two = text([record(10, 3, prefix: ""), record(20, 2, prefix: "")])
-    #expect(two.contains("first and last logging interval of training; give --eval-data or --eval-split"))
+    #expect(two.contains("first and last logging interval of training; give --eval-data or\n  --eval-split for a fair"))
     #expect(text([record(20, 2, prefix: "")]).contains("On the only logging interval:"))
     #expect(text([]).contains("Trained 20 steps"))
   }

@@ -82,7 +82,7 @@ package enum Program {
     // One thread each, so that sums have one order and the tests beside this one keep their cores.
     // What the program keeps between runs goes with the workspace. On the CPU whatever GPUs there are: tests compare bits.
     let environment = Environment.inherit.updating([
-      "OMP_NUM_THREADS": "1", "NO_COLOR": nil, "COLUMNS": nil, "CUDA_VISIBLE_DEVICES": "",
+      "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "NO_COLOR": nil, "COLUMNS": nil, "CUDA_VISIBLE_DEVICES": "",
       "MINIMIND_DPO_CACHE": folder.appendingPathComponent(".cache").path,
     ])
     let result = try await Subprocess.run(

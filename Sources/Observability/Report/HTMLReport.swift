@@ -1,32 +1,17 @@
 import Files
 import Foundation
+import OrderedJSON
 
-/// `report.html`: plots and tables of one run, or of several laid over each other. One file without scripts and without
-/// anything fetched, so it can be mailed, archived and opened anywhere.
+/// `report.html`: plots and tables of one run, or of several laid over each other. One file that fetches nothing, so that it
+/// can be mailed, archived and opened anywhere: the model as data (``ReportModel``), and a script and a style sheet that show
+/// it.
 public struct HTMLReport: Sendable {
-  private let runs: [ReportRun]
-  private let names: [String]
-  private let heading: String?
-  private let introduction: String
+  private let model: ReportModel
 
   /// A report of the runs given, in their order.
-  public init(_ runs: [ReportRun]) { self.init(runs, heading: nil, introduction: "") }
+  public init(_ runs: [ReportRun]) { self.init(ReportModel(runs)) }
 
-  /// - Parameters:
-  ///   - heading: the title; nil for one that says how many runs there are
-  ///   - introduction: HTML that comes before the runs
-  init(_ runs: [ReportRun], heading: String?, introduction: String) {
-    (self.runs, self.heading, self.introduction) = (runs, heading, introduction)
-    // Folders of the same name are told apart by a number.
-    var seen: [String: Int] = [:]
-    var unique: [String] = []
-    for run in runs {
-      let count = seen[run.name, default: 0] + 1
-      seen[run.name] = count
-      unique.append(count == 1 ? run.name : "\(run.name) (\(count))")
-    }
-    names = unique
-  }
+  init(_ model: ReportModel) { self.model = model }
 
   /// Writes the page, aside and renamed, so that a browser never loads half of it.
   public func write(to file: URL) throws(ReportError) {
@@ -37,124 +22,65 @@ public struct HTMLReport: Sendable {
     }
   }
 
-  /// The page.
+  /// The page, in the language of this process's messages; the reader can change it.
   public var html: String {
-    let kind = !runs.isEmpty && runs.allSatisfy(\.isSupervised) ? "fine-tuning" : "DPO"
-    let title =
-      heading
-      ?? (runs.count == 1
-        ? "\(kind.prefix(1).uppercased() + kind.dropFirst()) run \(names[0])" : "\(runs.count) \(kind) runs")
-    let tables = ReportTables(runs: runs, names: names.map(HTML.escape))
-    let named = zip(runs, names).map { run, name in
-      var run = run
-      run.name = name
-      return run
-    }
-    let sections = [
-      section("Outcome", tables.outcome),
-      plots(ReportCharts(runs: named)),
-      section("Slices", tables.slices),
-      section("Answers", tables.answers),
-      section("Data", tables.dropped),
-      section("Configuration", tables.configuration, isFolded: true),
-      section("Environment", tables.environment, isFolded: true),
-    ]
+    let language = MessageLanguage.current
     return """
       <!DOCTYPE html>
-      <html lang="en">
+      <html lang="\(language.rawValue)">
       <head>
       <meta charset="utf-8">
       <meta name="viewport" content="width=device-width, initial-scale=1">
-      <title>\(HTML.escape(title))</title>
+      <meta http-equiv="Content-Security-Policy" content="\(Self.policy)">
+      <title>\(HTML.escape(model.title[language]))</title>
       <style>
-      \(ReportStyle.css)
+      \(PageStyle.css)
       </style>
       </head>
       <body>
-      <h1>\(HTML.escape(title))</h1>
-      \(introduction)
-      \(remarks)
-      \(sections.joined(separator: "\n"))
+      <main id="page">
+      <noscript>
+      \(withoutScript(in: language))
+      </noscript>
+      </main>
+      <script type="application/json" id="model">\(data)</script>
+      <script>
+      \(PageScript.text)
+      </script>
       </body>
       </html>
 
       """
   }
 
-  /// What a reader must know before the numbers.
-  private var remarks: String {
-    var remarks: [String] = []
-    for (run, name) in zip(runs, names) {
-      let start = runs.count == 1 ? "" : "\(name): "
-      if run.log.records.isEmpty { remarks.append("\(start)No records yet.") }
-      if !run.log.damagedLines.isEmpty {
-        let lines = run.log.damagedLines.map(String.init).joined(separator: ", ")
-        remarks.append("\(start)The file metrics.jsonl could not be read in line \(lines); the rest is shown.")
-      }
-      let broken = run.points(of: MetricName.loss).filter { !$0.y.isFinite }.count
-      if broken > 0 { remarks.append("\(start)The loss was not a finite number in \(broken) of the records.") }
-    }
-    return remarks.map { "<p class=\"remark\">\(HTML.escape($0))</p>" }.joined(separator: "\n")
-  }
+  /// Nothing may be fetched, whatever texts from files might hold.
+  private static let policy =
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
-  private func plots(_ charts: ReportCharts) -> String {
-    let figures = charts.all.compactMap { HTML.figure($0, legend: legend(of: $0)) }
-    if figures.isEmpty { return "" }
-    let runLegend =
-      runs.count > 1
-      ? "<p class=\"legend runs\">"
-        + names.enumerated().map { index, name in
-          "<span><i class=\"swatch s\(index % ReportStyle.colorCount)\"></i>\(HTML.escape(name))</span>"
-        }.joined(separator: " ") + "</p>"
-      : ""
-    let note =
-      charts.all.contains { $0.series.contains(where: $0.isSmoothed) }
-      ? " Where records jump about, the strong line is their running mean"
-        + (runs.count == 1 ? " and the faint one the records." : ".")
-      : ""
-    return """
-      <section>
-      <h2>Training</h2>
-      \(runLegend)<p class="note">Everything over the steps of the optimizer; point at a plot for its values.\(note)</p>
-      <div class="plots">
-      \(figures.joined(separator: "\n"))
-      </div>
-      </section>
-      """
-  }
+  /// The model, so that no text in it can end its element.
+  private var data: String { model.json().serialized().replacingOccurrences(of: "<", with: "\\u003c") }
 
-  /// What colours and kinds of line mean in one plot; nothing where there is but one line.
-  private func legend(of chart: Chart) -> String {
-    var entries: [String] = []
-    func add(_ swatch: String, _ text: String) {
-      let entry = "<span>\(swatch)\(text)</span>"
-      if !entries.contains(entry) { entries.append(entry) }
-    }
-    let hasBothSides = chart.series.contains { $0.name.hasSuffix("rejected") }
-    for series in chart.series where runs.count == 1 {
-      let style = "s\(series.color)" + (series.isEvaluation ? " ring" : "")
-      add(
-        "<i class=\"swatch \(style)\"></i>",
-        HTML.escape(series.isEvaluation ? "evaluation" : hasBothSides ? series.name : "training"))
-    }
-    if runs.count > 1 {
-      if hasBothSides {
-        add("<i class=\"swatch bar\"></i>", "chosen")
-        add("<i class=\"swatch bar broken\"></i>", "rejected")
+  /// The gist for readers whose browser runs no scripts.
+  private func withoutScript(in language: MessageLanguage) -> String {
+    let runs = zip(model.runs, model.names).map { run, name in
+      let facts = RunFacts(run)
+      let words = [
+        Phrase(facts.verdict["words"]), Phrase(facts.verdict["sentences"]),
+        facts.remarks.joinedSentences,
+      ].compactMap { $0?[language] }.filter { !$0.isEmpty }
+      let figures = facts.figures.map { figure in
+        "\(Phrase(figure["label"])?[language] ?? "") \(Phrase(figure["value"])?[language] ?? "")"
       }
-      if chart.series.contains(where: \.isEvaluation) {
-        add("<i class=\"swatch bar\"></i>", "training")
-        add("<i class=\"swatch ring\"></i>", "evaluation")
-      }
+      return """
+        <h2>\(HTML.escape(name)): \(HTML.escape(run.state.word[language]))</h2>
+        <p>\(words.map(HTML.escape).joined(separator: "<br>"))</p>
+        <p>\(HTML.escape(figures.joined(separator: "; ")))</p>
+        """
     }
-    return entries.count > 1 ? "<p class=\"legend\">\(entries.joined(separator: " "))</p>" : ""
-  }
-
-  private func section(_ title: String, _ content: String?, isFolded: Bool = false) -> String {
-    guard let content else { return "" }
-    return isFolded
-      ? "<details\(runs.count > 1 ? " open" : "")>\n<summary><h2>\(title)</h2></summary>\n\(content)\n</details>"
-      : "<section>\n<h2>\(title)</h2>\n\(content)\n</section>"
+    return
+      (["<h1>\(HTML.escape(model.title[language]))</h1>"] + runs + [
+        "<p>\(HTML.escape(ReportWords.all["noScript"]?[language] ?? ""))</p>"
+      ]).joined(separator: "\n")
   }
 }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import OrderedCollections
 import OrderedJSON
@@ -14,6 +15,10 @@ public struct ReportRun: Sendable {
   public var environment: JSON?
   /// The lines of `samples.jsonl`; none where there is no such file.
   public var samples: [JSON] = []
+  /// The content of `data.json`: what was read, dropped, and found; nil where there is none.
+  public var data: JSON?
+  /// Whether a process works on it; nil where that is not known.
+  public var isRunning: Bool?
 
   /// A run made in memory.
   public init(name: String, log: MetricsLog, configuration: String? = nil, environment: JSON? = nil) {
@@ -24,7 +29,9 @@ public struct ReportRun: Sendable {
   }
 
   /// Reads an output folder. `metrics.jsonl` must be there; the other files may be missing.
-  public init(folder: URL) throws(MetricsFileError) {
+  ///
+  /// - Parameter isRunning: whether a process works on it; nil: as the folder's lock tells
+  public init(folder: URL, isRunning: Bool? = nil) throws(MetricsFileError) {
     self.init(
       name: folder.standardizedFileURL.lastPathComponent,
       log: try MetricsLog(contentsOf: folder.appending(path: "metrics.jsonl")),
@@ -33,6 +40,8 @@ public struct ReportRun: Sendable {
         try? JSON(parsing: $0)
       })
     let answers = (try? Data(contentsOf: folder.appending(path: "samples.jsonl"))) ?? Data()
+    data = (try? Data(contentsOf: folder.appending(path: "data.json"))).flatMap { try? JSON(parsing: $0) }
+    self.isRunning = isRunning ?? FolderLock.isHeld(folder)
     samples = answers.split(separator: UInt8(ascii: "\n")).compactMap { try? JSON(parsing: Data($0)) }
   }
 
@@ -45,16 +54,22 @@ public struct ReportRun: Sendable {
       }
   }
 
+  /// How it stands.
+  public var state: RunState { RunState(log, isRunning: isRunning) }
+
+  /// The last step of which there is a record.
+  var lastStep: Int { log.totals?.steps ?? log.records.last?.step ?? 0 }
+
   /// The points of a metric, for a plot: a value that was not finite (null in the file) is NaN, and leaves a gap.
-  func points(of metric: String) -> [Chart.Point] {
+  func points(of metric: String) -> [(step: Double, value: Double)] {
     log.records.compactMap { record in
       if metric.hasSuffix(MetricName.rewardAccuracies) && isTie(record, metric) { return nil }
-      return record.values[metric].map { Chart.Point(x: Double(record.step), y: $0.double ?? .nan) }
+      return record.values[metric].map { (Double(record.step), $0.double ?? .nan) }
     }
   }
 
   /// The last value of a metric that was finite.
-  func last(_ metric: String) -> Double? { points(of: metric).last { $0.y.isFinite }?.y }
+  func last(_ metric: String) -> Double? { points(of: metric).last { $0.value.isFinite }?.value }
 
   /// Before the first step policy and reference are one model, all pairs tie, and an accuracy (0 %, as neither answer
   /// gained more) would mislead.
@@ -66,7 +81,7 @@ public struct ReportRun: Sendable {
   /// Tokens per second over the whole run; while it goes on, the mean of its intervals.
   var meanTokensPerSecond: Double? {
     if let totals = log.totals, totals.seconds > 0, totals.tokens > 0 { return Double(totals.tokens) / totals.seconds }
-    let rates = points(of: MetricName.tokensPerSecond).map(\.y).filter(\.isFinite)
+    let rates = points(of: MetricName.tokensPerSecond).map(\.value).filter(\.isFinite)
     return rates.isEmpty ? nil : rates.reduce(0, +) / Double(rates.count)
   }
 

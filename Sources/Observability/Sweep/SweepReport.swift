@@ -1,4 +1,5 @@
 import Foundation
+import OrderedJSON
 
 /// `report.html` of a sweep: which trial to take, the table, the held-out results over the settings, and below them the
 /// curves of all trials. One file that fetches nothing.
@@ -18,84 +19,73 @@ public struct SweepReport: Sendable {
   public var html: String { page.html }
 
   private var page: HTMLReport {
-    let figures = charts.compactMap { HTML.figure($0, legend: legend($0)) }
-    let introduction = """
-      <p class="remark">\(HTML.escape(table.choice.text))</p>
-      <section>
-      <h2>Trials</h2>
-      <p class="note">The best held-out accuracy first; the chosen trial is marked. Loss and margin compare only within one \
-      kind of loss and β.</p>
-      \(rows)
-      </section>
-      <section>
-      <h2>Held-out pairs</h2>
-      <div class="plots">
-      \(figures.joined(separator: "\n"))
-      </div>
-      </section>
-      """
-    return HTMLReport(
-      runs, heading: "DPO sweep of \(HumanText.counted(table.trials.count, "trial"))", introduction: introduction)
-  }
-
-  private var rows: String {
+    let count = table.trials.count
+    var model = ReportModel(
+      runs, heading: Phrase(en: "DPO sweep of \(HumanText.counted(count, "trial"))", zh: "DPO 扫描，共 \(count) 次试验"))
     let (trials, chosen) = (table.sorted, table.choice.trial)
-    return HTML.table(
-      head: SweepTable.head.map(HTML.escape), rows: trials.map { SweepTable.cells($0).map(HTML.escape) }
-    ) {
-      trials[$0] == chosen ? "differs" : ""
-    }
+    model.trials = [
+      "choice": .string(table.choice.text),
+      "note": Phrase(
+        en:
+          "The best held-out accuracy first; the chosen trial is marked. Loss and margin compare only within one kind of "
+          + "loss and β.",
+        zh: "按留出数据上的准确率从高到低排列，选中的试验已标出。损失和奖励差只能在同一种损失和 β 之内比较。"
+      ).json,
+      "head": .array(SweepTable.head.map(JSON.string)),
+      "rows": .array(trials.map { .array(SweepTable.cells($0).map(JSON.string)) }),
+      "chosen": trials.firstIndex { $0 == chosen }.map(JSON.integer) ?? .null,
+    ]
+    model.ownCharts = charts
+    return HTMLReport(model)
   }
 
   // MARK: - Plots
 
   /// Accuracy and margin over what was varied: the learning rate, or β where there is only one rate.
-  private var charts: [Chart] {
+  private var charts: [JSON] {
     let variesRate = Set(table.trials.map(\.setting.learningRate)).count > 1
-    func groups(_ point: (SweepTrial) -> Chart.Point?) -> [Chart.Series] {
+    let over = variesRate ? Phrase(en: "learning rate", zh: "学习率") : Phrase("β")
+    func chart(
+      _ id: String, _ title: Phrase, _ caption: Phrase, format: ReportChart.Format,
+      landmark: (value: Double, label: Phrase), value: (SweepTrial) -> Estimate?
+    ) -> JSON {
       var names: [String] = []
-      var points: [String: [Chart.Point]] = [:]
+      var points: [String: [(x: Double, y: Estimate)]] = [:]
       for trial in table.trials {
         let setting = trial.setting
         let name = variesRate ? "β \(HumanText.short(setting.beta)), \(setting.lossType)" : setting.lossType
+        let x = variesRate ? setting.learningRate : setting.beta
         if points[name] == nil { names.append(name) }
-        points[name, default: []] += [point(trial)].compactMap(\.self)
+        points[name, default: []] += x > 0 ? [value(trial).map { (x, $0) }].compactMap(\.self) : []
       }
-      return names.enumerated().map { color, name in
-        Chart.Series(name: name, color: color, points: (points[name] ?? []).sorted { $0.x < $1.x })
+      let series = names.map { name -> JSON in
+        let sorted = (points[name] ?? []).sorted { $0.x < $1.x }
+        return [
+          "label": .string(name), "x": .array(sorted.map { JSON.number($0.x) }),
+          "y": PlottedSeries.column(sorted.map(\.y.value)), "low": PlottedSeries.column(sorted.map(\.y.low)),
+          "high": PlottedSeries.column(sorted.map(\.y.high)),
+        ]
       }
+      return [
+        "id": .string(id), "title": title.json, "caption": caption.json, "format": .string(format.rawValue),
+        "over": over.json, "landmark": ["value": .number(landmark.value), "label": landmark.label.json],
+        "series": .array(series),
+      ]
     }
-    func place(_ setting: SweepSetting) -> Double? {
-      let value = variesRate ? setting.learningRate : setting.beta
-      return value > 0 ? log10(value) : nil
-    }
-    var accuracy = Chart(
-      title: "Held-out accuracy",
-      caption: "With 95 % intervals: points whose bars overlap much cannot be told apart on so many pairs.",
-      series: groups { trial in
-        guard let accuracy = trial.accuracy, let x = place(trial.setting) else { return nil }
-        return Chart.Point(x: x, y: accuracy.value, interval: accuracy.low...accuracy.high)
-      })
-    accuracy.landmark = Chart.Landmark(value: 0.5, label: "chance")
-    accuracy.format = { HumanText.percent($0) }
-    var margin = Chart(
-      title: "Held-out margin",
-      caption: "How much more the chosen answers gained. A larger β and a larger rate raise it.",
-      series: groups { trial in
-        guard let result = trial.result, let x = place(trial.setting) else { return nil }
-        return Chart.Point(x: x, y: result.margin)
-      })
-    margin.landmark = Chart.Landmark(value: 0, label: "")
-    let over = Chart.Over.logarithms(of: variesRate ? "learning rate" : "β")
-    (accuracy.over, margin.over) = (over, over)
-    return [accuracy, margin]
-  }
-
-  private func legend(_ chart: Chart) -> String {
-    guard chart.series.count > 1 else { return "" }
-    let entries = chart.series.map {
-      "<span><i class=\"swatch s\($0.color % ReportStyle.colorCount)\"></i>\(HTML.escape($0.name))</span>"
-    }
-    return "<p class=\"legend\">\(entries.joined(separator: " "))</p>"
+    return [
+      chart(
+        "sweep-accuracy", Phrase(en: "Held-out accuracy", zh: "留出数据上的准确率"),
+        Phrase(
+          en: "With 95 % intervals: points whose bars overlap much cannot be told apart on so many pairs.",
+          zh: "竖线为 95 % 置信区间：重叠很多的点，凭这些偏好对无法分出高下。"),
+        format: .percent, landmark: (0.5, Phrase(en: "50 %: chance", zh: "50 %：随机水平"))
+      ) { $0.accuracy },
+      chart(
+        "sweep-margin", Phrase(en: "Held-out margin", zh: "留出数据上的奖励差"),
+        Phrase(
+          en: "How much more the chosen answers gained. A larger β and a larger rate raise it.",
+          zh: "优选回答多提升了多少。更大的 β 和学习率都会使它变大。"), format: .fixed3, landmark: (0, Phrase(""))
+      ) { trial in trial.result.map { Estimate($0.margin, low: $0.margin, high: $0.margin) } },
+    ]
   }
 }

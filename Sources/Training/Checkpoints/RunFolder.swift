@@ -136,7 +136,9 @@ public final class RunFolder: Sendable {
   private static let checkpointPrefix = "checkpoint-"
   /// What describes a run; every run writes it before its first step.
   private static let environmentFile = "environment.json"
-  private static let records = ["metrics.jsonl", "config.yaml", environmentFile, "report.html", "samples.jsonl"]
+  private static let records = [
+    "metrics.jsonl", "config.yaml", environmentFile, "data.json", "report.html", "samples.jsonl",
+  ]
   private static let weights = "model.safetensors"
   /// The folder of the model with the adapter in its weights.
   public static let mergedModel = "merged"

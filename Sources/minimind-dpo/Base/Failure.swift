@@ -109,6 +109,7 @@ struct Failure: Error {
   func leave(_ environment: WorkerEnvironment) -> Never {
     Console.standardError.clearStatus()
     say()
+    LastWords.say(message)
     Foundation._exit(code.rawValue)
   }
 

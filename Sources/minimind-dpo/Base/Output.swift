@@ -19,6 +19,13 @@ enum Output {
   /// Says what standard output means from here on.
   static func holds(_ meaning: Meaning) { state.withLock { $0.meaning = meaning } }
 
+  /// Columns of the terminal that standard output is, or that whoever passes it on writes to; nil where there is none.
+  static var width: Int? {
+    var size = winsize()
+    if ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
+    return ProcessInfo.processInfo.environment["MINIMIND_DPO_TERMINAL_WIDTH"].flatMap { Int($0) }
+  }
+
   static func line(_ text: String = "") { write(text + "\n") }
 
   static func write(_ text: String) { write(bytes: Data(text.utf8)) }

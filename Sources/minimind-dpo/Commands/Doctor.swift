@@ -86,7 +86,7 @@ struct Doctor: ParsableCommand {
   }
 
   private func examine(_ folder: String) throws {
-    let facts = try RunFacts.gathered(folder)
+    let facts = try RunTraces.gathered(folder)
     let printer = DoctorPrinter(asJSON: json, isQuiet: false, isOfRun: true)
     printer.show("The run in \(folder)", facts.findings)
     printer.show("Its numbers", facts.numbers)

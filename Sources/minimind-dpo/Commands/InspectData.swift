@@ -101,7 +101,7 @@ struct InspectData: ParsableCommand {
     } else if show == nil, dump != "-" {
       for (source, prepared) in files {
         if files.count > 1 { Output.line(source.path) }
-        Output.line(prepared.statistics.table)
+        Output.line(prepared.statistics.tableInWords)
         if !prepared.badLines.isEmpty {
           Output.line("Skipped \(HumanText.counted(prepared.badLines.count, "unusable line")).")
         }

@@ -33,6 +33,7 @@ struct MiniMindDPO: ParsableCommand {
     StandardStreams.fill()
     StandardStreams.ignoreSignalsOfWriting()
     Runtime.quietLog()
+    MessageLanguage.current = MessageLanguage(environment: ProcessInfo.processInfo.environment)
     LoggingSystem.bootstrap { _ in ThisProcess.logHandler() }
     do {
       try run(Array(CommandLine.arguments.dropFirst()))

@@ -27,6 +27,10 @@ struct DistributionArguments: ParsableArguments {
       "How long processes may wait for each other's gradients; preparing data does not count.", valueName: "seconds"))
   var collectiveTimeout = 600
 
+  @Flag(
+    help: "Print at each record what every rank did: its speed, what it waited for. (default: only where one lags)")
+  var logRanks = false
+
   func validate() throws {
     guard (1...366 * 86_400).contains(collectiveTimeout) else {
       throw ValidationError("--collective-timeout must be at least 1 second and at most a year.")
@@ -36,7 +40,7 @@ struct DistributionArguments: ParsableArguments {
 
 extension DistributionArguments {
   /// The values of the options.
-  var value: Distribution { Distribution(backend: backend, collectiveTimeout: collectiveTimeout) }
+  var value: Distribution { Distribution(backend: backend, collectiveTimeout: collectiveTimeout, logsRanks: logRanks) }
 }
 
 /// How several processes work together.
@@ -45,6 +49,8 @@ struct Distribution {
   var backend = BackendChoice.auto
   /// Seconds that they may wait for each other's gradients.
   var collectiveTimeout = 600
+  /// Whether each rank has its say at each record.
+  var logsRanks = false
 }
 
 /// What `--backend` may name.

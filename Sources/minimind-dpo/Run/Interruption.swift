@@ -15,7 +15,7 @@ final class Interruption: Sendable {
   ///   - first: what happens after the first signal
   ///   - kept: what is kept where a second one comes
   init(
-    _ stop: StopRequest, speaks: Bool = true, first: String = "finishing the current step, then saving a checkpoint",
+    _ stop: StopRequest, speaks: Bool = true, first: String = TrainingWords.interrupted.text,
     kept: String = "Complete checkpoints are kept."
   ) {
     let queue = DispatchQueue(label: "signals")
@@ -33,11 +33,12 @@ final class Interruption: Sendable {
             if speaks {
               Console.standardError.print("\(name) again: stopping at once. \(kept)")
             }
+            LastWords.say("\(name) came a second time and ended it at once")
             Foundation._exit(128 + number)
           }
           stop.request(by: name)
           guard speaks else { return }
-          Console.standardError.print("\(name): \(first). A second signal stops at once.")
+          Console.standardError.print("\(name): \(first). \(TrainingWords.secondSignal.text)")
         }
         source.activate()
         return source

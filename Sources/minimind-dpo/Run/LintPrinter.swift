@@ -38,10 +38,10 @@ struct LintPrinter {
     let heading =
       finding.severity.rawValue.padding(toLength: 9, withPad: " ", startingAt: 0)
       + "\(finding.check): \(HumanText.grouped(finding.count)) of \(HumanText.counted(finding.total, finding.unit)) (\(share)): "
-      + "\(check?.title ?? "")"
+      + "\(check.map { LintWords.title($0).text } ?? "")"
     let examples = finding.examples.map { "line \($0.line): \($0.note)" }
     let remark = finding.remark.map { [$0.prefix(1).uppercased() + $0.dropFirst() + "."] } ?? []
-    return [heading] + indented(examples) + indented(remark + [check?.advice ?? ""]) + [""]
+    return [heading] + indented(examples) + indented(remark + [check.map { LintWords.advice($0).text } ?? ""]) + [""]
   }
 
   private func indented(_ texts: [String]) -> [String] {

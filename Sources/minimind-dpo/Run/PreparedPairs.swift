@@ -109,19 +109,16 @@ struct PreparedPairs {
   func describe(as name: String, path: String, isHeldOut: Bool = false) -> String {
     let examples = tokenized.options.examples
     var lines = [
-      "\(name): \(path): \(HumanText.counted(statistics.pairs, examples.noun)), \(HumanText.grouped(statistics.usablePairs)) \(isHeldOut ? "to measure" : "to learn from")"
+      TrainingWords.file(
+        name, path, read: statistics.pairs, usable: statistics.usablePairs, isHeldOut: isHeldOut, examples
+      ).text
     ]
     for (reason, count) in statistics.dropped.sorted(by: { $0.value > $1.value }) {
-      lines.append("  dropped \(count): \(reason.rawValue)")
+      lines.append("  " + TrainingWords.dropped(count, reason).text)
     }
-    if !badLines.isEmpty {
-      lines.append(
-        "  skipped \(HumanText.counted(badLines.count, "unusable line")), the first at line \(badLines[0].line)")
-    }
+    if !badLines.isEmpty { lines.append("  " + TrainingWords.skipped(badLines.count, firstAt: badLines[0].line).text) }
     if statistics.truncatedSides > 0 {
-      lines.append(
-        "  cut \(HumanText.counted(statistics.truncatedSides, examples.areTexts ? "text" : "side")) to --max-length \(tokenized.options.maxLength) tokens"
-      )
+      lines.append("  " + TrainingWords.cut(statistics.truncatedSides, to: tokenized.options.maxLength, examples).text)
     }
     lines += statistics.remarks.map { "  \($0)" }
     if let found = LintPrinter(report: lint, path: path).line { lines.append("  \(found)") }
@@ -133,9 +130,10 @@ struct PreparedPairs {
       return lines.joined(separator: "\n")
     }
     lines.append(
-      "  \(HumanText.counted(statistics.usableTreeTokens, "token")) an epoch: "
-        + "\(HumanText.fixed(statistics.savingOverPadding, 1))× fewer than padded sides, "
-        + "\(HumanText.fixed(statistics.savingOverSides, 1))× fewer than both sides whole")
+      "  "
+        + TrainingWords.tokens(
+          statistics.usableTreeTokens, overPadding: statistics.savingOverPadding, overSides: statistics.savingOverSides
+        ).text)
     return lines.joined(separator: "\n")
   }
 }

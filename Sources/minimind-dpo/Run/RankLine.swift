@@ -1,9 +1,16 @@
+import Foundation
 import Observability
 import Training
 
 /// What the ranks did in a logging interval, in a line: their speeds, what they waited for, what bounded it.
 struct RankLine {
-  let text: String
+  private let text: String
+
+  /// The line as a console shows it: on a terminal broken where words end.
+  func text(on console: Console) -> String {
+    guard console.isInteractive, TerminalText.columns(text) > console.width else { return text }
+    return "  " + TerminalText.wrapped(text, width: console.width - 4).replacingOccurrences(of: "\n", with: "\n    ")
+  }
 
   /// - Parameters:
   ///   - hosts: of the ranks, in order

@@ -18,31 +18,30 @@ struct RunBanner {
 
   private var model: String {
     let configuration = trainer.policy.configuration
-    return
-      "model: \(HumanText.count(Double(configuration.parameterCount))) parameters\(experts), \(configuration.layerCount) layers of "
-      + "\(configuration.hiddenSize), \(precision) on \(job.placement.description)"
-      + (job.placement.ordinal == nil ? " with \(threads(Runtime.threadCount))" : "")
-      + (job.communicator == nil ? "" : " in each process") + trained
+    let type = trainer.policy.productType
+    return TrainingWords.model(
+      parameters: HumanText.count(Double(configuration.parameterCount)), experts: experts,
+      layers: configuration.layerCount,
+      width: configuration.hiddenSize, precision: TrainingWords.precision(type.rawValue, isFull: type == .float32),
+      device: job.placement.description, threads: job.placement.ordinal == nil ? Runtime.threadCount : nil,
+      isJob: job.communicator != nil, trained: trained
+    ).text
   }
 
   /// What is trained, where it is not everything.
-  private var trained: String {
-    guard let adapter = trainer.policy.adapter else { return "" }
-    return "; trained are the \(HumanText.count(Double(adapter.parameterCount))) of an adapter: \(adapter.description)"
+  private var trained: Phrase {
+    trainer.policy.adapter.map {
+      TrainingWords.trained(parameters: HumanText.count(Double($0.parameterCount)), adapter: $0.description)
+    } ?? Phrase("")
   }
 
   /// How many experts there are, and how much of the model a token passes through.
-  private var experts: String {
+  private var experts: Phrase {
     let configuration = trainer.policy.configuration
-    guard let experts = configuration.experts, configuration.expertLayerCount > 0 else { return "" }
-    return
-      " (\(HumanText.count(Double(configuration.activeParameterCount))) active: \(experts.perToken) of \(experts.count) "
-      + "experts a token)"
-  }
-
-  private var precision: String {
-    let type = trainer.policy.productType
-    return type == .float32 ? "float32" : "products in \(type.rawValue), the rest in float32,"
+    guard let experts = configuration.experts, configuration.expertLayerCount > 0 else { return Phrase("") }
+    return TrainingWords.experts(
+      active: HumanText.count(Double(configuration.activeParameterCount)), perToken: experts.perToken,
+      of: experts.count)
   }
 
   /// Answers whether the run is really distributed: who takes part, and over what they speak.
@@ -70,18 +69,20 @@ struct RunBanner {
 
   private var batch: String {
     let (options, plan) = (trainer.options, trainer.plan)
-    let processes = job.worldSize == 1 ? "1 process" : "\(job.worldSize) processes"
-    return
-      "global batch: \(processes) × \(HumanText.counted(options.perDeviceBatchSize, examples.noun)) × "
-      + "\(options.accumulationSteps) accumulated = \(HumanText.counted(plan.globalBatchSize, examples.noun)) a step; "
-      + "\(HumanText.counted(plan.totalSteps, "step")), \(plan.stepsPerEpoch) an epoch of \(HumanText.counted(plan.pairCount, examples.noun))"
+    return TrainingWords.batch(
+      processes: job.worldSize, perDevice: options.perDeviceBatchSize, accumulated: options.accumulationSteps,
+      global: plan.globalBatchSize, steps: plan.totalSteps, stepsPerEpoch: plan.stepsPerEpoch, examples: plan.pairCount,
+      examples
+    ).text
   }
 
   private var rate: String {
     let schedule = trainer.schedule
-    return
-      "learning rate: \(schedule.shape.rawValue), up to \(HumanText.short(schedule.peak)) after "
-      + "\(HumanText.counted(schedule.warmupSteps, "step")) of warm-up, over \(HumanText.counted(schedule.totalSteps, "step")); loss \(examples.areTexts ? "−log p per token to learn" : trainer.options.loss.description)"
+    return TrainingWords.rate(
+      shape: schedule.shape.rawValue, peak: HumanText.short(schedule.peak), warmup: schedule.warmupSteps,
+      steps: schedule.totalSteps,
+      loss: examples.areTexts ? TrainingWords.textLoss : Phrase(trainer.options.loss.description)
+    ).text
   }
 
   private func threads(_ count: Int) -> String { count == 1 ? "1 thread" : "\(count) threads" }

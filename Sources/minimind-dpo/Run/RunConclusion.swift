@@ -2,6 +2,7 @@ import Files
 import Foundation
 import MiniMind
 import Observability
+import Preferences
 import Training
 
 /// The end of a run: the trained model, the report, and the closing words.
@@ -30,7 +31,7 @@ struct RunConclusion {
     }
     try MiniMindRun(request)?.write(inputs.policy)
     try outcome.recorder.finish(outcome.totals)
-    try HTMLReport([ReportRun(folder: folder.location)]).write(to: folder.file("report.html"))
+    try outcome.report?.finish()
   }
 
   /// Writes the trained model to another folder, where there is one to write to.
@@ -92,6 +93,7 @@ struct RunConclusion {
     if let changes, let remark = UpdateVisibility(request, inputs).remark(on: changes) { summary.notes.append(remark) }
     if let slow = try slowness() { summary.notes.append(slow) }
     if let scaling = ScalingRecord.sentence(processes: inputs.job.worldSize) { summary.notes.append(scaling) }
-    Output.line(summary.text)
+    for reason in DropReason.allCases { summary.droppedWords[reason.rawValue] = reason.phrase }
+    Output.line(summary.text(width: min(88, Output.width ?? 88)))
   }
 }

@@ -111,11 +111,16 @@ struct RunExecution {
     requests.limit?.expectSave(bytes: 12 * trainer.policy.trainedParameters.reduce(0) { $0 + $1.parameter.count })
     saver.didWrite = { [limit = requests.limit] in limit?.didSave(seconds: $0) }
     recorder.hosts = job.communicator?.roster.members.map(\.host) ?? []
+    recorder.logsRanks = request.distribution.logsRanks
     recorder.peak = try inputs.peak()
     recorder.devices = try RunDevices(job, ordinal: job.placement.ordinal)
     recorder.visibility = UpdateVisibility(request, inputs)
     recorder.divergenceLimit = request.evaluation.divergenceLimit
     recorder.alsoRecords = { miniMind?.log($1, of: $0) }
+    let report = folder.map { RunReport(in: $0) }
+    if let report { LastWords.set { [activity = trainer.activity] in report.fail($0, step: activity.current.step) } }
+    defer { LastWords.set(nil) }
+    recorder.didRecord = { report?.refresh() }
     // Whatever ends the run, the checkpoint that is on its way is not lost.
     defer { _ = try? saver.finish() }
     let stoppedBy: String?
@@ -123,6 +128,7 @@ struct RunExecution {
       stoppedBy = try takeSteps(until: requests, recorder: recorder)
     } catch {
       recorder.note(error, trainer)
+      try? report?.finish()
       throw error
     }
     let waiting = ContinuousClock.now
@@ -140,7 +146,7 @@ struct RunExecution {
       recorder.lookAfterFolder()
       try choice?.take(into: trainer.policy, from: folder)
     }
-    return RunOutcome(trainer: trainer, recorder: recorder, totals: totals, choice: choice)
+    return RunOutcome(trainer: trainer, recorder: recorder, totals: totals, choice: choice, report: report)
   }
 
   /// Says what the run needs instead of running it.
@@ -225,6 +231,8 @@ struct RunExecution {
       of: inputs.job, started: inputs.started, training: trainer.options, identity: identity)
     try writeAtomically(Data((environment.serialized(.pretty) + "\n").utf8), to: folder.file("environment.json"))
     try RunConfiguration.write(request.settings, to: folder)
+    let data = DataRecord.json(of: inputs.training, heldOut: inputs.evaluationPairs.count)
+    try writeAtomically(Data((data.serialized(.pretty) + "\n").utf8), to: folder.file(DataRecord.fileName))
   }
 
   private func findMicroBatchTokens() throws(TorchError) {
@@ -248,4 +256,6 @@ struct RunOutcome {
   let totals: RunTotals
   /// Which step's model was taken; nil where the last one is taken without asking.
   let choice: ModelChoice?
+  /// The page of the run; nil on all processes of a job but the first.
+  let report: RunReport?
 }

@@ -25,6 +25,10 @@ final class RunRecorder: TrainingObserver {
   var evaluation: Evaluation? { evaluations.latest }
   /// Seconds that measuring them took, all in all.
   private(set) var evaluationSeconds = 0.0
+  /// Whether it is said at each record what every rank did; else only where one lags.
+  var logsRanks = false
+  /// Told of new records.
+  var didRecord: () -> Void = {}
   /// Told of every interval, after its record.
   var alsoRecords: (Trainer, IntervalReport) -> Void = { _, _ in }
   /// The peak of all processes together in FLOP/s: what was measured before the first step, or what an interval reached
@@ -65,6 +69,8 @@ final class RunRecorder: TrainingObserver {
   private var hasTriedToRecord = false
   private var threadTimes = ThreadTimes.current()
   private var threadsRead = ContinuousClock.now
+  /// The rank that the others waited for in the interval before.
+  private var laggingRank: Int?
 
   /// - Parameters:
   ///   - examples: what is learned from
@@ -169,6 +175,8 @@ final class RunRecorder: TrainingObserver {
     record[MetricName.pairsPerSecond] = interval.metrics.pairs / interval.seconds
     record[MetricName.utilization] = utilization(of: interval)
     record[MetricName.stepTime] = interval.seconds / Double(interval.steps)
+    record[MetricName.elapsed] = totals.seconds
+    record.set(MetricName.rankTimes, to: interval.rankTimes)
     record[MetricName.dataWaitTime] = interval.dataWait / Double(interval.steps)
     if interval.ranks.count > 1 {
       let exposed = interval.ranks.map(\.times.communication).max() ?? 0
@@ -187,7 +195,10 @@ final class RunRecorder: TrainingObserver {
     state.learningRate = interval.learningRate
     state.gradientNorm = interval.gradientNorm
     progress.report(state)
-    if interval.ranks.count > 1 { Console.standardError.print(rankLine(trainer, interval).text) }
+    if interval.ranks.count > 1, logsRanks || tellsOfLag(interval) {
+      Console.standardError.print(rankLine(trainer, interval).text(on: Console.standardError))
+    }
+    didRecord()
     alsoRecords(trainer, interval)
     if divergence != nil { try lookForDrift(trainer, interval) }
   }
@@ -255,6 +266,7 @@ final class RunRecorder: TrainingObserver {
   func evaluate(_ trainer: Trainer) throws -> Bool {
     let clock = ContinuousClock.now
     defer { evaluationSeconds += (ContinuousClock.now - clock) / .seconds(1) }
+    defer { didRecord() }
     return try evaluations.evaluate(trainer)
   }
 
@@ -314,13 +326,12 @@ final class RunRecorder: TrainingObserver {
   /// What to make of the first loss.
   private func start(_ trainer: Trainer, loss: Double) throws -> String {
     let objective = trainer.options.loss
-    let words = "step 1: loss \(HumanText.fixed(loss, 4))"
-    guard let known = try objective.valueAtReference() else { return words }
     let isDPO = objective.parts == PreferenceLoss().parts
-    let start = "\(isDPO ? "log 2 = " : "")\(HumanText.fixed(known, 4))"
-    return trainer.options.startsAtReference
-      ? "\(words); \(isDPO ? "DPO" : objective.name) starts at \(start), where policy and reference are equal"
-      : "\(words); with a reference of its own a run need not start at \(start)"
+    return TrainingWords.start(
+      loss: HumanText.fixed(loss, 4), objective: isDPO ? "DPO" : objective.name,
+      value: try objective.valueAtReference().map { HumanText.fixed($0, 4) }, isDPO: isDPO,
+      startsAtReference: trainer.options.startsAtReference
+    ).text
   }
 
   /// All ranks skip alike; the first one says so.
@@ -341,6 +352,21 @@ final class RunRecorder: TrainingObserver {
     let places = found.pairs.prefix(64).map { JSON.string($0.place(in: trainer.dataFiles)) }
     files?.append(
       RunEvent(.skippedStep, step: found.step, found.description(files: trainer.dataFiles), ["pairs": .array(places)]))
+  }
+
+  /// A rank that the others wait for: that is what bounds the interval, and by a fifth at least.
+  private func lag(in interval: IntervalReport?) -> Progress.Lag? {
+    guard let interval, interval.bound == .straggler, let straggler = interval.straggler, straggler.ratio >= 1.2 else {
+      return nil
+    }
+    return Progress.Lag(rank: straggler.rank, ratio: straggler.ratio)
+  }
+
+  /// Whether a rank has begun to lag, which is worth a line of its own.
+  private func tellsOfLag(_ interval: IntervalReport) -> Bool {
+    let rank = lag(in: interval)?.rank
+    defer { laggingRank = rank }
+    return rank != nil && rank != laggingRank
   }
 
   private func rankLine(_ trainer: Trainer, _ interval: IntervalReport) -> RankLine {
@@ -369,6 +395,7 @@ final class RunRecorder: TrainingObserver {
     }
     let perStep = (totals.seconds - history.seconds) / Double(max(1, step - firstStep))
     state.secondsLeft = perStep * Double(trainer.plan.totalSteps - step)
+    state.lagging = lag(in: interval)
     state.device = devices?.shortText
     state.memoryBytes = devices?.memoryBytes ?? ProcessMemory.current()?.residentBytes
     return state

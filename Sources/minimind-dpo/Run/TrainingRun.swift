@@ -68,7 +68,10 @@ struct TrainingRun {
     interruption.end()
     if let stoppedBy = outcome.totals.stoppedBy {
       let isSaved = folder.map { $0.checkpoints.first?.step == outcome.trainer.completedSteps } ?? true
-      let closing = Result { try outcome.recorder.finish(outcome.totals) }
+      let closing = Result {
+        try outcome.recorder.finish(outcome.totals)
+        try outcome.report?.finish()
+      }
       // After the checkpoint: a rank that leaves earlier could end the others.
       try job.communicator?.leave()
       if let folder, !isSaved {
@@ -79,8 +82,9 @@ struct TrainingRun {
       if case .failure(let error) = closing { throw error }
       throw Failure(
         .stopped,
-        "stopped by \(stoppedBy) after step \(outcome.trainer.completedSteps) of \(outcome.trainer.plan.totalSteps); "
-          + "continue with the same command and --resume-from-checkpoint auto.")
+        TrainingWords.stopped(
+          by: stoppedBy, afterStep: outcome.trainer.completedSteps, of: outcome.trainer.plan.totalSteps
+        ).text)
     }
     guard let folder else { return try writeCopy(of: inputs.policy, tokenizer: inputs.tokenizer, to: place) }
     let conclusion = RunConclusion(request: request, inputs: inputs, outcome: outcome, folder: folder)

@@ -67,17 +67,13 @@ struct EvaluationFigures {
   }
 
   /// Loss, margin and accuracy in words.
-  var words: String {
+  var words: Phrase {
     let means = Dictionary(uniqueKeysWithValues: evaluation.metrics.means.map { ($0.name, $0.value) })
     // Equal models reward nothing, and a tie is no failure.
     let estimate = accuracy.isAtChance ? nil : accuracy.estimate
-    let said = estimate.map {
-      "\(HumanText.percent($0.value)) (\(HumanText.fixed($0.low * 100, 1)) to \(HumanText.percent($0.high)))"
-    }
-    return """
-      loss \(HumanText.fixed(means[MetricName.loss] ?? .nan, 4)), \
-      margin \(HumanText.fixed(means[MetricName.rewardMargins] ?? .nan, 3)), \
-      accuracy \(said ?? "at chance"), over \(HumanText.counted(evaluation.pairs.count, "pair"))
-      """
+    return TrainingWords.figures(
+      loss: HumanText.fixed(means[MetricName.loss] ?? .nan, 4),
+      margin: HumanText.fixed(means[MetricName.rewardMargins] ?? .nan, 3), accuracy: estimate,
+      pairs: evaluation.pairs.count)
   }
 }

@@ -121,14 +121,14 @@ final class EvaluationRecorder {
     let compared = files == nil ? nil : start
     let figures = EvaluationFigures(all, slices: slices, since: compared)
     figures.add(to: &record, prefix: MetricName.evaluationPrefix)
-    logger.info("evaluation after step \(trainer.completedSteps): \(figures.words)")
+    logger.info("\(TrainingWords.evaluation(afterStep: trainer.completedSteps, figures.words).text)")
     for (name, evaluation) in ofSets {
       let indices = Set(evaluation.pairs.map(\.index))
       let figures = EvaluationFigures(
         evaluation, slices: [], since: compared?.filter { indices.contains($0.index) })
       // Named as in `transformers`: eval_NAME_loss.
       figures.add(to: &record, prefix: MetricName.evaluationPrefix + name + "_")
-      logger.info("  \(name): \(figures.words)")
+      logger.info("  \(name): \(figures.words.text)")
     }
     return true
   }

@@ -83,6 +83,7 @@ struct SweepTrials {
     let (outcome, folder) = try train(trial.run, until: requests)
     guard let evaluation = outcome.recorder.evaluation else { throw stopped(by: requests.stop) }
     try outcome.recorder.finish(outcome.totals)
+    try outcome.report?.finish()
     folder?.removeCheckpoints()
     let (sums, accuracy) = (evaluation.metrics, RewardAccuracy(margins: evaluation.pairs.map(\.margin)))
     return SweepTrial.Result(
@@ -111,6 +112,7 @@ struct SweepTrials {
     times.evaluation += outcome.recorder.evaluationSeconds
     if outcome.totals.stoppedBy != nil {
       try outcome.recorder.finish(outcome.totals)
+      try outcome.report?.finish()
       throw stopped(by: requests.stop)
     }
     return (outcome, folder)

@@ -2,7 +2,7 @@ import Foundation
 import Observability
 import OrderedJSON
 
-extension RunFacts {
+extension RunTraces {
   /// What became of the run, and what to do.
   package var findings: [Finding] { [state, damage].compactMap(\.self) + saved }
 

@@ -5,10 +5,10 @@ import minimind_dpo
 
 // Facts are made up; what is tested is what doctor makes of them.
 @Suite("What doctor --run makes of a run's folder")
-struct RunFactsTests {
+struct RunTracesTests {
   /// A run of 100 steps of which 40 are recorded, ten a record, two seconds each.
-  private func facts(_ change: (inout RunFacts) -> Void = { _ in }) -> RunFacts {
-    var facts = RunFacts()
+  private func facts(_ change: (inout RunTraces) -> Void = { _ in }) -> RunTraces {
+    var facts = RunTraces()
     facts.path = "out"
     facts.environment = ["identity": ["steps": "100"], "memory_bytes": 16_000_000_000, "world_size": 1]
     let records = (1...4).map { number in
@@ -22,7 +22,7 @@ struct RunFactsTests {
     return facts
   }
 
-  private func run(_ facts: RunFacts, _ verdict: Verdict, _ words: String...) throws {
+  private func run(_ facts: RunTraces, _ verdict: Verdict, _ words: String...) throws {
     let finding = try #require(facts.findings.first { $0.check == "run" })
     #expect(finding.verdict == verdict, "\(finding.text)")
     for word in words {
@@ -32,12 +32,12 @@ struct RunFactsTests {
     }
   }
 
-  private let holder = RunFacts.Holder("process 7 on host a, since noon", state: "S", activity: 0.9)
+  private let holder = RunTraces.Holder("process 7 on host a, since noon", state: "S", activity: 0.9)
 
   @Test("A run that writes as often as usual goes on, also where its process cannot be seen")
   func goingOn() throws {
     try run(facts { ($0.holder, $0.silence) = (holder, 25) }, .ok, "goes on", "step 40 of 100")
-    try run(facts { ($0.holder, $0.silence) = (RunFacts.Holder("process 7 on host b"), 50) }, .ok, "goes on")
+    try run(facts { ($0.holder, $0.silence) = (RunTraces.Holder("process 7 on host b"), 50) }, .ok, "goes on")
   }
 
   @Test("Silence beyond three intervals: computing, waiting for a disk, or doing nothing")

@@ -40,7 +40,23 @@ public struct ConsoleLogHandler: LogHandler {
     if !values.isEmpty {
       text += " (" + values.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ") + ")"
     }
-    console.print(prefix + label(event.level) + " " + Self.printable(text))
+    console.print(prefix + label(event.level) + " " + fitted(Self.printable(text), after: prefix, event.level))
+  }
+
+  /// On a terminal, lines are broken where words end: it would break them within numbers.
+  private func fitted(_ text: String, after prefix: String, _ level: Logger.Level) -> String {
+    guard console.isInteractive else { return text }
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    return lines.enumerated().map { number, line in
+      let taken = number == 0 ? TerminalText.columns(prefix + level.rawValue) + 2 : 0
+      guard taken + TerminalText.columns(String(line)) > console.width else { return String(line) }
+      let indent = String(line.prefix { $0 == " " }) + (number == 0 ? "  " : "    ")
+      // The words before the text take room in its first line only; so narrow lines are no loss.
+      let wrapped = TerminalText.wrapped(String(line), width: max(20, console.width - max(taken, indent.count)))
+      let rest = wrapped.split(separator: "\n").map(String.init)
+      let first = number == 0 ? "" : String(line.prefix { $0 == " " })
+      return first + rest.joined(separator: "\n" + indent)
+    }.joined(separator: "\n")
   }
 
   private func label(_ level: Logger.Level) -> String {

@@ -5,17 +5,17 @@ import Observability
 import OrderedJSON
 import Training
 
-extension RunFacts {
+extension RunTraces {
   /// Reads a run's folder, and looks for a second at the process that works in it, where there is one here.
   ///
   /// - Throws: `Failure` where the folder holds no run
-  static func gathered(_ path: String) throws -> RunFacts {
+  static func gathered(_ path: String) throws -> RunTraces {
     let folder = URL(fileURLWithPath: path, isDirectory: true)
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue else {
       throw Failure(.missingInput, "--run \(path): there is no such folder. Name the --output-dir of a run.")
     }
-    var facts = RunFacts()
+    var facts = RunTraces()
     facts.path = path
     facts.environment = (try? Data(contentsOf: folder.appendingPathComponent("environment.json"))).flatMap {
       try? JSON(parsing: $0)

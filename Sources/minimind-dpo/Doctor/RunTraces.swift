@@ -3,7 +3,7 @@ import Observability
 import OrderedJSON
 
 /// What is known of a run from its folder, whoever started it and whether or not it still goes on.
-package struct RunFacts: Hashable, Sendable {
+package struct RunTraces: Hashable, Sendable {
   /// Who works in the folder.
   package struct Holder: Hashable, Sendable {
     /// In words: process, host, since when.
