@@ -56,7 +56,7 @@ extension PageScript {
     // The records behind a smoothed curve; of buckets, from their least to their greatest value.
     function faint(plot, curve) {
       const style = colour(curve.colour), parts = [];
-      if (curve.low && curve.high) {
+      if (curve.low && curve.high && !curve.isPoints) {
         const finite = [...curve.xs.keys()].filter(index => curve.low[index] != null && (!plot.y.isLog || curve.low[index] > 0));
         const xs = finite.map(index => curve.xs[index]);
         const there = line(plot, xs, finite.map(index => curve.high[index]));
@@ -77,7 +77,7 @@ extension PageScript {
       const style = colour(curve.colour), parts = [];
       const finite = curve.ys.filter(value => value != null).length;
       // Two measurements make no trend, and a lone record no line.
-      const isLine = curve.isEvaluation ? finite > 2 && !curve.isPoints : finite > 1;
+      const isLine = curve.isEvaluation ? finite > 2 : finite > 1;
       if (isLine) {
         const look = [style, curve.isEvaluation ? "thin" : "", curve.isDashed ? "dashed" : ""].join(" ");
         parts.push(draw("path", { class: look, d: line(plot, curve.xs, curve.smooth || curve.ys) }));
@@ -87,7 +87,9 @@ extension PageScript {
         const every = Math.max(1, Math.ceil(curve.ys.length / 25));
         curve.ys.forEach((value, index) => {
           if (value == null || (plot.y.isLog && value <= 0) || (index % every && index !== curve.ys.length - 1)) return;
-          const at = plot.x.to(curve.xs[index]), ends = bars && bars[index];
+          // Trials of one setting stand beside each other, so that their bars can be told apart.
+          const at = plot.x.to(curve.xs[index]) + (curve.isPoints ? 5 * (curve.colour - (plot.curves.length - 1) / 2) : 0);
+          const ends = bars && bars[index];
           if (ends && ends[1] > ends[0]) {
             parts.push(draw("line", { class: `${style} bar`, x1: at, x2: at,
               y1: plot.y.to(plot.y.isLog ? Math.max(ends[0], plot.y.low) : ends[0]), y2: plot.y.to(ends[1]) }));
@@ -100,7 +102,7 @@ extension PageScript {
 
     // The legend, which also shows the values at the crosshair, or else the last ones.
     function showLegend(plot, at) {
-      const entries = plot.curves.map(curve => {
+      const entries = model.runs.length > 1 && !plot.chart.series ? byRun(plot, at) : plot.curves.map(curve => {
         const index = at == null ? lastFinite(curve.ys) : nearest(curve.xs, at);
         const value = index < 0 ? null : curve.ys[index];
         const ends = index >= 0 && curve.bars && curve.bars[index];
@@ -116,6 +118,25 @@ extension PageScript {
         entries.push(make("span", { class: "entry soft" }, make("i", { class: "swatch landmark-swatch" }), say(plot.chart.landmark.label)));
       }
       plot.legend.replaceChildren(...entries);
+    }
+
+    // Of several runs an entry each, with all its values; what they are is said once.
+    function byRun(plot, at) {
+      const runs = [...new Set(plot.curves.map(curve => curve.run))];
+      const entries = runs.map(run => {
+        const own = plot.curves.filter(curve => curve.run === run);
+        const values = own.map(curve => {
+          const index = at == null ? lastFinite(curve.ys) : nearest(curve.xs, at);
+          return index < 0 ? "–" : written(curve.ys[index], plot.chart.format);
+        });
+        return make("span", { class: "entry" }, make("i", { class: "swatch " + colour(own[0].colour) }), run.name + " ",
+          make("b", {}, values.join(" · ")));
+      });
+      const kinds = plot.chart.curves.filter(kind => plot.curves.some(curve => curve.kind === kind));
+      if (kinds.length < 2) return entries;
+      const drawn = kind => kind.evaluation ? "ring" : plot.curves.find(curve => curve.kind === kind).isDashed ? "broken-line" : "line";
+      return [make("span", { class: "entry soft" }, kinds.flatMap((kind, index) => [index ? " · " : "",
+        make("i", { class: "swatch " + drawn(kind) }), say(kind.label)])), ...entries];
     }
 
     function lastFinite(values) {

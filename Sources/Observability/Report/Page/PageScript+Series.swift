@@ -61,7 +61,7 @@ extension PageScript {
           if (ends) Object.assign(own, { bars: intervals(run, curve) });
           const label = chart.curves.length > 1 ? say(curve.label) : "";
           curves.push({
-            ...own, run, isEvaluation: curve.evaluation, colour: several ? index : order,
+            ...own, run, kind: curve, isEvaluation: curve.evaluation, colour: several ? index : order,
             isDashed: several && order > 0 && !curve.evaluation,
             label: [several ? run.name : "", label].filter(text => text).join(joiner()) || say(chart.title),
           });

@@ -96,6 +96,7 @@ enum PageStyle {
     .selection { fill: var(--link); fill-opacity: .15; pointer-events: none; }
     .swatch { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .35em; background: currentColor; flex: none; }
     .swatch.ring { border-radius: 50%; background: none; border: 2px solid currentColor; width: .75em; height: .75em; }
+    .swatch.line { height: 0; width: 1.3em; border-top: 2px solid currentColor; background: none; border-radius: 0; vertical-align: middle; }
     .swatch.broken-line { height: 0; width: 1.3em; border-top: 2px dashed currentColor; background: none; border-radius: 0; vertical-align: middle; }
     .swatch.landmark-swatch { height: 0; width: 1.3em; border-top: 2px dotted currentColor; background: none; border-radius: 0; vertical-align: middle; }
     """
@@ -114,7 +115,7 @@ enum PageStyle {
     .figures div { min-width: 5.5rem; max-width: 15rem; }
     .figures dt { color: var(--soft); font-size: .8rem; } .figures dd { margin: 0; font-size: 1.2rem; font-variant-numeric: tabular-nums; line-height: 1.3; }
     .figures dd.note { font-size: .8rem; margin: 0; }
-    .scroll { overflow-x: auto; max-width: 100%; }
+    .scroll { overflow-x: auto; max-width: 100%; } .scroll + .plots { margin-top: 1rem; }
     table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
     th, td { text-align: left; padding: .3rem 1.1rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; white-space: nowrap; }
     th { font-weight: 600; } tbody th { font-weight: 500; }
