@@ -85,6 +85,23 @@ public final class FolderLock: Sendable {
     }
   }
 
+  /// A process that works in a folder.
+  public struct Holder: Sendable {
+    /// In words: process, host, since when.
+    public let words: String
+    /// Its number on its machine.
+    public let process: Int32
+    /// Whether that is this machine, where its number says something.
+    public let isHere: Bool
+  }
+
+  /// Who holds a folder; nil for nobody, or for a process of this machine that has died. Nothing is taken or waited for: of a
+  /// process on another machine its record is believed.
+  public static func holder(of folder: URL) -> Holder? {
+    guard let record = record(at: folder.appendingPathComponent(fileName).path), !record.isOfDead else { return nil }
+    return Holder(words: record.holder, process: record.process, isHere: record.isOfThisMachine)
+  }
+
   /// Whether a process works in a folder, without taking it: as far as the record in its lock file tells, which its holder
   /// removes at the end; nil for one on another machine.
   public static func isHeld(_ folder: URL) -> Bool? {

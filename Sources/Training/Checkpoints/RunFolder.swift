@@ -104,8 +104,11 @@ public final class RunFolder: Sendable {
   public func file(_ name: String) -> URL { location.appendingPathComponent(name) }
 
   /// The checkpoints that runs of this program wrote, newest first.
-  public var checkpoints: [(step: Int, folder: URL)] {
-    numberedFolders.filter { Self.isOwnCheckpoint($0.folder) }.sorted { $0.step > $1.step }
+  public var checkpoints: [(step: Int, folder: URL)] { Self.checkpoints(in: location) }
+
+  /// The same of a folder that is only looked at, newest first.
+  public static func checkpoints(in folder: URL) -> [(step: Int, folder: URL)] {
+    numberedFolders(in: folder).filter { isOwnCheckpoint($0.folder) }.sorted { $0.step > $1.step }
   }
 
   /// The folder of a step's checkpoint.
@@ -141,14 +144,16 @@ public final class RunFolder: Sendable {
   /// The folder of the model with the adapter in its weights.
   public static let mergedModel = "merged"
 
-  private var contents: [URL] {
-    (try? FileManager.default.contentsOfDirectory(at: location, includingPropertiesForKeys: nil)) ?? []
+  private var contents: [URL] { Self.contents(of: location) }
+
+  private static func contents(of folder: URL) -> [URL] {
+    (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
   }
 
-  private var numberedFolders: [(step: Int, folder: URL)] {
-    contents.compactMap { url in
-      guard url.lastPathComponent.hasPrefix(Self.checkpointPrefix),
-        let step = Int(url.lastPathComponent.dropFirst(Self.checkpointPrefix.count))
+  private static func numberedFolders(in folder: URL) -> [(step: Int, folder: URL)] {
+    contents(of: folder).compactMap { url in
+      guard url.lastPathComponent.hasPrefix(checkpointPrefix),
+        let step = Int(url.lastPathComponent.dropFirst(checkpointPrefix.count))
       else { return nil }
       return (step, url)
     }
@@ -177,7 +182,9 @@ public final class RunFolder: Sendable {
   private var othersInTheWay: [String] {
     let names = Set(
       Self.records + [Self.weights, "config.json", Self.mergedModel] + AdapterFiles.names + ModelFiles.tokenizerFiles)
-    return (contents.map(\.lastPathComponent).filter(names.contains) + numberedFolders.map(\.folder.lastPathComponent))
+    return
+      (contents.map(\.lastPathComponent).filter(names.contains)
+      + Self.numberedFolders(in: location).map(\.folder.lastPathComponent))
       .sorted()
   }
 

@@ -14,6 +14,9 @@ struct Doctor: ParsableCommand {
       machine. Each line is ok, a warning (it works, but not well) or a problem; warnings and problems come with a remedy. The \
       exit code is 0 without a problem, else 69. Started in several processes (launch, torchrun, srun, mpirun), the all-reduce is \
       theirs, over the network that training would use, and each host prints one report.
+
+      With --run it examines the folder of a run instead, be it finished, failed, going on or hanging: what happened, what went \
+      wrong with its numbers, what cost it time, and what to do.
       """)
 
   @Option(
@@ -21,6 +24,10 @@ struct Doctor: ParsableCommand {
       "Processes of the all-reduce; 1 leaves it out. Without: one for each GPU, where there are several, else 2.",
       valueName: "count"))
   var nprocPerNode: Int?
+  @Option(
+    name: .customLong("run"),
+    help: ArgumentHelp("Examine the output folder of a run instead of this machine.", valueName: "folder"))
+  var runFolder: String?
   @Flag(help: "Print one JSON object instead of lines.")
   var json = false
   @OptionGroup var config: ConfigArguments
@@ -32,6 +39,7 @@ struct Doctor: ParsableCommand {
   }
 
   func run() throws {
+    if let runFolder { return try examine(runFolder) }
     let environment = ProcessInfo.processInfo.environment
     if let wanted = environment[Exchange.variable], [Exchange.exchange, Exchange.gpuExchange].contains(wanted) {
       return try measureOnly(environment, onGPUs: wanted == Exchange.gpuExchange)
@@ -73,6 +81,16 @@ struct Doctor: ParsableCommand {
           }
         ])
     }
+    printer.end()
+    if printer.verdict == .problem { throw ExitCode(Failure.Code.unavailable.rawValue) }
+  }
+
+  private func examine(_ folder: String) throws {
+    let facts = try RunTraces.gathered(folder)
+    let printer = DoctorPrinter(asJSON: json, isQuiet: false, isOfRun: true)
+    printer.show("The run in \(folder)", facts.findings)
+    printer.show("Its numbers", facts.numbers)
+    printer.show("Its time", facts.time)
     printer.end()
     if printer.verdict == .problem { throw ExitCode(Failure.Code.unavailable.rawValue) }
   }

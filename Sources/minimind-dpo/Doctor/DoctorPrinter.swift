@@ -8,10 +8,13 @@ final class DoctorPrinter {
   private let isQuiet: Bool
   private let usesColor: Bool
   private let width: Int
-  private var report = DoctorReport()
+  private var report: DoctorReport
 
-  /// - Parameter isQuiet: whether another process of this host prints
-  init(asJSON: Bool, isQuiet: Bool) {
+  /// - Parameters:
+  ///   - isQuiet: whether another process of this host prints
+  ///   - isOfRun: whether a run is examined, and not this machine
+  init(asJSON: Bool, isQuiet: Bool, isOfRun: Bool = false) {
+    report = DoctorReport(isOfRun: isOfRun)
     (self.asJSON, self.isQuiet) = (asJSON, isQuiet)
     let terminal = Console(descriptor: STDOUT_FILENO)
     usesColor = terminal.usesColor

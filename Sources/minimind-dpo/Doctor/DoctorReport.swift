@@ -22,7 +22,10 @@ package struct DoctorReport: Sendable {
 
   package private(set) var sections: [Section] = []
 
-  package init() {}
+  /// Whether it is about a run, and not about the machine.
+  private let isOfRun: Bool
+
+  package init(isOfRun: Bool = false) { self.isOfRun = isOfRun }
 
   /// Adds a section, unless nothing was found.
   package mutating func add(_ section: Section) {
@@ -42,8 +45,8 @@ package struct DoctorReport: Sendable {
     }
     switch verdict {
     case .ok: return "All is well."
-    case .warning: return "Ready to train, with \(count(.warning) ?? "warnings")."
-    case .problem:
+    case .warning where !isOfRun: return "Ready to train, with \(count(.warning) ?? "warnings")."
+    case .warning, .problem:
       let counts = [count(.problem), count(.warning)].compactMap(\.self).joined(separator: " and ")
       return "\(counts): the arrows say what to do."
     }

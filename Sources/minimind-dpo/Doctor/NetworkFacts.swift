@@ -1,4 +1,5 @@
 import Foundation
+import Observability
 import OrderedJSON
 
 /// The facts about the network: how processes would find each other, on this machine and on others.
@@ -15,9 +16,7 @@ package struct NetworkFacts: Hashable, Sendable {
     package var isLoopback: Bool { addresses.allSatisfy(NetworkFacts.isLoopback) }
     /// Made by Docker, Kubernetes or a virtual machine monitor: it leads to guests of this host, not to other hosts.
     package var isVirtual: Bool {
-      ["docker", "br-", "veth", "virbr", "cni", "flannel", "cali", "lxc", "podman", "tun", "tap"].contains {
-        name.hasPrefix($0)
-      }
+      Container.hasVirtualName(name)
     }
   }
 

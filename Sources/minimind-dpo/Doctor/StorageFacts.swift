@@ -70,14 +70,6 @@ extension StorageFacts {
   }
 }
 
-/// Whether this process runs in a container.
-enum Container {
-  static var isHere: Bool {
-    ["/.dockerenv", "/run/.containerenv"].contains { FileManager.default.fileExists(atPath: $0) }
-      || ["container", "KUBERNETES_SERVICE_HOST"].contains { ProcessInfo.processInfo.environment[$0] != nil }
-  }
-}
-
 extension StorageFacts {
   /// What was found.
   package var findings: [Finding] {

@@ -51,6 +51,13 @@ struct RunConclusion {
   /// Where the model with the adapter in its weights goes.
   private var mergedFolder: URL { folder.file(RunFolder.mergedModel) }
 
+  /// Where the time went; nothing of a run that was over at once.
+  private func slowness() throws -> String? {
+    guard outcome.totals.seconds >= 10 else { return nil }
+    let log = try MetricsLog(contentsOf: folder.file("metrics.jsonl"))
+    return TimeLosses(RunTimes(log), at: RunMachine(folder.environment)).text()
+  }
+
   /// Records how much of what was learnt the result holds.
   private func noteWeightChanges() throws {
     let visibility = UpdateVisibility(request, inputs)
@@ -84,6 +91,7 @@ struct RunConclusion {
     ]
     if inputs.watched.prompts != nil { summary.files["answers"] = folder.file("samples.jsonl").relativePath }
     if let changes, let remark = UpdateVisibility(request, inputs).remark(on: changes) { summary.notes.append(remark) }
+    if let slow = try slowness() { summary.notes.append(slow) }
     if let scaling = ScalingRecord.sentence(processes: inputs.job.worldSize) { summary.notes.append(scaling) }
     for reason in DropReason.allCases { summary.droppedWords[reason.rawValue] = reason.phrase }
     Output.line(summary.text(width: min(88, Output.width ?? 88)))

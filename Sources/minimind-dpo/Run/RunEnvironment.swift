@@ -10,8 +10,12 @@ enum RunEnvironment {
   /// The member that holds what must be the same in a run that continues.
   static let identityKey = "identity"
 
-  /// - Parameter identity: what must be the same in a run that continues
-  static func json(of job: Job, started: Date, identity: [String: String] = [:]) throws -> JSON {
+  /// - Parameters:
+  ///   - training: how the run computes
+  ///   - identity: what must be the same in a run that continues
+  static func json(
+    of job: Job, started: Date, training: TrainingOptions? = nil, identity: [String: String] = [:]
+  ) throws -> JSON {
     let system = SystemInfo()
     return [
       "program": .string(Version.number),
@@ -21,7 +25,12 @@ enum RunEnvironment {
       "threads": .integer(Runtime.threadCount),
       "device": .string(job.placement.description),
       "precision": .string(job.placement.type.rawValue),
+      "native_types": ProcessorTypes.native().map { .array($0.map(JSON.string)) } ?? .null,
       "world_size": .integer(job.worldSize),
+      "per_device_batch": training.map { .integer($0.perDeviceBatchSize) } ?? .null,
+      "accumulation": training.map { .integer($0.accumulationSteps) } ?? .null,
+      "container": .bool(Container.isHere),
+      "network": network(of: job),
       "started_by": .string(job.environment.startedBy.rawValue),
       "job": .string(job.environment.jobName),
       "restarts": .integer(job.environment.restartCount),
@@ -44,6 +53,20 @@ enum RunEnvironment {
           object[entry.key] = .string(entry.value)
         }),
     ]
+  }
+
+  /// The way of the gradients, as far as it may be slow.
+  private static func network(of job: Job) -> JSON {
+    var object: JSON.Object = [:]
+    if case .interface(let name)? = job.communicator?.route {
+      object["interface"] = .string(name)
+      object["virtual"] = .bool(Container.isVirtual(interface: name))
+    }
+    var status = statvfs()
+    if statvfs("/dev/shm", &status) == 0 {
+      object["shared_memory_bytes"] = .integer(Int(status.f_blocks) * Int(status.f_frsize))
+    }
+    return .object(object)
   }
 
   /// The job whose processes made a run; see `WorkerEnvironment.jobName`.

@@ -178,6 +178,8 @@ struct RunExecution {
     totals.pairsRead = inputs.training.pairsRead
     totals.truncated = inputs.training.truncatedSides
     totals.stoppedBy = stoppedBy
+    totals.evaluationSeconds = recorder.evaluationSeconds
+    totals.referenceSeconds = recorder.reference.seconds
     totals.restarts = inputs.job.environment.restartCount
     for (reason, count) in inputs.training.dropped { totals.dropped[reason.rawValue] = count }
     return totals
@@ -225,7 +227,8 @@ struct RunExecution {
 
   private func writeDescription(to folder: RunFolder) throws {
     // The environment first: by it restarted workers recognise their folder.
-    let environment = try RunEnvironment.json(of: inputs.job, started: inputs.started, identity: identity)
+    let environment = try RunEnvironment.json(
+      of: inputs.job, started: inputs.started, training: trainer.options, identity: identity)
     try writeAtomically(Data((environment.serialized(.pretty) + "\n").utf8), to: folder.file("environment.json"))
     try RunConfiguration.write(request.settings, to: folder)
     let data = DataRecord.json(of: inputs.training, heldOut: inputs.evaluationPairs.count)

@@ -1,5 +1,6 @@
 import DPO
 import Foundation
+import Launcher
 import Logging
 import MiniMind
 import Observability
@@ -66,6 +67,8 @@ final class RunRecorder: TrainingObserver {
   /// The tokens of a micro-batch that memory was found to suffice for.
   private var memoryLimit: Int?
   private var hasTriedToRecord = false
+  private var threadTimes = ThreadTimes.current()
+  private var threadsRead = ContinuousClock.now
   /// The rank that the others waited for in the interval before.
   private var laggingRank: Int?
 
@@ -184,6 +187,7 @@ final class RunRecorder: TrainingObserver {
       if let rank = interval.straggler?.rank { record.set(MetricName.stragglerRank, to: rank) }
     }
     if interval.saving > 0 { record[MetricName.checkpointTime] = interval.saving }
+    addCores(to: &record)
     if let memory = ProcessMemory.current() { record.set(MetricName.peakMemory, to: memory.peakBytes) }
     seen?.add(to: &record)
     try files?.append(record)
@@ -197,6 +201,16 @@ final class RunRecorder: TrainingObserver {
     didRecord()
     alsoRecords(trainer, interval)
     if divergence != nil { try lookForDrift(trainer, interval) }
+  }
+
+  /// How the first process got on with its cores since the record before.
+  private func addCores(to record: inout MetricsRecord) {
+    guard let now = ThreadTimes.current() else { return }
+    defer { (threadTimes, threadsRead) = (now, .now) }
+    guard let before = threadTimes else { return }
+    let seconds = (ContinuousClock.now - threadsRead) / .seconds(1)
+    record[MetricName.coresTaken] = now.shareTaken(since: before, seconds: seconds, cores: AvailableCores.count())
+    record[MetricName.coresWaited] = now.shareWaited(since: before)
   }
 
   /// All ranks have the same sums, and come to the same end.
