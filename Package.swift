@@ -198,6 +198,6 @@ if let value = Context.environment["MINIMIND_FUZZ"], !value.isEmpty {
       dependencies: [
         "Checkpoints", "Files", "Jinja", "Launcher", "MiniMind", "Observability", "OrderedJSON", "Preferences",
         "Tokenization",
-      ], path: "Tools/fuzz/Fuzz"),
+      ], path: "Tools/fuzz/Fuzz")
   ]
 }

@@ -17,7 +17,7 @@ struct NumericalFaultTests {
     try workspace.lines("out/metrics.jsonl").filter { $0["event"]?.string == kind }
   }
 
-  @Test("Steps left out are named with their pairs; too many in a row end the run with 65, behind a whole checkpoint")
+  @Test("Steps left out are named with their pairs; too many in a row end the run with 65, after a whole checkpoint")
   func skipped() async throws {
     // So large a β makes every gradient overflow, while all log-probabilities are finite.
     let arguments = train("--beta", "3e38", "--max-steps", "6", "--no-shuffle")

@@ -10,7 +10,7 @@ extension BusyJobs {
 
     init() async throws { site = try await JobSite(pairs: 12) }
 
-    @Test("Steps are left out by all ranks, named once, and end the job with 65 behind a checkpoint")
+    @Test("Steps are left out by all ranks, named once, and end the job with 65 after a checkpoint")
     func skipped() async throws {
       let job = try await site.launch(
         train("--beta", "3e38", "--batch-size", "2", "--no-shuffle", "--max-skipped-steps", "2"))

@@ -16,7 +16,7 @@ import struct Observability.Progress
 /// happen. On all processes of a job but the first it only takes part in these.
 final class RunRecorder: TrainingObserver {
   /// What is learned from.
-  private let examples: ExampleKind
+  let examples: ExampleKind
   /// The totals so far, of all starts of the run.
   private(set) var totals = RunTotals(steps: 0)
   /// What it took to know the reference's log-probabilities ahead.
@@ -44,16 +44,16 @@ final class RunRecorder: TrainingObserver {
   var endReason: String? { divergenceReason ?? evaluations.endReason }
   /// The number of nats that policy and reference may differ by; nil for any.
   var divergenceLimit: Double?
-  private var divergenceReason: String?
-  private var drift = DriftGuard()
+  var divergenceReason: String?
+  var drift = DriftGuard()
   /// Watches the GPUs; nil on CPUs.
   var devices: RunDevices?
   /// Measures what the model is not trained on.
   private let evaluations: EvaluationRecorder
   /// nil on all processes of a job but the first.
-  private let files: RunFiles?
+  let files: RunFiles?
   private let progress: ProgressLine
-  private let logger = Logger(label: "train")
+  let logger = Logger(label: "train")
   private let referenceCache: ReferenceCache?
   private let requests: RunRequests
   private let saveCheckpoint: (Trainer, IntervalReport, RunHistory) throws -> Void
@@ -213,45 +213,6 @@ final class RunRecorder: TrainingObserver {
     record[MetricName.coresWaited] = now.shareWaited(since: before)
   }
 
-  /// All ranks have the same sums, and come to the same end.
-  func endsRun(_ trainer: Trainer, after interval: IntervalReport) -> Bool {
-    guard let limit = divergenceLimit, let divergence = divergence(of: interval, trainer), abs(divergence) > limit
-    else {
-      return false
-    }
-    let reason =
-      "the policy has moved \(HumanText.fixed(divergence, 1)) nats an answer from the reference, more than "
-      + "\(HumanText.short(limit)) (--stop-on-kl)"
-    divergenceReason = reason
-    if files != nil {
-      logger.info("the run ends after step \(trainer.completedSteps) of \(trainer.plan.totalSteps): \(reason)")
-    }
-    return true
-  }
-
-  /// Nil where nothing is compared with a reference.
-  private func divergence(of interval: IntervalReport, _ trainer: Trainer) -> Double? {
-    guard trainer.options.loss.needsReference, !examples.areTexts, interval.metrics.pairs > 0 else { return nil }
-    return interval.metrics.divergence(beta: trainer.options.loss.beta)
-  }
-
-  /// Says, once, where the run goes wrong.
-  private func lookForDrift(_ trainer: Trainer, _ interval: IntervalReport) throws {
-    let (sums, count, options) = (interval.metrics, interval.metrics.pairs, trainer.options)
-    let run = DriftGuard.Run(
-      startLoss: options.startsAtReference ? try options.loss.valueAtReference() : nil, beta: options.loss.beta,
-      learningRate: trainer.schedule.peak, warmupSteps: trainer.schedule.warmupSteps,
-      totalSteps: trainer.plan.totalSteps)
-    let measured = DriftGuard.Interval(
-      step: interval.step, steps: interval.steps, loss: sums.loss / count, chosenReward: sums.chosenRewards / count,
-      rejectedReward: sums.rejectedRewards / count, chosenLogProbability: sums.chosenLogProbabilities / count,
-      rejectedLogProbability: sums.rejectedLogProbabilities / count)
-    for (kind, words) in drift.look(measured, of: run) {
-      logger.warning("step \(interval.step): \(words)")
-      files?.append(RunEvent(.drift, step: interval.step, words, ["kind": .string(kind.rawValue)]))
-    }
-  }
-
   /// FLOP/s of an interval over the peak. The peak is measured for a moment before the first step; an interval that is
   /// faster raises it, so that MFU is never above 1.
   private func utilization(of interval: IntervalReport) -> Double? {
@@ -305,15 +266,6 @@ final class RunRecorder: TrainingObserver {
   }
   private var notedStep: Int?
 
-  /// Records why the run failed, where that can still be written.
-  func note(_ error: any Error, _ trainer: Trainer) {
-    if case .notFinite(let step, _, _)? = error as? TrainingError { record(step, trainer) }
-    let failure = Failure(error)
-    files?.append(
-      RunEvent(
-        .failure, step: trainer.completedSteps, failure.message, ["exit_code": .integer(Int(failure.code.rawValue))]))
-  }
-
   /// Sees to it that there is a folder for the result.
   func lookAfterFolder() { files?.lookAfterFolder() }
 
@@ -332,26 +284,6 @@ final class RunRecorder: TrainingObserver {
       value: try objective.valueAtReference().map { HumanText.fixed($0, 4) }, isDPO: isDPO,
       startsAtReference: trainer.options.startsAtReference
     ).text
-  }
-
-  /// All ranks skip alike; the first one says so.
-  private func tellOfSkipped(_ report: StepReport, _ trainer: Trainer) {
-    guard let found = report.notFinite else {
-      let scale = HumanText.short(report.lossScale ?? 1)
-      return logger.warning(
-        "step \(report.step): gradients left float16's range; this update was left out; the loss scale is now \(scale)")
-    }
-    let ranks = trainer.ranks == nil ? "" : " on all ranks"
-    logger.warning(
-      "step \(report.step): the gradient is not a finite number; this update was left out\(ranks): \(found.description(files: trainer.dataFiles))"
-    )
-    record(found, trainer)
-  }
-
-  private func record(_ found: NotFiniteStep, _ trainer: Trainer) {
-    let places = found.pairs.prefix(64).map { JSON.string($0.place(in: trainer.dataFiles)) }
-    files?.append(
-      RunEvent(.skippedStep, step: found.step, found.description(files: trainer.dataFiles), ["pairs": .array(places)]))
   }
 
   /// A rank that the others wait for: that is what bounds the interval, and by a fifth at least.
