@@ -102,13 +102,6 @@ public final class FolderLock: Sendable {
     return Holder(words: record.holder, process: record.process, isHere: record.isOfThisMachine)
   }
 
-  /// Whether a process works in a folder, without taking it: as far as the record in its lock file tells, which its holder
-  /// removes at the end; nil for one on another machine.
-  public static func isHeld(_ folder: URL) -> Bool? {
-    guard let record = record(at: folder.appendingPathComponent(fileName).path) else { return false }
-    return record.isOfDead ? false : record.isOfThisMachine ? true : nil
-  }
-
   /// Gives the folder back and removes the file.
   public func release() {
     ending.signal()

@@ -28,7 +28,7 @@ public enum HumanText {
 
   /// A count with its noun: `1 pair`, `1,234 pairs`.
   public static func counted(_ value: Int, _ noun: String) -> String {
-    "\(grouped(value)) \(noun)\(value == 1 ? "" : "s")"
+    "\(grouped(value)) \(noun)\(value == 1 ? "" : noun.hasSuffix("s") ? "es" : "s")"
   }
 
   /// Bytes with a binary unit: `512 B`, `1.5 KiB`, `2.1 GiB`.
@@ -91,9 +91,6 @@ public enum HumanText {
     let text = short(value)
     return Double(text) == value ? text : "\(value)"
   }
-
-  /// Prose broken into lines of at most `width` columns; see ``TerminalText/wrapped(_:width:)``.
-  public static func wrapped(_ text: String, width: Int) -> String { TerminalText.wrapped(text, width: width) }
 
   private static func twoDigits(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
 }

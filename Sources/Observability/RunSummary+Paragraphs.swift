@@ -12,7 +12,7 @@ extension RunSummary {
     text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
       guard TerminalText.columns(String(line)) > width else { return String(line) }
       let indent = String(line.prefix { $0 == " " })
-      return HumanText.wrapped(String(line), width: max(20, width - indent.count - 2)).split(separator: "\n")
+      return TerminalText.wrapped(String(line), width: max(20, width - indent.count - 2)).split(separator: "\n")
         .enumerated().map { indent + ($0 > 0 ? "  " : "") + $1 }.joined(separator: "\n")
     }.joined(separator: "\n")
   }

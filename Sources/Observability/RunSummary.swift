@@ -151,7 +151,7 @@ public struct RunSummary: Sendable {
     let prose = judgement + notes
     let paragraphs =
       [headline, texts.map { $0.table } ?? table].compactMap(\.self).map { Self.fitted($0, width: width) }
-      + prose.map { HumanText.wrapped($0, width: width) }
+      + prose.map { TerminalText.wrapped($0, width: width) }
       + (outputs.isEmpty && files.isEmpty ? [] : [whereabouts])
     return paragraphs.joined(separator: "\n\n")
   }

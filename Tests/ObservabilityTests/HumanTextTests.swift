@@ -42,9 +42,9 @@ struct HumanTextTests {
 
   @Test("Prose is broken at spaces")
   func wrapped() {
-    #expect(HumanText.wrapped("one two three four", width: 9) == "one two\nthree\nfour")
-    #expect(HumanText.wrapped("a incomprehensibilities b", width: 5) == "a\nincomprehensibilities\nb")
-    #expect(HumanText.wrapped("", width: 5) == "")
+    #expect(TerminalText.wrapped("one two three four", width: 9) == "one two\nthree\nfour")
+    #expect(TerminalText.wrapped("a incomprehensibilities b", width: 5) == "a\nincomprehensibilities\nb")
+    #expect(TerminalText.wrapped("", width: 5) == "")
   }
 
   @Test("Groups, shares, and numbers that are none")

@@ -41,7 +41,9 @@ public struct ReportRun: Sendable {
       })
     let answers = (try? Data(contentsOf: folder.appending(path: "samples.jsonl"))) ?? Data()
     data = (try? Data(contentsOf: folder.appending(path: "data.json"))).flatMap { try? JSON(parsing: $0) }
-    self.isRunning = isRunning ?? FolderLock.isHeld(folder)
+    let holder = FolderLock.holder(of: folder)
+    // Whether a process of another machine is alive cannot be seen from here.
+    self.isRunning = isRunning ?? (holder == nil ? false : holder?.isHere == true ? true : nil)
     samples = answers.split(separator: UInt8(ascii: "\n")).compactMap { try? JSON(parsing: Data($0)) }
   }
 

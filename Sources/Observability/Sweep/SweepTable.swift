@@ -80,7 +80,7 @@ public struct SweepTable: Sendable {
       }
       return mark + " " + padded.joined(separator: "  ")
     }
-    return [lines.joined(separator: "\n"), HumanText.wrapped(choice.text, width: 88), timesText].joined(
+    return [lines.joined(separator: "\n"), TerminalText.wrapped(choice.text, width: 88), timesText].joined(
       separator: "\n\n")
   }
 
@@ -91,7 +91,7 @@ public struct SweepTable: Sendable {
         + "\(HumanText.grouped(times.referenceFound)) found on disk)")
     parts.append("training \(HumanText.fixed(times.training, 1)) s")
     parts.append("evaluation \(HumanText.fixed(times.evaluation, 1)) s")
-    return HumanText.wrapped(
+    return TerminalText.wrapped(
       "Time: \(HumanText.duration(seconds: times.total)): \(parts.joined(separator: ", ")).", width: 88)
   }
 

@@ -85,7 +85,8 @@ struct Evaluate: ParsableCommand {
           if job.isFirst { Console.standardError.print("warning: \(remark)") }
         }, folder: folder, options: pairs.options(seed: 42), cache: pairs.cache)
       if job.isFirst {
-        Console.standardError.print(prepared.describe(as: "evaluation data", path: file.path, isHeldOut: true))
+        Console.standardError.print(
+          prepared.describe(as: TrainingWords.evaluationData, path: file.path, isHeldOut: true))
       }
       if let largest = prepared.tokenized.largestID, Int(largest) >= policy.configuration.vocabularySize {
         throw TrainingError.vocabularyTooSmall(

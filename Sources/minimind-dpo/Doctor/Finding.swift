@@ -65,7 +65,7 @@ package struct Finding: Hashable, Sendable {
   package func lines(width: Int, usesColor: Bool) -> String {
     let indent = String(repeating: " ", count: 11)
     func block(_ text: String, _ first: String, _ others: String) -> String {
-      let lines = HumanText.wrapped(text, width: max(30, width - others.count)).split(separator: "\n")
+      let lines = TerminalText.wrapped(text, width: max(30, width - others.count)).split(separator: "\n")
       return first + lines.joined(separator: "\n" + others)
     }
     let color = verdict == .ok ? 32 : verdict == .warning ? 33 : 31

@@ -115,7 +115,7 @@ extension RunTraces {
     let used = Double(place.processesPerHost) * peak
     guard used > 0.7 * Double(memory) else { return "" }
     return
-      ". Memory may have run out: \(HumanText.counted(place.processesPerHost, "process").replacing("processs", with: "processes")) of "
+      ". Memory may have run out: \(HumanText.counted(place.processesPerHost, "process")) of "
       + "\(HumanText.bytes(Int(peak))) on a machine of \(HumanText.bytes(memory)) (--dry-run says what a run needs)"
   }
 

@@ -64,15 +64,18 @@ final class CheckpointSaver {
       let weights = try weights(true)
       let work = BackgroundWork(named: "checkpoint") { [didWrite] in
         defer { didWrite((ContinuousClock.now - started) / .seconds(1)) }
-        return Result { try Self.write(step, to: place, of: folder, keep, weights) { try copy.write(to: place) } }
+        return Result {
+          try Self.write(step, to: place, of: folder, isLast: false, keep, weights) { try copy.write(to: place) }
+        }
       }
       inFlight = (step, work)
       return nil
     }
     defer { didWrite((ContinuousClock.now - started) / .seconds(1)) }
-    guard try Self.write(step, to: place, of: folder, keep, weights(false), { try contents.write(to: place) }) else {
-      return nil
-    }
+    guard
+      try Self.write(
+        step, to: place, of: folder, isLast: isLast, keep, weights(false), { try contents.write(to: place) })
+    else { return nil }
     saved += 1
     return step
   }
@@ -98,10 +101,11 @@ final class CheckpointSaver {
   ///
   /// - Returns: whether the checkpoint is there
   private static func write(
-    _ step: Int, to place: URL, of folder: RunFolder, _ keep: () -> Void, _ weights: [WeightFileDraft],
+    _ step: Int, to place: URL, of folder: RunFolder, isLast: Bool, _ keep: () -> Void, _ weights: [WeightFileDraft],
     _ checkpoint: () throws -> Void
   ) throws -> Bool {
     let logger = Logger(label: "train")
+    let after = isLast ? "" : " Training goes on."
     var isThere = false
     do {
       try checkpoint()
@@ -112,7 +116,7 @@ final class CheckpointSaver {
       // Whatever the file system does not take, be it that the folder is gone meanwhile.
       let older = folder.checkpoints.first.map { "The newest one is \($0.folder.path), as it was" }
       logger.warning(
-        "no checkpoint at step \(step): \(error). \(older ?? "There is no older one"). Training goes on.")
+        "no checkpoint at step \(step): \(error). \(older ?? "There is no older one").\(after)")
     }
     for draft in weights {
       do {
@@ -120,7 +124,7 @@ final class CheckpointSaver {
         try draft.write()
         logger.info("saved \(draft.file.relativePath)")
       } catch let error as FileError where error.isWriteFailure {
-        logger.warning("\(draft.file.relativePath) is as it was before: \(error). Training goes on.")
+        logger.warning("\(draft.file.relativePath) is as it was before: \(error).\(after)")
       }
     }
     return isThere

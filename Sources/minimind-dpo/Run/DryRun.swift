@@ -118,7 +118,7 @@ struct DryRun {
     let noun = request.pairs.examples.noun
     return
       "\(HumanText.grouped(plan.totalSteps)), of \(HumanText.counted(plan.globalBatchSize, noun)) each: "
-      + "\(job.worldSize == 1 ? "1 process" : "\(job.worldSize) processes") × \(options.perDeviceBatchSize) × \(options.accumulationSteps) accumulated; "
+      + "\(HumanText.counted(job.worldSize, "process")) × \(options.perDeviceBatchSize) × \(options.accumulationSteps) accumulated; "
       + "\(HumanText.grouped(plan.stepsPerEpoch)) an epoch"
   }
 

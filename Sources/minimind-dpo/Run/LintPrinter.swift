@@ -46,7 +46,7 @@ struct LintPrinter {
 
   private func indented(_ texts: [String]) -> [String] {
     texts.filter { !$0.isEmpty }.flatMap { text in
-      HumanText.wrapped(text, width: Self.width - 9).split(separator: "\n").enumerated().map { number, line in
+      TerminalText.wrapped(text, width: Self.width - 9).split(separator: "\n").enumerated().map { number, line in
         String(repeating: " ", count: number == 0 || !text.hasPrefix("line ") ? 9 : 11) + line
       }
     }

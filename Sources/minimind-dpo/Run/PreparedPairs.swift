@@ -106,7 +106,7 @@ struct PreparedPairs {
   /// What was read and what was left out, in a few lines.
   ///
   /// - Parameter isHeldOut: whether they are measured and not learned from
-  func describe(as name: String, path: String, isHeldOut: Bool = false) -> String {
+  func describe(as name: Phrase, path: String, isHeldOut: Bool = false) -> String {
     let examples = tokenized.options.examples
     var lines = [
       TrainingWords.file(

@@ -173,7 +173,7 @@ private struct PairReader {
     let sources = request.trainingPairs
     let files = try sources.enumerated().map { place, source in
       let number = sources.count == 1 ? "" : " \(place + 1) of \(sources.count)"
-      return (source, try read(source.path, as: "training data" + number, options: request.pairs))
+      return (source, try read(source.path, as: TrainingWords.trainingData + Phrase(number), options: request.pairs))
     }
     let data = try TrainingData(
       files, heldOut: request.heldOut, strategy: request.mixStrategy, seed: request.pairs.seed)
@@ -188,7 +188,8 @@ private struct PairReader {
     options.minimumMargin = nil
     let files = try request.evaluationPairs.map { file in
       let name = file.name.map { " \"\($0)\"" } ?? ""
-      let prepared = try read(file.path, as: "evaluation data" + name, options: options, isHeldOut: true)
+      let prepared = try read(
+        file.path, as: TrainingWords.evaluationData + Phrase(name), options: options, isHeldOut: true)
       do {
         _ = try prepared.usable()
       } catch  where request.evaluationPairs.count > 1 {
@@ -203,7 +204,7 @@ private struct PairReader {
   }
 
   private func read(
-    _ path: String, as name: String, options: PairOptions, isHeldOut: Bool = false
+    _ path: String, as name: Phrase, options: PairOptions, isHeldOut: Bool = false
   ) throws -> PreparedPairs {
     let pairs = try PreparedPairs(
       contentsOf: path,

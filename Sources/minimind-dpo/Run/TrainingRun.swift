@@ -19,11 +19,7 @@ struct TrainingRun {
   }
 
   func run() throws {
-    let stop = StopRequest()
-    let limit = environment.rank == 0 ? request.output.timeLimit.map { TimeLimit($0, stopping: stop) } : nil
-    let requests = RunRequests(stop: stop, save: SaveRequest(), limit: limit)
-    let signal = SaveSignal(requests.save, speaks: environment.rank == 0)
-    defer { withExtendedLifetime((signal, limit)) {} }
+    let requests = RunRequests(timeLimit: request.output.timeLimit, environment)
     // Whether the folder can be used is worth knowing first.
     let place = try RunPlace(request, environment)
     defer { place.release() }

@@ -24,12 +24,7 @@ struct SweepRun {
   ///
   /// - Throws: `Failure` of the kind `stopped` when it was interrupted: the same command goes on
   func run() throws -> SweepTable? {
-    let stop = StopRequest()
-    let limit =
-      environment.rank == 0 ? request.standard.output.timeLimit.map { TimeLimit($0, stopping: stop) } : nil
-    let requests = RunRequests(stop: stop, save: SaveRequest(), limit: limit)
-    let signal = SaveSignal(requests.save, speaks: environment.rank == 0)
-    defer { withExtendedLifetime((signal, limit)) {} }
+    let requests = RunRequests(timeLimit: request.standard.output.timeLimit, environment)
     // A worker that is started again goes on; what it is to replace is replaced already.
     let replaces = request.standard.output.replacesRun && environment.restartCount == 0
     let folder = environment.rank == 0 ? try SweepFolder(request.location, replaces: replaces) : nil

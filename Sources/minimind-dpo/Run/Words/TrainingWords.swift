@@ -42,7 +42,7 @@ enum TrainingWords {
   ) -> Phrase {
     let (noun, unit) = (kind.noun, unit(kind))
     return Phrase(
-      en: "global batch: \(processes == 1 ? "1 process" : "\(processes) processes") × "
+      en: "global batch: \(HumanText.counted(processes, "process")) × "
         + "\(HumanText.counted(perDevice, noun)) × \(accumulated) accumulated = \(HumanText.counted(global, noun)) a step; "
         + "\(HumanText.counted(steps, "step")), \(stepsPerEpoch) an epoch of \(HumanText.counted(examples, noun))",
       zh:
@@ -105,16 +105,16 @@ enum TrainingWords {
 
 /// What is said of a data file before a run.
 extension TrainingWords {
-  static func file(_ name: String, _ path: String, read: Int, usable: Int, isHeldOut: Bool, _ kind: ExampleKind)
+  static let trainingData = Phrase(en: "training data", zh: "训练数据")
+  static let evaluationData = Phrase(en: "evaluation data", zh: "评估数据")
+
+  static func file(_ name: Phrase, _ path: String, read: Int, usable: Int, isHeldOut: Bool, _ kind: ExampleKind)
     -> Phrase
   {
-    let names = ["training data": "训练数据", "evaluation data": "评估数据"]
-    let known = names.first { name.hasPrefix($0.key) }
-    let chinese = known.map { $0.value + name.dropFirst($0.key.count) } ?? name
-    return Phrase(
-      en: "\(name): \(path): \(HumanText.counted(read, kind.noun)), \(HumanText.grouped(usable)) "
+    Phrase(
+      en: "\(name.en): \(path): \(HumanText.counted(read, kind.noun)), \(HumanText.grouped(usable)) "
         + (isHeldOut ? "to measure" : "to learn from"),
-      zh: "\(chinese)：\(path)：\(HumanText.grouped(read)) \(unit(kind))，\(isHeldOut ? "用于评估" : "用于学习")的有 "
+      zh: "\(name.zh)：\(path)：\(HumanText.grouped(read)) \(unit(kind))，\(isHeldOut ? "用于评估" : "用于学习")的有 "
         + HumanText.grouped(usable))
   }
 
