@@ -7,6 +7,7 @@
 #endif
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -25,6 +26,13 @@ void keep_freed_memory() {
 #endif
 }
 
+// Gloo writes to sockets whose other end may be gone. The default of SIGPIPE would end this process before anybody sees the
+// error. Python ignores the signal from its start; a handler of the program's own stays.
+void survive_broken_pipes() {
+  struct sigaction action;
+  if (sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+}
+
 #ifdef USE_C10D_NCCL
 // Keeps the last collectives of every rank and writes them to files when one hangs.
 void record_flights() {
@@ -39,6 +47,7 @@ ctorch_status ctorch_group_gloo(ctorch_store store, int rank, int size, int64_t 
                                 const char *address, ctorch_group *out, char **error) {
   return communicating(error, [&] {
     keep_freed_memory();
+    survive_broken_pipes();
     using Gloo = c10d::ProcessGroupGloo;
     auto options = Gloo::Options::create(std::chrono::milliseconds(timeout_ms));
     // Not the default device: that one resolves the host's own name, which often leads to the loopback interface.

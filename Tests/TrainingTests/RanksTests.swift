@@ -250,6 +250,10 @@ struct RanksTests {
       }
     }
     #expect(kinds[0] == .communication)
+    // Writing to a socket whose other end is gone ends a process by default.
+    var action = sigaction()
+    #expect(sigaction(SIGPIPE, nil, &action) == 0)
+    #expect(unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) != 0, "SIGPIPE has its default")
   }
 }
 
