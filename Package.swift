@@ -72,6 +72,7 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
@@ -84,6 +85,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
+    // Its defaults bring a configuration library that nothing here reads.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: ["FullFoundation"]),
     .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
   ],
   targets: [
@@ -95,6 +98,8 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["Jinja", "OrderedJSON", collections]),
     .target(name: "Preferences", dependencies: ["Files", "Tokenization", "Jinja", "OrderedJSON", collections]),
     .target(name: "Observability", dependencies: ["Files", "OrderedJSON", logging, protobuf, collections]),
+    .target(name: "Web", dependencies: ["OrderedJSON", hummingbird, logging]),
+    .target(name: "Dashboard", dependencies: ["Web", "Observability", "Files", "OrderedJSON", hummingbird, logging]),
     .target(name: "CLauncher", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
     .target(name: "Launcher", dependencies: ["CLauncher"]),
 
@@ -125,10 +130,16 @@ let package = Package(
       dependencies: [
         "DPO", "MiniMind", "Preferences", "Checkpoints", "Files", "Torch", "OrderedJSON", collections, logging,
       ]),
+    .target(
+      name: "Serving",
+      dependencies: [
+        "MiniMind", "Tokenization", "Jinja", "Torch", "Web", "OrderedJSON", collections, hummingbird, logging,
+      ]),
     .executableTarget(
       name: "minimind-dpo",
       dependencies: [
-        "Training", "DPO", "MiniMind", "Preferences", "Tokenization", "Files", "Torch", "Observability",
+        "Training", "Serving", "Dashboard", "Web", "DPO", "MiniMind", "Preferences", "Tokenization", "Files", "Torch",
+        "Observability",
         "Collectives", "Launcher", "OrderedJSON", "Jinja", arguments, collections, logging, yams,
       ]),
     // What each fused operator gains; see Benchmarks/README.md.
@@ -150,6 +161,8 @@ let package = Package(
       name: "PreferencesTests", dependencies: ["Preferences", "Tokenization", "OrderedJSON"],
       resources: [.copy("Goldens")]),
     .testTarget(name: "ObservabilityTests", dependencies: ["Observability", "ProgramSupport", "OrderedJSON"]),
+    .testTarget(
+      name: "DashboardTests", dependencies: ["Dashboard", "Web", "Observability", "ProgramSupport", "OrderedJSON"]),
     // The launcher as a process of its own, without LibTorch.
     .executableTarget(name: "launcher-fixture", dependencies: ["Launcher"], path: "Tests/LauncherFixture"),
     .testTarget(name: "LauncherTests", dependencies: ["Launcher", "launcher-fixture", subprocess]),
@@ -175,6 +188,11 @@ let package = Package(
         collections,
       ],
       resources: [.copy("Goldens")]),
+    .testTarget(
+      name: "ServingTests",
+      dependencies: [
+        "Serving", "MiniMind", "ModelFixtures", "Tokenization", "Torch", "Web", "ProgramSupport", "OrderedJSON",
+      ]),
     .testTarget(name: "CommandTests", dependencies: ["minimind-dpo", "ProgramSupport", "OrderedJSON", subprocess]),
     // Runs the program as users do; for all tests that need it so.
     .target(name: "ProgramSupport", dependencies: ["OrderedJSON", subprocess], path: "Tests/ProgramSupport"),
