@@ -43,6 +43,7 @@ struct Failure: Error {
     case let failure as Failure: self = failure
     case let error as PreferenceFileError:
       self.init(error.isMissingInput ? .missingInput : error.isUnavailable ? .unavailable : .badData, "\(error)")
+    case is GGUFError, is LlamaVocabularyError: self.init(.badData, "\(error)")
     case let error as GuardFileError: self.init(error.isMissingInput ? .missingInput : .badData, "\(error)")
     case let error as TokenizerError:
       if case .missing = error { self.init(.missingInput, "\(error)") } else { self.init(.badData, "\(error)") }
