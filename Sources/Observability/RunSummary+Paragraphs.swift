@@ -209,7 +209,10 @@ extension RunSummary {
       }
     let steps = [
       ("minimind-dpo chat \(model)", Phrase(en: "talk to it", zh: "和它对话")),
-      ("minimind-dpo report \(shell(folder))", Phrase(en: "the report again; several folders are compared", zh: "重新生成报告；多个文件夹会放在一起比较")),
+      (
+        "minimind-dpo report \(shell(folder))",
+        Phrase(en: "the report again; several folders are compared", zh: "重新生成报告；多个文件夹会放在一起比较")
+      ),
     ]
     let width = steps.map { TerminalText.columns($0.0) }.max() ?? 0
     return [Phrase(en: "Next:", zh: "接下来：").text] + steps.map { "  \(padded($0.0, width))   # \($0.1.text)" }

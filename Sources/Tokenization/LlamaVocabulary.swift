@@ -58,7 +58,8 @@ public struct LlamaVocabulary: Hashable, Sendable {
     }
     preTokenizer = try Self.preTokenizer(json["pre_tokenizer"] ?? .null, file: file.path)
     if json["model"]?["ignore_merges"]?.bool == true, preTokenizer != "llama-bpe" {
-      throw LlamaVocabularyError("\(file.path) has \"ignore_merges\", which llama.cpp knows of Llama 3's tokenizer only")
+      throw LlamaVocabularyError(
+        "\(file.path) has \"ignore_merges\", which llama.cpp knows of Llama 3's tokenizer only")
     }
     if let normalizer = json["normalizer"], !normalizer.isNull {
       remarks.append("llama.cpp does not normalize texts (NFC); texts with combining characters may get other tokens")

@@ -35,7 +35,8 @@ enum GGUFArchitecture: String {
     case (false, _): self = .llama
     }
     if case .llama3 = configuration.rope.scaling, self != .llama {
-      throw GGUFError("it stretches its positions as Llama 3.1 does, which llama.cpp knows of the Llama architecture only")
+      throw GGUFError(
+        "it stretches its positions as Llama 3.1 does, which llama.cpp knows of the Llama architecture only")
     }
     if case .yarn(_, _, let fast, let slow, _) = configuration.rope.scaling, (fast, slow) != (32, 1) {
       throw GGUFError("its YaRN has \"beta_fast\" \(fast) and \"beta_slow\" \(slow); llama.cpp has 32 and 1")

@@ -149,7 +149,7 @@ enum AdapterScript {
             # As transformers does: a record may be of an earlier step than the one before it.
             self.run.define_metric("train/global_step")
             self.run.define_metric("*", step_metric="train/global_step", step_sync=True)
-            if self.run.url:
+            if not getattr(self.run, "offline", False) and self.run.url:
                 say("info", "wandb: " + self.run.url)
 
         def log(self, values, step):

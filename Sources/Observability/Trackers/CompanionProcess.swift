@@ -50,7 +50,9 @@ final class CompanionProcess: Sendable {
     posix_spawn_file_actions_adddup2(&actions, output?.writing.number ?? 2, 1)
     // Sockets of LibTorch too, which a process that outlives this one would keep open.
     let open = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
-    for number in open.compactMap({ Int32($0) }) where number > 2 { posix_spawn_file_actions_addclose(&actions, number) }
+    for number in open.compactMap({ Int32($0) }) where number > 2 {
+      posix_spawn_file_actions_addclose(&actions, number)
+    }
     var (none, all) = (sigset_t(), sigset_t())
     sigemptyset(&none)
     sigfillset(&all)

@@ -74,8 +74,7 @@ final class TrackerAdapter: Sendable {
       ending = process.look()
     }
     guard let ending, ending != .exited(0) else { return }
-    let last = LogTail.lastLine(of: TrackersFolder(ofRunIn: folder).file("\(tracker.rawValue).log"))
-    tell("ended with \(ending)" + (last.map { " (\($0))" } ?? ""))
+    tell("ended with \(ending), see \(TrackersFolder(ofRunIn: folder).file("\(tracker.rawValue).log").relativePath)")
   }
 
   private func hear(_ line: String) {

@@ -25,7 +25,8 @@ struct Convert: ParsableCommand {
 
   @Option(help: ArgumentHelp("A Hugging Face folder, or a .pth, .bin or .safetensors file.", valueName: "path"))
   var model: String
-  @Option(help: ArgumentHelp(
+  @Option(
+    help: ArgumentHelp(
       "The folder whose tokenizer goes with what is written. (default: the model's own, or model/ of a MiniMind checkout)",
       valueName: "folder"))
   var tokenizer: String?
@@ -59,7 +60,9 @@ struct Convert: ParsableCommand {
     }
     if loraR != nil, base == nil { throw ValidationError("--lora-r is the rank of what --base splits off.") }
     if let loraR, loraR < 1 { throw ValidationError("--lora-r must be at least 1.") }
-    if writesGGUF, base != nil { throw ValidationError("--base splits an adapter off, which a GGUF file does not hold.") }
+    if writesGGUF, base != nil {
+      throw ValidationError("--base splits an adapter off, which a GGUF file does not hold.")
+    }
     if writesGGUF, dtype == .bfloat16 {
       throw ValidationError("--dtype bfloat16: a GGUF file is written in f32, f16 or q8_0.")
     }
@@ -108,7 +111,8 @@ struct Convert: ParsableCommand {
       model: loaded, tokenizer: source.tokenizerFolder, encoding: encoding, destination: destination
     ).write()
     for remark in remarks { Console.standardError.print("note: \(remark).") }
-    Console.standardError.print("for Ollama: ollama create \(destination.deletingPathExtension().lastPathComponent) -f \(modelfile.relativePath)")
+    Console.standardError.print(
+      "for Ollama: ollama create \(destination.deletingPathExtension().lastPathComponent) -f \(modelfile.relativePath)")
   }
 
   private var source: ModelSource {

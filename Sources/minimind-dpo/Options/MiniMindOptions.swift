@@ -41,7 +41,8 @@ struct MiniMindArguments: ParsableArguments {
   @Flag(help: "Also report to SwanLab, as MiniMind's script does; the same as --report-to tensorboard swanlab.")
   var useWandb = false
 
-  @Option(help: ArgumentHelp(
+  @Option(
+    help: ArgumentHelp(
       "With --use-wandb: the project. (default: MiniMind-DPO; in sft MiniMind-Full-SFT)", valueName: "name"))
   var wandbProject: String?
 
@@ -69,7 +70,8 @@ struct MiniMindArguments: ParsableArguments {
     }
     if useWandb {
       lines.append(
-        "--use_wandb: SwanLab, as in MiniMind's script; its package is run by --tracker-python, in a process of its own")
+        "--use_wandb: SwanLab, as in MiniMind's script; its package is run by --tracker-python, in a process of its own"
+      )
     }
     if useCompile == 1 { lines.append("--use_compile 1: nothing to compile; the kernels are compiled already") }
     return lines

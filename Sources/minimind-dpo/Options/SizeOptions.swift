@@ -14,7 +14,9 @@ struct SizeArguments: ParsableArguments {
   var numKeyValueHeads: Int?
   @Option(help: ArgumentHelp("Width inside the feed-forward networks, at most 65536.", valueName: "size"))
   var intermediateSize: Int?
-  @Option(help: ArgumentHelp("Rows of the embedding table, at most 1000000: as many as the tokenizer has ids.", valueName: "count"))
+  @Option(
+    help: ArgumentHelp(
+      "Rows of the embedding table, at most 1000000: as many as the tokenizer has ids.", valueName: "count"))
   var vocabSize: Int?
   @Option(help: ArgumentHelp("The longest sequence in tokens, at most 1048576.", valueName: "tokens"))
   var maxPositionEmbeddings: Int?
@@ -49,7 +51,8 @@ struct SizeArguments: ParsableArguments {
     guard width % (2 * heads) == 0 else {
       throw Failure(
         .usage,
-        "--hidden-size \(width) with \(heads) heads: twice their number must divide the width; give --num-attention-heads.")
+        "--hidden-size \(width) with \(heads) heads: twice their number must divide the width; give --num-attention-heads."
+      )
     }
     object["head_dim"] = .integer(width / heads)
     if numKeyValueHeads == nil, let shared = object["num_key_value_heads"]?.int, heads % shared != 0 {

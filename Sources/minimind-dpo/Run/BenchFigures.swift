@@ -94,10 +94,12 @@ struct BenchFigures {
     case "peak_gflops": return row("this machine's peak", "本机峰值", HumanText.short(number) + " GFLOP/s")
     case "utilization": return row("of the peak (MFU)", "占峰值的比例（MFU）", HumanText.percent(number))
     case "peak_memory_bytes": return row("most memory in use", "内存峰值", HumanText.bytes(value.int ?? 0))
-    case "micro_batch_tokens": return row("tokens of a micro-batch, at most", "每个 micro-batch 的 token 上限", HumanText.grouped(value.int ?? 0))
+    case "micro_batch_tokens":
+      return row("tokens of a micro-batch, at most", "每个 micro-batch 的 token 上限", HumanText.grouped(value.int ?? 0))
     case "exchange_seconds": return row("time of an exchange of gradients", "每次交换梯度用时", HumanText.short(number) + " s")
     case "idle_fraction": return row("GPU idle", "GPU 空闲", HumanText.percent(number))
-    case "replayed_passes_per_step": return row("passes replayed from CUDA graphs, a step", "每步由 CUDA 图重放的次数", HumanText.short(number))
+    case "replayed_passes_per_step":
+      return row("passes replayed from CUDA graphs, a step", "每步由 CUDA 图重放的次数", HumanText.short(number))
     case "replayed_kernels_per_step": return row("kernels in them, a step", "每步重放的内核数", HumanText.short(number))
     default:
       guard let part = StepPart(rawValue: String(name.dropFirst("share/".count))) else { return nil }

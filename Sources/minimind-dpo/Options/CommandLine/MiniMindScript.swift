@@ -27,7 +27,8 @@ struct MiniMindScript {
   }
 
   private static let dpo = MiniMindScript(
-    name: "train_dpo.py", start: "full_sft", result: "dpo", project: "MiniMind-DPO", data: "../dataset/dpo.jsonl", logInterval: 100,
+    name: "train_dpo.py", start: "full_sft", result: "dpo", project: "MiniMind-DPO", data: "../dataset/dpo.jsonl",
+    logInterval: 100,
     saveInterval: 100,
     defaults: [
       "--num-train-epochs", "1", "--per-device-train-batch-size", "4", "--learning-rate", "4e-8", "--beta", "0.15",

@@ -28,8 +28,10 @@ struct GGUFExport {
     if let source = template?.defaultSource { metadata.append(("tokenizer.chat_template", .string(source))) }
     try ModelFiles.writeGGUF(model, as: encoding, adding: metadata, to: destination)
     let file = modelfile()
-    let text = OllamaModelfile(model: destination.lastPathComponent, template: template, stops: stops, sampling: sampling)
-      .text
+    let text = OllamaModelfile(
+      model: destination.lastPathComponent, template: template, stops: stops, sampling: sampling
+    )
+    .text
     try writeAtomically(Data(text.utf8), to: file)
     return (file, vocabulary.remarks)
   }
@@ -45,7 +47,8 @@ struct GGUFExport {
     ]
     let named = (try? TokenizerConfiguration(folder: tokenizer))?.specialTokens ?? [:]
     for (name, key) in [("bos", "bos"), ("eos", "eos"), ("pad", "padding"), ("unk", "unknown")] {
-      guard let token = named["\(name)_token"], let id = vocabulary.tokens.firstIndex(where: { $0.isSameText(as: token) })
+      guard let token = named["\(name)_token"],
+        let id = vocabulary.tokens.firstIndex(where: { $0.isSameText(as: token) })
       else { continue }
       metadata.append((prefix + "\(key)_token_id", .uint32(UInt32(id))))
     }
@@ -64,7 +67,9 @@ struct GGUFExport {
   private var sampling: [(name: String, value: String)] {
     let file = tokenizer.appendingPathComponent("generation_config.json")
     let json = (try? Data(contentsOf: file)).flatMap { try? JSON(parsing: $0) }
-    let names = [("temperature", "temperature"), ("top_p", "top_p"), ("top_k", "top_k"), ("repetition_penalty", "repeat_penalty")]
+    let names = [
+      ("temperature", "temperature"), ("top_p", "top_p"), ("top_k", "top_k"), ("repetition_penalty", "repeat_penalty"),
+    ]
     let given = names.compactMap { key, name in json?[key]?.double.map { (name, "\($0)") } }
     return given.isEmpty ? [("temperature", "0.85"), ("top_p", "0.95")] : given
   }

@@ -19,7 +19,8 @@ struct OllamaModelfile {
     if let turns = template.flatMap(Turns.init) {
       lines.append("TEMPLATE \"\"\"\(turns.goTemplate)\"\"\"")
     } else {
-      lines.append("# No TEMPLATE: the model's own one is not a plain sequence of turns. Ollama may know it by its GGUF file.")
+      lines.append(
+        "# No TEMPLATE: the model's own one is not a plain sequence of turns. Ollama may know it by its GGUF file.")
     }
     lines += stops.map { "PARAMETER stop \"\($0)\"" }
     lines += sampling.map { "PARAMETER \($0.name) \($0.value)" }
@@ -51,7 +52,8 @@ struct OllamaModelfile {
       assistant = (String(between.dropFirst(after.count)), String(gap.dropLast(before.count)))
       prompt = String(asked.dropFirst(one.count))
       if let whole = rendered([("system", "SYSTEM-1"), ("user", question)]),
-        let (start, tail) = Self.halves(of: whole, at: "SYSTEM-1"), let (middle, _) = Self.halves(of: tail, at: question),
+        let (start, tail) = Self.halves(of: whole, at: "SYSTEM-1"),
+        let (middle, _) = Self.halves(of: tail, at: question),
         middle.hasSuffix(before)
       {
         system = (start, String(middle.dropLast(before.count)))
