@@ -22,8 +22,9 @@ public struct LlamaVocabulary: Hashable, Sendable {
   public var merges: [String]
   /// llama.cpp's name of the regular expression that splits texts.
   public var preTokenizer: String
-  /// Whether a text gets a first, and a last, token.
+  /// Whether a token is put before every text.
   public var addsBOS: Bool
+  /// Whether a token is put after every text.
   public var addsEOS: Bool
   /// What llama.cpp does otherwise, a sentence each.
   public var remarks: [String]

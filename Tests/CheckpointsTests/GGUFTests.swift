@@ -47,6 +47,7 @@ import Torch
       (0..<6).map { bytes.loadUnaligned(fromByteOffset: $0 * 4, as: Float.self) }
     }
     let plain = try numbers([3, 2]).array(Float.self)
-    #expect(values == [2, 0, 1].flatMap { [plain[$0 * 2], plain[$0 * 2 + 1]] })
+    let expected: [Float] = [plain[4], plain[5], plain[0], plain[1], plain[2], plain[3]]
+    #expect(values == expected)
   }
 }

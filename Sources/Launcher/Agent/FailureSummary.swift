@@ -57,7 +57,8 @@ struct FailureSummary {
     guard ranks.count > 1 else { return nil }
     let isAll = ranks.count == 1 + others.count + stopped.count
     return isAll
-      ? "all \(ranks.count) ranks failed for this reason" : "ranks \(Self.list(ranks)) failed for this reason"
+      ? "\(ranks.count == 2 ? "both" : "all \(ranks.count)") ranks failed for this reason"
+      : "ranks \(Self.list(ranks)) failed for this reason"
   }
 
   private func quoted(_ lines: [String]) -> [String] { lines.map { "    | \($0)" } }
