@@ -24,7 +24,7 @@ struct MiniMindDPO: ParsableCommand {
       Convert.self,
       Generate.self, Chat.self,
       Initialize.self,
-      Report.self, Bench.self, Demo.self, Doctor.self, Completions.self,
+      Report.self, WatchRuns.self, Bench.self, Demo.self, Doctor.self, Completions.self,
     ])
 
   static var _errorPrefix: String { "error: " }
