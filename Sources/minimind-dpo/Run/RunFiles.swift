@@ -65,25 +65,30 @@ final class RunFiles {
       try events.move(to: folder.location)
       isToMove = false
     } catch {
-      warn("\(error). Training goes on, and it is tried again.")
+      warn(Phrase(en: "\(error). Training goes on, and it is tried again.", zh: "\(error)。训练继续，稍后再试。"))
     }
   }
 
   private func tellOfProblems() {
     if let problem = metrics.problem ?? events.problem {
+      let waiting = metrics.waitingCount
       warn(
-        "\(problem). Training goes on; \(HumanText.counted(metrics.waitingCount, "record")) kept in memory until there is room."
-      )
+        Phrase(
+          en: "\(problem). Training goes on; \(HumanText.counted(waiting, "record")) kept in memory until there is room.",
+          zh: "\(problem)。训练继续；\(HumanText.grouped(waiting)) 条记录先留在内存中，等有空间再写。"))
     } else if nextWarning != nil, !isToMove {
       nextWarning = nil
-      logger.info("\(metrics.file.path): there is room again, and all records are written")
+      logger.info(
+        Phrase(
+          en: "\(metrics.file.path): there is room again, and all records are written",
+          zh: "\(metrics.file.path)：又有空间了，所有记录都已写入"))
     }
   }
 
   /// Says something at once and, while it stays so, once a minute.
-  private func warn(_ words: String) {
+  private func warn(_ words: Phrase) {
     if let nextWarning, .now < nextWarning { return }
     nextWarning = .now + .seconds(60)
-    logger.warning("\(words)")
+    logger.warning(words)
   }
 }

@@ -1,4 +1,5 @@
 import MiniMind
+import Observability
 import Preferences
 import Torch
 import Training
@@ -107,6 +108,6 @@ struct TrainingRequest {
     /// Whether MiniMind's option asked to resume.
     var asksToResume: Bool
     /// A line on each option of MiniMind's that means something else here.
-    var remarks: [String]
+    var remarks: [Phrase]
   }
 }
