@@ -119,6 +119,13 @@ struct DoctorTests {
     #expect(outcome.output.contains("between 2 processes on this host"))
   }
 
+  @Test("launch --lang zh: the launcher and its workers speak Chinese")
+  func jobInChinese() async throws {
+    let outcome = try await Program.run("launch", "--lang", "zh", "--nproc-per-node", "2", "doctor", in: workspace)
+    #expect(outcome.messages.contains("launch: 本机 2 个工作进程"), "\(outcome.messages)")
+    #expect(outcome.output.contains("这台机器能训练吗？") && outcome.output.contains("本机的 2 个进程之间"), "\(outcome.output)")
+  }
+
   @Test("An impossible number of processes: exit code 64")
   func usage() async throws {
     expect(try await doctor([], "--nproc-per-node", "0"), code: 64, says: "--nproc-per-node")

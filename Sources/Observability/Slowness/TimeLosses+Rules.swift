@@ -39,7 +39,8 @@ extension TimeLosses {
             + "each other",
           zh: "线程比核心多：\(place.processesPerHost) 个进程各有 \(place.threads ?? 1) 个线程，而只有 \(cores) 个核心，它们互相争抢")
         : Phrase(
-          en: "other programs, or a limit of the container, took \(HumanText.percent(times.coresTaken)) of the cores' time",
+          en:
+            "other programs, or a limit of the container, took \(HumanText.percent(times.coresTaken)) of the cores' time",
           zh: "其他程序或容器的限额占去了核心 \(HumanText.percent(times.coresTaken)) 的时间"),
       remedy: ownFault
         ? Phrase(
@@ -89,16 +90,19 @@ extension TimeLosses {
     return Cost(
       seconds: computing * (1 - used / usual),
       finding: Phrase(
-        en: "small micro-batches: \(HumanText.counted(pairs, "pair")), about \(HumanText.grouped(Int(tokens))) tokens, which "
+        en:
+          "small micro-batches: \(HumanText.counted(pairs, "pair")), about \(HumanText.grouped(Int(tokens))) tokens, which "
           + "use \(HumanText.percent(used)) of the measured peak",
         zh: "微批次太小：\(pairs) 个偏好对，约 \(HumanText.grouped(Int(tokens))) 个 token，只用到实测峰值的 \(HumanText.percent(used))"
       ),
       remedy: accumulation > 1
         ? Phrase(
-          en: "Raise --per-device-train-batch-size and lower --gradient-accumulation-steps as much: the result is the same",
+          en:
+            "Raise --per-device-train-batch-size and lower --gradient-accumulation-steps as much: the result is the same",
           zh: "增大 --per-device-train-batch-size，并按同样的倍数减小 --gradient-accumulation-steps：结果不变")
         : Phrase(
-          en: "Raise --per-device-train-batch-size, and the learning rate with it; --micro-batch-tokens auto finds the fastest "
+          en:
+            "Raise --per-device-train-batch-size, and the learning rate with it; --micro-batch-tokens auto finds the fastest "
             + "size",
           zh: "增大 --per-device-train-batch-size，学习率也随之提高；--micro-batch-tokens auto 会找到最快的大小"))
   }
@@ -121,7 +125,8 @@ extension TimeLosses {
         en: "gradients were on their way while nothing was computed", zh: "传输梯度时没有计算"),
       remedy: place.hostCount > 1
         ? Phrase(
-          en: "Exchange them less often with more --gradient-accumulation-steps, or over a faster network (doctor measures it "
+          en:
+            "Exchange them less often with more --gradient-accumulation-steps, or over a faster network (doctor measures it "
             + "under launch)",
           zh: "增大 --gradient-accumulation-steps 以减少交换次数，或使用更快的网络（用 launch 启动 doctor 可以测量）")
         : Phrase(
@@ -145,7 +150,8 @@ extension TimeLosses {
       seconds: times.communication,
       finding: bridge
         ? Phrase(
-          en: "gradients went through a bridge of the container (\(place.interface ?? "a virtual interface")) to the other hosts",
+          en:
+            "gradients went through a bridge of the container (\(place.interface ?? "a virtual interface")) to the other hosts",
           zh: "梯度经过容器的网桥（\(place.interface ?? "虚拟网卡")）传到其他主机")
         : Phrase(
           en: "gradients of the GPUs of a host had only \(HumanText.bytes(place.sharedMemoryBytes ?? 0)) of /dev/shm",
@@ -165,7 +171,8 @@ extension TimeLosses {
         en: "all ranks waited for the slowest, mostly rank \(rank)" + (host.map { " on \($0)" } ?? ""),
         zh: "所有 rank 都在等最慢的一个，多数时候是 rank \(rank)" + (host.map { "（在 \($0) 上）" } ?? "")),
       remedy: Phrase(
-        en: "Look what else runs there and whether its clock is throttled (doctor); shares are dealt by tokens, so the machine "
+        en:
+          "Look what else runs there and whether its clock is throttled (doctor); shares are dealt by tokens, so the machine "
           + "is slower, not its data",
         zh: "查看那里还运行着什么、是否降频（doctor）；数据是按 token 数分配的，所以慢的是机器，而不是数据"))
   }
@@ -201,7 +208,7 @@ extension TimeLosses {
 
   private static func evaluations(_ times: RunTimes, _ place: RunMachine) -> Cost? {
     Cost(
-      seconds: times.evaluations, finding: Phrase(en: "held-out pairs were evaluated", zh: "在评估留出数据"),
+      seconds: times.evaluations, finding: Phrase(en: "held-out pairs were evaluated", zh: "评估留出数据"),
       remedy: Phrase(
         en: "Evaluate less often (--eval-steps), or fewer pairs (--eval-split 100)",
         zh: "减少评估次数（--eval-steps），或减少评估的偏好对（--eval-split 100）"))
@@ -211,7 +218,7 @@ extension TimeLosses {
     Cost(
       seconds: times.reference,
       finding: Phrase(
-        en: "the reference's log-probabilities were computed ahead", zh: "训练前在计算参考模型的对数概率"),
+        en: "the reference's log-probabilities were computed ahead", zh: "训练前计算参考模型的对数概率"),
       remedy: Phrase(
         en: "Later runs with the same pairs and reference find them in the cache (--reference-cache), if it is on",
         zh: "之后用同样的偏好对和参考模型训练时，可直接从缓存中读取（--reference-cache，如果启用）"))

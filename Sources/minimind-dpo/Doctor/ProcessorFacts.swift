@@ -66,7 +66,8 @@ extension ProcessorFacts {
           en: "\(name): LibTorch finds neither AVX2 nor AVX-512 here, and \(share.en)",
           zh: "\(name)：LibTorch 在这里既找不到 AVX2 也找不到 AVX-512；有 \(share.zh)"),
         remedy: Phrase(
-          en: "training is several times slower than on a processor of the last ten years; a virtual machine may hide what "
+          en:
+            "training is several times slower than on a processor of the last ten years; a virtual machine may hide what "
             + "its host has (choose the host's CPU model for it)",
           zh: "训练会比近十年的处理器慢好几倍；虚拟机可能隐藏了宿主机的指令集（为虚拟机选择宿主机的 CPU 型号）"), values)
     }
@@ -88,7 +89,8 @@ extension ProcessorFacts {
         "threads",
         all + Phrase(en: ", but the fused operators run on \(fusedThreads)", zh: "，但融合算子只用 \(fusedThreads) 个"),
         remedy: Phrase(
-          en: "they ask LibTorch's own OpenMP runtime for threads, and another one stands before it: take LD_PRELOAD and "
+          en:
+            "they ask LibTorch's own OpenMP runtime for threads, and another one stands before it: take LD_PRELOAD and "
             + "foreign folders in LD_LIBRARY_PATH away",
           zh: "融合算子向 LibTorch 自带的 OpenMP 运行库要线程，而另一个运行库排在它前面：去掉 LD_PRELOAD，以及 "
             + "LD_LIBRARY_PATH 中的外来文件夹"), values)
@@ -116,7 +118,8 @@ extension ProcessorFacts {
           en: "unset OMP_NUM_THREADS, unless that many processes train here; launch divides the cores itself",
           zh: "除非这里有那么多进程在训练，否则 unset OMP_NUM_THREADS；launch 会自己分配核心"), values)
     }
-    return .ok("threads", Phrase(en: "\(all.en) for each operator, fused ones as well", zh: "每个算子 \(all.zh)，融合算子也一样"), values)
+    return .ok(
+      "threads", Phrase(en: "\(all.en) for each operator, fused ones as well", zh: "每个算子 \(all.zh)，融合算子也一样"), values)
   }
 
   /// Others at work.
@@ -129,7 +132,7 @@ extension ProcessorFacts {
       "load",
       Phrase(
         en: "other programs have kept \(busy) of \(HumanText.counted(cores, "core")) busy during the last minute",
-        zh: "过去一分钟，其他程序平均占用了 \(cores) 个核心中的 \(busy) 个"),
+        zh: "过去一分钟，其他程序平均需要 \(busy) 个核心，而本机有 \(cores) 个"),
       remedy: Phrase(
         en: "end them, or train with --threads and the number of cores that are free",
         zh: "结束这些程序，或训练时用 --threads 给出空闲的核心数"), values)

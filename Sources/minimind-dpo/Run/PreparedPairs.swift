@@ -130,7 +130,7 @@ struct PreparedPairs {
     if statistics.truncatedSides > 0 {
       lines.append("  " + TrainingWords.cut(statistics.truncatedSides, to: tokenized.options.maxLength, examples).text)
     }
-    lines += statistics.remarks.map { "  \($0)" }
+    lines += statistics.remarksInWords.map { "  \($0)" }
     if let found = LintPrinter(report: lint, path: path).line { lines.append("  \(found)") }
     guard statistics.usablePairs > 0 else { return lines.joined(separator: "\n") }
     guard !examples.areTexts else {
@@ -139,7 +139,8 @@ struct PreparedPairs {
       lines.append(
         "  "
           + Phrase(
-            en: "\(HumanText.counted(all, "token")) an epoch, \(targets) of them to learn; \(saving)× fewer than padded texts",
+            en:
+              "\(HumanText.counted(all, "token")) an epoch, \(targets) of them to learn; \(saving)× fewer than padded texts",
             zh: "每轮 \(HumanText.grouped(all)) 个 token，其中 \(targets) 个要学；填充的文本需要 \(saving) 倍"
           ).text)
       return lines.joined(separator: "\n")

@@ -51,11 +51,12 @@ struct RunBanner {
     let route =
       switch communicator.route {
       case .interface(let name): Phrase(en: "interface \(name)", zh: "网卡 \(name)")
-      case .address(let address): Phrase(address)
+      case .address(let address): Phrase(en: address, zh: " \(address)")
       }
     let (backEnd, starter) = (ranks.gradients.backend.rawValue, job.environment.startedBy.rawValue)
     let head = Phrase(
-      en: "distributed: \(roster.worldSize) processes on \(hosts == 1 ? "1 host" : "\(hosts) hosts"), back end \(backEnd) over "
+      en:
+        "distributed: \(roster.worldSize) processes on \(hosts == 1 ? "1 host" : "\(hosts) hosts"), back end \(backEnd) over "
         + "\(route.en), started by \(starter)",
       zh: "分布式：\(hosts) 台主机上的 \(roster.worldSize) 个进程，后端 \(backEnd)，经由\(route.zh)，由 \(starter) 启动")
     let shards = Phrase(

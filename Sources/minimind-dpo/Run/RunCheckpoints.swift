@@ -101,7 +101,12 @@ struct RunCheckpoints {
 
   /// The checkpoint to go on from; nil for a new run.
   private func checkpoint(in folder: RunFolder) throws -> URL? {
-    func newest() throws -> URL? { try RunCheckpoint.newest(in: folder) { logger.warning("\($0)") } }
+    func newest() throws -> URL? {
+      try RunCheckpoint.newest(in: folder) { problem in
+        logger.warning(
+          Phrase(en: "passing over a damaged checkpoint: \(problem)", zh: "跳过已损坏的检查点：\(problem)"))
+      }
+    }
     if continuesJob {
       // Workers that died before their first checkpoint start over.
       if !folder.checkpoints.isEmpty { return try newest() }

@@ -55,8 +55,14 @@ final class RunFiles {
   /// Finds out whether the folder was removed or renamed under the run, and goes on in another one where it was.
   func lookAfterFolder() {
     do {
+      let before = folder.location
       if let words = try folder.putBackIfGone(rescue: rescue) {
-        logger.warning("\(words)")
+        let now = folder.location
+        logger.warning(
+          Phrase(
+            en: words,
+            zh: "\(before.path) 在训练期间被删除、改名或换成了别的文件夹；"
+              + (now == before ? "已重新建立" : "训练在 \(now.path) 中继续")))
         isToMove = true
       }
       guard isToMove else { return }
@@ -74,7 +80,8 @@ final class RunFiles {
       let waiting = metrics.waitingCount
       warn(
         Phrase(
-          en: "\(problem). Training goes on; \(HumanText.counted(waiting, "record")) kept in memory until there is room.",
+          en:
+            "\(problem). Training goes on; \(HumanText.counted(waiting, "record")) kept in memory until there is room.",
           zh: "\(problem)。训练继续；\(HumanText.grouped(waiting)) 条记录先留在内存中，等有空间再写。"))
     } else if nextWarning != nil, !isToMove {
       nextWarning = nil

@@ -77,7 +77,8 @@ struct SweepTrials {
     run.output.folder = request.bestFolder
     let words = setting.phrase
     logger.info(
-      Phrase(en: "the model of \(words.en), for \(request.bestFolder)", zh: "训练 \(words.zh) 的模型，写到 \(request.bestFolder)"))
+      Phrase(
+        en: "the model of \(words.en), for \(request.bestFolder)", zh: "训练 \(words.zh) 的模型，写到 \(request.bestFolder)"))
     let (outcome, best) = try train(run, until: requests)
     guard let best else { return }
     try RunConclusion(request: run, inputs: inputs, outcome: outcome, folder: best).writeFiles()
