@@ -38,9 +38,11 @@ struct FailureSummary {
       lines += [Wording(en: "  the last lines that it wrote:", zh: "  它最后的输出：")] + quoted(root.lastLines)
     }
     lines += root.logs.map { Wording(en: "  log: \($0) (on \(root.host))", zh: "  日志：\($0)（在 \(root.host) 上）") }
-    if !others.isEmpty {
+    if let companions { lines.append(Wording("  ") + companions) }
+    let followers = others.filter { !sharesReason($0) }
+    if !followers.isEmpty {
       lines.append(Wording(en: "  after it:", zh: "  在它之后："))
-      lines += others.map { failure in
+      lines += followers.map { failure in
         let delay = failure.host == root.host ? Self.delay(failure.time.timeIntervalSince(root.time)) : Wording("")
         return Wording(
           en:
@@ -55,6 +57,20 @@ struct FailureSummary {
           en: "  stopped because of it: rank\(stopped.count == 1 ? "" : "s") \(ranks)", zh: "  因此被停止：rank \(ranks)"))
     }
     return Wording(en: lines.map(\.en).joined(separator: "\n"), zh: lines.map(\.zh).joined(separator: "\n"))
+  }
+
+  private func sharesReason(_ failure: WorkerFailure) -> Bool { root.reason != nil && failure.reason == root.reason }
+
+  /// The ranks that failed for the same reason, in words; nil where none did.
+  private var companions: Wording? {
+    let ranks = (others.filter(sharesReason).map(\.rank) + [root.rank]).sorted()
+    guard ranks.count > 1 else { return nil }
+    let isAll = ranks.count == 1 + others.count + stopped.count
+    return isAll
+      ? Wording(
+        en: "\(ranks.count == 2 ? "both" : "all \(ranks.count)") ranks failed for this reason",
+        zh: "\(ranks.count == 2 ? "两个" : "全部 \(ranks.count) 个") rank 都因此失败")
+      : Wording(en: "ranks \(Self.list(ranks)) failed for this reason", zh: "rank \(Self.list(ranks)) 因此失败")
   }
 
   private func quoted(_ lines: [String]) -> [Wording] { lines.map { Wording("    | \($0)") } }

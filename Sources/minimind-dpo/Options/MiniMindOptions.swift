@@ -39,10 +39,12 @@ struct MiniMindArguments: ParsableArguments {
     help: ArgumentHelp("MiniMind's loader processes; here a thread prepares batches ahead.", valueName: "count"))
   var numWorkers: Int?
 
-  @Flag(help: "MiniMind's log on a server; here TensorBoard's events and report.html are written, always.")
+  @Flag(help: "Also report to SwanLab, as MiniMind's script does; the same as --report-to tensorboard swanlab.")
   var useWandb = false
 
-  @Option(help: ArgumentHelp("The name of MiniMind's log on a server; not used.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "With --use-wandb: the project. (default: MiniMind-DPO; in sft MiniMind-Full-SFT)", valueName: "name"))
   var wandbProject: String?
 
   @Option(help: ArgumentHelp("1 asks for torch.compile; nothing here needs to be compiled.", valueName: "0|1"))
@@ -75,8 +77,8 @@ struct MiniMindArguments: ParsableArguments {
     if useWandb {
       lines.append(
         Phrase(
-          en: "--use_wandb: nothing is sent to a server; TensorBoard's events and report.html are in the run's folder",
-          zh: "--use_wandb：不向服务器发送任何内容；TensorBoard 事件和 report.html 在训练的文件夹里"))
+          en: "--use_wandb: SwanLab, as in MiniMind's script; its package is run by --tracker-python, in a process of its own",
+          zh: "--use_wandb：与 MiniMind 的脚本一样使用 SwanLab；它的软件包由 --tracker-python 在单独的进程中运行"))
     }
     if useCompile == 1 {
       lines.append(
