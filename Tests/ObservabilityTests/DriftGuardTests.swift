@@ -34,7 +34,9 @@ struct DriftGuardTests {
     }
     #expect(said.map(\.step) == [110])
     let words = try #require(said.first?.words)
-    for part in ["连续 100 步", "0.6930", "0.6931", "4e-8", "--learning-rate"] { #expect(words.zh.contains(part), "\(words.zh)") }
+    for part in ["连续 100 步", "0.6930", "0.6931", "4e-8", "--learning-rate"] {
+      #expect(words.zh.contains(part), "\(words.zh)")
+    }
     for part in ["100 steps", "0.6930", "0.6931", "4e-8", "--learning-rate"] {
       #expect(words.en.contains(part), "\(part) ∉ \(words.en)")
     }

@@ -34,7 +34,8 @@ extension DriftGuard {
         let (now, began) = (HumanText.fixed(loss, 4), HumanText.fixed(start, 4))
         let (rate, most) = (HumanText.short(learningRate), HumanText.short(learningRate * Double(steps)))
         return Phrase(
-          en: "nothing is learnt so far: for \(HumanText.counted(still, "step")) the loss has stayed at \(now), where it began "
+          en:
+            "nothing is learnt so far: for \(HumanText.counted(still, "step")) the loss has stayed at \(now), where it began "
             + "(\(began)). At a learning rate of \(rate) no weight can have moved by much more than \(most) in "
             + "\(HumanText.counted(steps, "step")), where weights are of the order of 0.02",
           zh: "到目前为止什么也没学到：连续 \(HumanText.grouped(still)) 步，损失一直停在 \(now)，与开始时（\(began)）一样。"
@@ -42,7 +43,8 @@ extension DriftGuard {
       case .displacement(let chosen, let rejected):
         func fixed(_ value: Double) -> String { HumanText.fixed(value, 1) }
         return Phrase(
-          en: "both answers become improbable (likelihood displacement): the log-probability of the chosen ones fell from "
+          en:
+            "both answers become improbable (likelihood displacement): the log-probability of the chosen ones fell from "
             + "\(fixed(chosen.before)) to \(fixed(chosen.now)), of the rejected ones from \(fixed(rejected.before)) to "
             + "\(fixed(rejected.now)). The margin grows, and the model unlearns what it should say",
           zh: "两个回答的概率都在下降（似然位移）：优选回答的对数概率从 \(fixed(chosen.before)) 降到 \(fixed(chosen.now))，劣选回答从 "
@@ -59,7 +61,8 @@ extension DriftGuard {
           zh: "请把 --learning-rate 每次提高到三倍（sweep 可以找到合适的值），或用更多偏好对训练")
       case .displacement:
         Phrase(
-          en: "Add the chosen answers' own likelihood (--loss-type sigmoid sft, or --rpo-alpha 1), take --loss-type dpop, lower "
+          en:
+            "Add the chosen answers' own likelihood (--loss-type sigmoid sft, or --rpo-alpha 1), take --loss-type dpop, lower "
             + "--learning-rate or raise --beta",
           zh: "请加上优选回答自身的似然（--loss-type sigmoid sft，或 --rpo-alpha 1），改用 --loss-type dpop，降低 --learning-rate，"
             + "或提高 --beta")

@@ -82,7 +82,8 @@ public struct SweepChoice: Sendable {
     guard let trial else {
       let (setting, share) = (best.setting.phrase, share(best))
       return Phrase(
-        en: "Take none of them: even the best, \(setting.en), cannot be told from guessing (\(share.en)). Try larger learning "
+        en:
+          "Take none of them: even the best, \(setting.en), cannot be told from guessing (\(share.en)). Try larger learning "
           + "rates, more steps (--num-train-epochs) or more held-out pairs, and look at the pairs with minimind-dpo data.",
         zh: "一个都不要选：即使是最好的（\(setting.zh)），也与瞎猜没有区别（\(share.zh)）。请试试更大的学习率、更多步数"
           + "（--num-train-epochs）或更多留出数据，并用 minimind-dpo data 检查偏好对。")
@@ -112,7 +113,8 @@ public struct SweepChoice: Sendable {
     }
     let (share, setting) = (share(best), best.setting.phrase)
     return Phrase(
-      en: "The highest accuracy, \(share.en) with \(setting.en), cannot be told from it on so many pairs; of such the choice is "
+      en:
+        "The highest accuracy, \(share.en) with \(setting.en), cannot be told from it on so many pairs; of such the choice is "
         + "\(calm.en).",
       zh: "准确率最高的是 \(share.zh)（\(setting.zh)），但凭这些偏好对与它分不出高下；其中选\(calm.zh)。")
   }

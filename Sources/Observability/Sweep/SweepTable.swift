@@ -91,7 +91,8 @@ public struct SweepTable: Sendable {
     let marks = [" "] + sorted.map { $0 == choice.trial ? "→" : " " }
     let lines = zip(marks, rows).map { mark, cells in
       let padded = cells.enumerated().map { column, cell in
-        column == cells.count - 1 ? cell : cell + String(repeating: " ", count: max(0, widths[column] - TerminalText.columns(cell)))
+        column == cells.count - 1
+          ? cell : cell + String(repeating: " ", count: max(0, widths[column] - TerminalText.columns(cell)))
       }
       return mark + " " + padded.joined(separator: "  ")
     }

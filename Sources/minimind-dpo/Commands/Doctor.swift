@@ -66,9 +66,12 @@ struct Doctor: ParsableCommand {
     printer.begin()
     let libTorch = LibTorchFacts.gathered()
     let devices = DeviceFacts.gathered(environment, libTorch: libTorch, libTorchCount: Runtime.cudaDeviceCount)
-    printer.show(Phrase(en: "Program and processor", zh: "程序与处理器"), [libTorch.finding] + (try ProcessorFacts.gathered(environment)).findings)
+    printer.show(
+      Phrase(en: "Program and processor", zh: "程序与处理器"),
+      [libTorch.finding] + (try ProcessorFacts.gathered(environment)).findings)
     printer.show(Phrase(en: "GPUs", zh: "GPU"), devices.findings)
-    printer.show(Phrase(en: "Memory and disk", zh: "内存与磁盘"), StorageFacts.gathered(deviceCount: devices.devices.count).findings)
+    printer.show(
+      Phrase(en: "Memory and disk", zh: "内存与磁盘"), StorageFacts.gathered(deviceCount: devices.devices.count).findings)
     let network = NetworkFacts.gathered(environment, isStarted: job != nil, deviceCount: devices.devices.count)
     printer.show(Phrase(en: "Network", zh: "网络"), network.findings + (misplaced.map { [$0] } ?? []))
     if let job, let turn {
@@ -120,7 +123,9 @@ struct Doctor: ParsableCommand {
         environment, Distribution(collectiveTimeout: 120), placement: placement,
         patience: 60, turn: turn)
       return try job.together {
-        guard let communicator = job.communicator else { return Exchange.failed(Phrase(en: "there are no other processes", zh: "没有其他进程")) }
+        guard let communicator = job.communicator else {
+          return Exchange.failed(Phrase(en: "there are no other processes", zh: "没有其他进程"))
+        }
         return try Exchange(among: communicator, gradients: job.gradientGroup, on: placement.device).finding
       }
     } catch {
@@ -128,7 +133,8 @@ struct Doctor: ParsableCommand {
       let message = Failure(error).message
       return Exchange.failed(
         Phrase(
-          en: "\(message) (The environment says that \(starter) started this process as rank \(rank) of \(size); if that is left "
+          en:
+            "\(message) (The environment says that \(starter) started this process as rank \(rank) of \(size); if that is left "
             + "over from another job: \(NetworkFacts.unsetting).)",
           zh: "\(message)（环境变量说本进程由 \(starter) 启动，是 \(size) 个 rank 中的 rank \(rank)；如果那是别的作业留下的："
             + "\(NetworkFacts.unsetting)。）"))

@@ -35,7 +35,8 @@ extension DeviceFacts {
         Phrase(
           en: "NVIDIA's driver is installed but not loaded\(places.en)", zh: "NVIDIA 驱动已安装但未加载\(places.zh)"),
         remedy: Phrase(
-          en: "modprobe nvidia; if that fails, the driver does not fit the running kernel: install it again (dmesg tells "
+          en:
+            "modprobe nvidia; if that fails, the driver does not fit the running kernel: install it again (dmesg tells "
             + "why). With Secure Boot its modules must be signed",
           zh: "modprobe nvidia；如果失败，说明驱动与当前内核不匹配，请重新安装（dmesg 会说明原因）。启用 Secure Boot 时，驱动模块必须签名"
         ))
@@ -53,7 +54,8 @@ extension DeviceFacts {
           en: "the host has a GPU\(places.en), but this container was not given it",
           zh: "宿主机有 GPU\(places.zh)，但没有分配给这个容器"),
         remedy: Phrase(
-          en: "docker run --gpus all … (needs the NVIDIA container toolkit on the host); Kubernetes: resources, limits, "
+          en:
+            "docker run --gpus all … (needs the NVIDIA container toolkit on the host); Kubernetes: resources, limits, "
             + "nvidia.com/gpu: 1; where NVIDIA_DRIVER_CAPABILITIES is set, it must contain compute and utility",
           zh: "docker run --gpus all …（宿主机需要 NVIDIA container toolkit）；Kubernetes：resources、limits、"
             + "nvidia.com/gpu: 1；如果设置了 NVIDIA_DRIVER_CAPABILITIES，其中必须有 compute 和 utility"))
@@ -62,7 +64,8 @@ extension DeviceFacts {
         "gpu",
         Phrase(en: "there is a GPU of NVIDIA's\(places.en), but no driver", zh: "有 NVIDIA GPU\(places.zh)，但没有驱动"),
         remedy: Phrase(
-          en: "install NVIDIA's driver, version 580 or later for PyTorch built for CUDA 13, 525 or later for CUDA 12; then "
+          en:
+            "install NVIDIA's driver, version 580 or later for PyTorch built for CUDA 13, 525 or later for CUDA 12; then "
             + "nvidia-smi must list the GPU",
           zh: "安装 NVIDIA 驱动：为 CUDA 13 构建的 PyTorch 需要 580 或更高版本，CUDA 12 需要 525 或更高版本；之后 nvidia-smi "
             + "应列出 GPU"))
@@ -192,7 +195,8 @@ extension DeviceFacts {
       return .problem(
         "libtorch-cuda",
         Phrase(
-          en: "LibTorch \(version) is a build for the CPU alone: the \(devices.count == 1 ? "GPU stays" : "GPUs stay") idle",
+          en:
+            "LibTorch \(version) is a build for the CPU alone: the \(devices.count == 1 ? "GPU stays" : "GPUs stay") idle",
           zh: "LibTorch \(version) 仅支持 CPU：GPU 会闲置"),
         remedy: Phrase(
           en: "install PyTorch 2.11 to 2.13 for CUDA \(newestFit.en) \(site.en), then build with it: \(building)",
@@ -238,7 +242,8 @@ extension DeviceFacts {
         en: "the driver shows \(HumanText.counted(devices.count, "GPU")), but CUDA does not start",
         zh: "驱动列出 \(devices.count) 个 GPU，但 CUDA 无法启动"),
       remedy: Phrase(
-        en: "the usual causes: /dev/nvidia-uvm is missing (sudo nvidia-modprobe -u -c=0), the device files are not open to "
+        en:
+          "the usual causes: /dev/nvidia-uvm is missing (sudo nvidia-modprobe -u -c=0), the device files are not open to "
           + "this user, or the GPU hangs (nvidia-smi, dmesg | grep -i xid). A restart of the machine helps where nothing else "
           + "does",
         zh: "常见原因：缺少 /dev/nvidia-uvm（sudo nvidia-modprobe -u -c=0）、当前用户无权打开设备文件，或 GPU 卡死"
@@ -323,7 +328,8 @@ extension DeviceFacts {
         en: "GPU \(gap.one) and GPU \(gap.other)\(others.en) do not reach each other's memory: \(reason.en)",
         zh: "GPU \(gap.one) 和 GPU \(gap.other)\(others.zh) 不能互相访问显存：\(reason.zh)"),
       remedy: Phrase(
-        en: "training works, over the host's memory and so slower. If NCCL hangs: NCCL_P2P_DISABLE=1, and switch ACS or the "
+        en:
+          "training works, over the host's memory and so slower. If NCCL hangs: NCCL_P2P_DISABLE=1, and switch ACS or the "
           + "IOMMU off in the firmware (nvidia-smi topo -p2p r shows all pairs)",
         zh: "可以训练，但要经过主机内存，因此较慢。如果 NCCL 卡住：设置 NCCL_P2P_DISABLE=1，并在固件中关闭 ACS 或 IOMMU"
           + "（nvidia-smi topo -p2p r 显示所有 GPU 对）"), values)

@@ -75,7 +75,8 @@ extension DeviceFacts {
       return .warning(
         "gpu-errors",
         Phrase(
-          en: "\(name): \(HumanText.counted(errors, "memory error")) since the driver was loaded that could not be corrected",
+          en:
+            "\(name): \(HumanText.counted(errors, "memory error")) since the driver was loaded that could not be corrected",
           zh: "\(name)：加载驱动以来有 \(errors) 个无法纠正的显存错误"),
         remedy: Phrase(
           en: "reset it when no program uses it (\(resetting)); if they come back, have it exchanged",

@@ -42,7 +42,8 @@ package struct DoctorReport: Sendable {
   package var summary: Phrase {
     func count(_ verdict: Verdict) -> Phrase? {
       let count = findings.filter { $0.verdict == verdict }.count
-      return count == 0 ? nil : Phrase(en: HumanText.counted(count, verdict.rawValue), zh: "\(count) 个\(verdict.word.zh)")
+      return count == 0
+        ? nil : Phrase(en: HumanText.counted(count, verdict.rawValue), zh: "\(count) 个\(verdict.word.zh)")
     }
     let (problems, warnings) = (count(.problem), count(.warning))
     switch verdict {

@@ -49,7 +49,8 @@ package struct Exchange: Hashable, Sendable {
           en: "an all-reduce between \(between.en) gave a wrong sum", zh: "\(between.zh)的 all-reduce 得出的和不对"),
         remedy: isBetweenGPUs
           ? Phrase(
-            en: "what connects the GPUs damages data. If it is right with NCCL_P2P_DISABLE=1, their direct way is broken: "
+            en:
+              "what connects the GPUs damages data. If it is right with NCCL_P2P_DISABLE=1, their direct way is broken: "
               + "switch off ACS or the IOMMU in the BIOS, or train with that variable set",
             zh: "GPU 之间的连接会损坏数据。如果设置 NCCL_P2P_DISABLE=1 后结果正确，就是直连通路有问题：在 BIOS 中关闭 ACS 或 "
               + "IOMMU，或设置该变量来训练")
@@ -82,7 +83,8 @@ package struct Exchange: Hashable, Sendable {
         en: "this machine is busy, or has fewer cores than processes", zh: "本机正忙，或核心比进程少")
     }
     return Phrase(
-      en: "the hosts are on a slow network, or GLOO_SOCKET_IFNAME should name a faster interface. Exchange gradients less "
+      en:
+        "the hosts are on a slow network, or GLOO_SOCKET_IFNAME should name a faster interface. Exchange gradients less "
         + "often: --gradient-accumulation-steps",
       zh: "主机之间的网络慢，或者 GLOO_SOCKET_IFNAME 应指定更快的网卡。可以减少交换梯度的次数：--gradient-accumulation-steps")
   }
@@ -103,12 +105,14 @@ package struct Exchange: Hashable, Sendable {
         zh: "\(betweenGPUs ? "GPU" : "进程")之间的 all-reduce 失败：\(reason.zh)"),
       remedy: betweenGPUs
         ? Phrase(
-          en: "NCCL_DEBUG=INFO shows what NCCL tries; NCCL_P2P_DISABLE=1 and NCCL_SHM_DISABLE=1 leave its two ways within a "
+          en:
+            "NCCL_DEBUG=INFO shows what NCCL tries; NCCL_P2P_DISABLE=1 and NCCL_SHM_DISABLE=1 leave its two ways within a "
             + "host out, one by one; --backend gloo trains without it, more slowly",
           zh: "NCCL_DEBUG=INFO 显示 NCCL 尝试了什么；NCCL_P2P_DISABLE=1 和 NCCL_SHM_DISABLE=1 可逐一排除它在主机内的两种通路；"
             + "--backend gloo 不用 NCCL 也能训练，但较慢")
         : Phrase(
-          en: "several processes cannot train here until it works. MINIMIND_DPO_LOG=debug shows which addresses they try",
+          en:
+            "several processes cannot train here until it works. MINIMIND_DPO_LOG=debug shows which addresses they try",
           zh: "在它正常之前，这里不能多进程训练。MINIMIND_DPO_LOG=debug 显示进程尝试连接的地址"))
   }
 }

@@ -81,7 +81,8 @@ package struct Finding: Hashable, Sendable {
     let name = verdict.word[language]
     let word = name + String(repeating: " ", count: 9 - TerminalText.columns(name))
     let label = usesColor ? "  \u{1B}[\(color)m\(word)\u{1B}[0m" : "  " + word
-    return ([block(text[language], label, indent)]
+    return
+      ([block(text[language], label, indent)]
       + (remedy.map { [block($0[language], indent + "→ ", indent + "  ")] } ?? [])).joined(separator: "\n")
   }
 }

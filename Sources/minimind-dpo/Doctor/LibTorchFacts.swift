@@ -72,7 +72,9 @@ extension LibTorchFacts {
     let version = version ?? builtAgainst
     let place = folder.map { Phrase(en: ", in \($0)", zh: "，位于 \($0)") } ?? Phrase("")
     let kind =
-      cuda.map { Phrase(en: "a build for CUDA \($0)", zh: $0 == Self.unknownCUDA ? "为 CUDA（版本未知）构建" : "为 CUDA \($0) 构建") }
+      cuda.map {
+        Phrase(en: "a build for CUDA \($0)", zh: $0 == Self.unknownCUDA ? "为 CUDA（版本未知）构建" : "为 CUDA \($0) 构建")
+      }
       ?? Phrase(en: "a build for the CPU alone", zh: "仅支持 CPU")
     let text = Phrase(en: "LibTorch \(version), \(kind.en)\(place.en)", zh: "LibTorch \(version)，\(kind.zh)\(place.zh)")
     if Self.minor(version) != Self.minor(builtAgainst) {
@@ -81,7 +83,8 @@ extension LibTorchFacts {
         "libtorch",
         text + Phrase(en: ", but the program was built against \(builtAgainst)", zh: "，但程序是用 \(builtAgainst) 构建的"),
         remedy: Phrase(
-          en: "the two may not fit each other: build again with LIBTORCH=\(folder) make build, or take what leads to the "
+          en:
+            "the two may not fit each other: build again with LIBTORCH=\(folder) make build, or take what leads to the "
             + "other one out of LD_LIBRARY_PATH",
           zh: "两者可能不兼容：用 LIBTORCH=\(folder) make build 重新构建，或从 LD_LIBRARY_PATH 中去掉指向另一个的路径"), values)
     }

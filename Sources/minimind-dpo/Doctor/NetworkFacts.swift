@@ -59,7 +59,7 @@ extension NetworkFacts {
 
   private var portFinding: Finding? {
     switch port {
-    case .works: 
+    case .works:
       .ok(
         "ports",
         Phrase(
@@ -85,7 +85,8 @@ extension NetworkFacts {
         en: "port \(meetingPort), at which several hosts would meet, is taken by \(meetingPortOwner.en)",
         zh: "多台主机会合用的端口 \(meetingPort) 已被占用：\(meetingPortOwner.zh)"),
       remedy: Phrase(
-        en: "end it, or name another port with --master-port (MASTER_PORT under srun and mpirun); on one host a free one is "
+        en:
+          "end it, or name another port with --master-port (MASTER_PORT under srun and mpirun); on one host a free one is "
           + "found by itself",
         zh: "结束它，或用 --master-port 指定另一个端口（srun 和 mpirun 下用 MASTER_PORT）；单机时会自动找空闲端口"),
       ["port": .integer(meetingPort)])
@@ -100,7 +101,8 @@ extension NetworkFacts {
         "host-name",
         Phrase(en: "this host's name, \(hostName), has no address", zh: "本机的主机名 \(hostName) 解析不到地址"),
         remedy: Phrase(
-          en: "add a line with the host's address and this name to /etc/hosts; until then name the host by its address in "
+          en:
+            "add a line with the host's address and this name to /etc/hosts; until then name the host by its address in "
             + "--master-addr",
           zh: "在 /etc/hosts 中加一行本机地址和这个名字；在此之前，--master-addr 请直接写地址"), values)
     }
@@ -108,7 +110,8 @@ extension NetworkFacts {
       return .ok(
         "host-name",
         Phrase(
-          en: "\(hostName) leads to \(hostAddresses[0]), so to no other host; that does not matter here, since processes "
+          en:
+            "\(hostName) leads to \(hostAddresses[0]), so to no other host; that does not matter here, since processes "
             + "take the interface that leads to --master-addr",
           zh: "\(hostName) 指向 \(hostAddresses[0])，通不到其他主机；这没有影响，因为进程使用通往 --master-addr 的网卡"), values)
     }
@@ -199,7 +202,8 @@ extension NetworkFacts {
     return .warning(
       "nccl-interface",
       Phrase(
-        en: "NCCL may try \(names.joined(separator: ", ")), which leads only to guests of this host, and then fail to reach "
+        en:
+          "NCCL may try \(names.joined(separator: ", ")), which leads only to guests of this host, and then fail to reach "
           + "other hosts",
         zh: "NCCL 可能会使用 \(names.joined(separator: "、"))，而它只通往本机的虚拟机或容器，这样就连不上其他主机"),
       remedy: Phrase(

@@ -140,17 +140,20 @@ extension RunTraces {
       return .warning(
         "run",
         Phrase(
-          en: "nothing was written for \(silent.en)\(usual.en), but \(who.en), computes: a large evaluation, or a slow step",
+          en:
+            "nothing was written for \(silent.en)\(usual.en), but \(who.en), computes: a large evaluation, or a slow step",
           zh: "已有 \(silent.zh)没有写记录\(usual.zh)，但\(who.zh)在计算：可能是大的评估，或某一步很慢"),
         remedy: Phrase(en: "wait, and look again", zh: "等一会儿再看"), values)
     }
     return .problem(
       "run",
       Phrase(
-        en: "the run hangs at \(place.en): nothing was written for \(silent.en)\(usual.en), and \(who.en), does nothing",
+        en:
+          "the run hangs at \(place.en): nothing was written for \(silent.en)\(usual.en), and \(who.en), does nothing",
         zh: "训练卡在\(place.zh)：已有 \(silent.zh)没有写记录\(usual.zh)，\(who.zh)也没有在计算"),
       remedy: Phrase(
-        en: "of several processes another one may be gone or stopped: look at the output of all. Then end it (kill, after a "
+        en:
+          "of several processes another one may be gone or stopped: look at the output of all. Then end it (kill, after a "
           + "minute kill -9); \(resuming.en)",
         zh: "多进程时，可能是另一个进程已退出或被暂停：查看所有进程的输出。然后结束它（kill，一分钟后 kill -9）；\(resuming.zh)"),
       values)
@@ -167,7 +170,8 @@ extension RunTraces {
     guard used > 0.7 * Double(memory) else { return Phrase("") }
     let (each, all) = (HumanText.bytes(Int(peak)), HumanText.bytes(memory))
     return Phrase(
-      en: ". Memory may have run out: \(HumanText.counted(place.processesPerHost, "process")) of \(each) on a machine of "
+      en:
+        ". Memory may have run out: \(HumanText.counted(place.processesPerHost, "process")) of \(each) on a machine of "
         + "\(all) (--dry-run says what a run needs)",
       zh: "。可能是内存耗尽：\(place.processesPerHost) 个进程各占 \(each)，而机器只有 \(all)（--dry-run 会说明训练需要多少）")
   }
@@ -222,7 +226,8 @@ extension RunTraces {
     return .warning(
       "skipped-steps",
       Phrase(
-        en: "\(HumanText.counted(events.count, "step")) had to be left out, since the gradient was not a finite number; the "
+        en:
+          "\(HumanText.counted(events.count, "step")) had to be left out, since the gradient was not a finite number; the "
           + "last was step \(last.step): \(words.en)",
         zh: "因梯度不是有限的数，跳过了 \(events.count) 步；最后一次是第 \(last.step) 步：\(words.zh)"),
       remedy: Phrase(

@@ -55,7 +55,8 @@ package struct RunTraces: Hashable, Sendable {
   var resuming: Phrase {
     guard let whole = checkpoints.first(where: { $0.problem == nil }) else {
       return Phrase(
-        en: "nothing was saved, so the same command with --resume-from-checkpoint auto, or --overwrite-output-dir, begins "
+        en:
+          "nothing was saved, so the same command with --resume-from-checkpoint auto, or --overwrite-output-dir, begins "
           + "again; --save-steps keeps more next time",
         zh: "没有保存过检查点，所以用同样的命令加上 --resume-from-checkpoint auto 或 --overwrite-output-dir 会重新开始；下次用 "
           + "--save-steps 多保存")

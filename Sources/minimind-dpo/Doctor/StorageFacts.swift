@@ -121,7 +121,8 @@ extension StorageFacts {
     let remedy =
       isContainer
       ? Phrase(
-        en: "start the container with --ipc=host or --shm-size=1g; a pod mounts an emptyDir of medium Memory at /dev/shm",
+        en:
+          "start the container with --ipc=host or --shm-size=1g; a pod mounts an emptyDir of medium Memory at /dev/shm",
         zh: "启动容器时加 --ipc=host 或 --shm-size=1g；pod 则在 /dev/shm 挂载 medium 为 Memory 的 emptyDir")
       : Phrase(
         en: "enlarge it: mount -o remount,size=50% /dev/shm", zh: "扩大它：mount -o remount,size=50% /dev/shm")

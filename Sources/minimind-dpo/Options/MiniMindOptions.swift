@@ -70,14 +70,16 @@ struct MiniMindArguments: ParsableArguments {
     if let numWorkers {
       lines.append(
         Phrase(
-          en: "--num_workers \(numWorkers): pairs are tokenized once, over all cores, and a thread prepares batches ahead; "
+          en:
+            "--num_workers \(numWorkers): pairs are tokenized once, over all cores, and a thread prepares batches ahead; "
             + "there are no loader processes",
           zh: "--num_workers \(numWorkers)：偏好对用全部核心分词一次，另有一个线程提前准备批次；没有加载数据的进程"))
     }
     if useWandb {
       lines.append(
         Phrase(
-          en: "--use_wandb: SwanLab, as in MiniMind's script; its package is run by --tracker-python, in a process of its own",
+          en:
+            "--use_wandb: SwanLab, as in MiniMind's script; its package is run by --tracker-python, in a process of its own",
           zh: "--use_wandb：与 MiniMind 的脚本一样使用 SwanLab；它的软件包由 --tracker-python 在单独的进程中运行"))
     }
     if useCompile == 1 {

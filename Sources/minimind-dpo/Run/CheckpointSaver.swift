@@ -91,7 +91,8 @@ final class CheckpointSaver {
       let size = HumanText.bytes(contents.byteCount)
       logger.warning(
         Phrase(
-          en: "there is no memory for a copy of the checkpoint (\(size)\(left.map { ", and \($0) are left" } ?? "")): training "
+          en:
+            "there is no memory for a copy of the checkpoint (\(size)\(left.map { ", and \($0) are left" } ?? "")): training "
             + "waits while it is written",
           zh: "内存不足以复制检查点（\(size)\(left.map { "，只剩 \($0)" } ?? "")）：写入期间训练会等待"))
     }

@@ -40,7 +40,8 @@ final class MiniMindRun {
       request.source.tokenizer.map { Phrase($0) } ?? Phrase(en: "the model's folder", zh: "模型所在的文件夹")
     var lines = [
       Phrase(
-        en: "MiniMind's options: the model from \(model), the \(texts ? "texts" : "pairs") from \(data), the tokenizer from "
+        en:
+          "MiniMind's options: the model from \(model), the \(texts ? "texts" : "pairs") from \(data), the tokenizer from "
           + "\(tokenizer.en); the result goes to \(result) in \(type), at the end\(interval.en), everything else to "
           + "\(output.folder)",
         zh: "MiniMind 的选项：模型来自 \(model)，\(texts ? "文本" : "偏好对")来自 \(data)，分词器来自 \(tokenizer.zh)；训练结束时结果以 "

@@ -21,14 +21,17 @@ struct RankLine {
     let speeds = interval.ranks.map { HumanText.count($0.seconds > 0 ? $0.pairs / $0.seconds : 0) }
     var parts = [
       Phrase(
-        en: "  ranks: \(speeds.joined(separator: " + ")) pairs/s", zh: "  各 rank：每秒 \(speeds.joined(separator: " + ")) 对")
+        en: "  ranks: \(speeds.joined(separator: " + ")) pairs/s",
+        zh: "  各 rank：每秒 \(speeds.joined(separator: " + ")) 对")
     ]
     let exposed = share(interval.ranks.map(\.times.communication).reduce(0, +) / Double(max(1, interval.ranks.count)))
     var communication = Phrase(en: "exposed communication \(exposed)", zh: "未被掩盖的通信 \(exposed)")
     if let overlap = interval.overlap, let bandwidth = interval.busBandwidth(gradientBytes: gradientBytes) {
       let (hidden, bus) = (HumanText.percent(overlap), HumanText.short(bandwidth / 1e9))
-      communication = communication + Phrase(
-        en: " (\(hidden) hidden, bus \(bus) GB/s or more)", zh: "（\(hidden) 被掩盖，总线至少 \(bus) GB/s）")
+      communication =
+        communication
+        + Phrase(
+          en: " (\(hidden) hidden, bus \(bus) GB/s or more)", zh: "（\(hidden) 被掩盖，总线至少 \(bus) GB/s）")
     }
     parts.append(communication)
     parts.append(Phrase(en: "data wait ", zh: "等待数据 ") + Phrase(share(interval.dataWait)))

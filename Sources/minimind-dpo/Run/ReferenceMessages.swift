@@ -39,7 +39,8 @@ struct ReferenceMessages {
     let seconds = HumanText.fixed(prepared.seconds, 1)
     logger.info(
       Phrase(
-        en: "reference: \(HumanText.counted(prepared.pairs, "pair")): \(parts.map(\.en).joined(separator: ", ")), in \(seconds) s",
+        en:
+          "reference: \(HumanText.counted(prepared.pairs, "pair")): \(parts.map(\.en).joined(separator: ", ")), in \(seconds) s",
         zh: "参考模型：\(HumanText.grouped(prepared.pairs)) 个偏好对（\(parts.map(\.zh).joined(separator: "，"))），用时 "
           + "\(seconds) 秒"))
   }

@@ -91,7 +91,9 @@ struct RunConclusion {
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
     ]
     if inputs.watched.prompts != nil { summary.files["answers"] = folder.file("samples.jsonl").relativePath }
-    if let changes, let remark = UpdateVisibility(request, inputs).remark(on: changes) { summary.notes.append(remark.text) }
+    if let changes, let remark = UpdateVisibility(request, inputs).remark(on: changes) {
+      summary.notes.append(remark.text)
+    }
     if let slow = try slowness() { summary.notes.append(slow.text) }
     if let scaling = ScalingRecord.sentence(processes: inputs.job.worldSize) { summary.notes.append(scaling.text) }
     for reason in DropReason.allCases { summary.droppedWords[reason.rawValue] = reason.phrase }

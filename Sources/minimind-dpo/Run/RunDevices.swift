@@ -78,7 +78,8 @@ final class RunDevices {
       let words = CriticalError.words(number).map { ", \($0)" } ?? ""
       logger.warning(
         Phrase(
-          en: "\(name.en): the driver reports an error, Xid \(number)\(words). The kernel's log (dmesg) and NVIDIA's list of Xid "
+          en:
+            "\(name.en): the driver reports an error, Xid \(number)\(words). The kernel's log (dmesg) and NVIDIA's list of Xid "
             + "errors have more",
           zh: "\(name.zh)：驱动报告错误 Xid \(number)\(words)。详见内核日志（dmesg）和 NVIDIA 的 Xid 错误列表"))
     }
@@ -86,7 +87,8 @@ final class RunDevices {
     if let before = uncorrectedErrors, errors > before {
       logger.warning(
         Phrase(
-          en: "\(name.en): \(errors - before) memory errors that could not be corrected; what was computed since the last record "
+          en:
+            "\(name.en): \(errors - before) memory errors that could not be corrected; what was computed since the last record "
             + "may be wrong",
           zh: "\(name.zh)：\(errors - before) 个无法纠正的显存错误；上一条记录之后的计算结果可能有误"))
     }

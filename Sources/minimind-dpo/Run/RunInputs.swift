@@ -120,7 +120,8 @@ final class RunInputs {
     guard leaked > 0, job.isFirst else { return }
     let arePairs = held.contains { $0.hasRejected }
     let finding = Phrase(
-      en: "\(HumanText.counted(leaked, arePairs ? "training pair" : "text")) answer a prompt that is also in the evaluation data, "
+      en:
+        "\(HumanText.counted(leaked, arePairs ? "training pair" : "text")) answer a prompt that is also in the evaluation data, "
         + "which then measures what was learned by heart",
       zh: "训练数据中有 \(HumanText.grouped(leaked)) \(arePairs ? "个偏好对" : "条文本")的提示也在评估数据里，这样评估测到的是死记的内容")
     let advice = Phrase(

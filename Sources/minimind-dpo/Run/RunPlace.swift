@@ -33,7 +33,8 @@ struct RunPlace {
         let (folder, seconds) = (request.output.folder, FolderLock.seconds)
         Logger(label: "train").notice(
           Phrase(
-            en: "\(folder): watching for \(seconds) s whether \(holder), still runs in it (locks on this file system may not "
+            en:
+              "\(folder): watching for \(seconds) s whether \(holder), still runs in it (locks on this file system may not "
               + "reach other machines)",
             zh: "\(folder)：观察 \(seconds) 秒，看 \(holder) 是否还在其中运行（这个文件系统的锁未必对其他机器有效）"))
       }

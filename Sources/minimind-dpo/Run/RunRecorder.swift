@@ -141,7 +141,8 @@ final class RunRecorder: TrainingObserver {
       memoryLimit = limit
       logger.warning(
         Phrase(
-          en: "step \(report.step): out of memory; from here on micro-batches have at most \(HumanText.grouped(limit)) tokens. "
+          en:
+            "step \(report.step): out of memory; from here on micro-batches have at most \(HumanText.grouped(limit)) tokens. "
             + "The result is the same; --micro-batch-tokens \(limit) starts with that size",
           zh: "第 \(report.step) 步：内存不足；从这里起每个微批次最多 \(HumanText.grouped(limit)) 个 token。结果不变；"
             + "--micro-batch-tokens \(limit) 从一开始就用这个大小"))

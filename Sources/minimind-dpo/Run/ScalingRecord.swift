@@ -29,7 +29,8 @@ enum ScalingRecord {
     let (model, threads) = (record["model"]?.string ?? "?", record["threads"]?.int ?? 0)
     let (work, share) = (HumanText.fixed(efficiency * Double(processes), 2), HumanText.percent(efficiency))
     return Phrase(
-      en: "bench --scaling on \(day.en) (\(model), threads per process: \(threads)): \(processes) processes did \(work)× the "
+      en:
+        "bench --scaling on \(day.en) (\(model), threads per process: \(threads)): \(processes) processes did \(work)× the "
         + "work of one, an efficiency of \(share).",
       zh: "bench --scaling 于 \(day.zh) 测得（\(model)，每个进程 \(threads) 个线程）：\(processes) 个进程完成的工作是一个进程的 "
         + "\(work) 倍，效率 \(share)。")

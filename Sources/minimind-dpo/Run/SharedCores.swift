@@ -23,7 +23,8 @@ enum SharedCores {
       guard isFirst else { return }
       Logger(label: "cores").warning(
         Phrase(
-          en: "other programs take \(HumanText.percent(share)) of the time of this process's cores, or a limit of its control "
+          en:
+            "other programs take \(HumanText.percent(share)) of the time of this process's cores, or a limit of its control "
             + "group does; every step takes longer by that. `top` shows them; --threads with a smaller number leaves them cores.",
           zh: "其他程序或控制组的限额占去了本进程核心 \(HumanText.percent(share)) 的时间，每一步都因此变慢。用 top 可以看到它们；"
             + "减小 --threads 可以给它们留出核心。"))

@@ -110,7 +110,8 @@ struct TrainingData {
       let prompts = Set(heldOut.map(\.promptKey)).count
       lines.append(
         Phrase(
-          en: "held out: \(HumanText.counted(heldOut.count, noun)) with \(HumanText.counted(prompts, "prompt")) that no \(noun) "
+          en:
+            "held out: \(HumanText.counted(heldOut.count, noun)) with \(HumanText.counted(prompts, "prompt")) that no \(noun) "
             + "to learn from has",
           zh: "留出数据：\(HumanText.grouped(heldOut.count)) \(unit)，共 \(HumanText.grouped(prompts)) 个提示，都不在训练数据中"))
     }

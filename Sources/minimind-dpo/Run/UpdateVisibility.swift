@@ -47,7 +47,8 @@ struct UpdateVisibility {
           en: "; \(part) of these would be as before in a \(type.rawValue) file (--save-dtype)",
           zh: "；其中 \(part) 存为 \(type.rawValue) 文件后会与原来一样（--save-dtype）")
         : Phrase(
-          en: "; \(part) of these are still as before in the \(type.rawValue) copies that products use, and add up in float32",
+          en:
+            "; \(part) of these are still as before in the \(type.rawValue) copies that products use, and add up in float32",
           zh: "；其中 \(part) 在矩阵乘法所用的 \(type.rawValue) 副本里还与原来一样，变化在 float32 中累积")
     }.reduce(head, +)
   }
@@ -57,7 +58,8 @@ struct UpdateVisibility {
     guard let lost = changes.lost.first(where: { $0.dtype == request.output.dtype })?.count else { return nil }
     let (type, share) = (request.output.dtype.rawValue, HumanText.percent(changes.share(lost: lost)))
     return Phrase(
-      en: "Of \(HumanText.counted(changes.changed, "weight")) that training changed, \(HumanText.grouped(lost)) (\(share)) are "
+      en:
+        "Of \(HumanText.counted(changes.changed, "weight")) that training changed, \(HumanText.grouped(lost)) (\(share)) are "
         + "the same as before in the saved \(type) file: the change was smaller than that type can express. "
         + "--save-dtype float32 keeps all of it.",
       zh: "训练改变了 \(HumanText.grouped(changes.changed)) 个权重，其中 \(HumanText.grouped(lost)) 个（\(share)）在保存的 "

@@ -32,7 +32,8 @@ struct ModelChoice {
       sentence =
         head
         + Phrase(
-          en: "of the steps with a checkpoint it has the \(superlative) \(metric), \(value); after step \(top.step), which had "
+          en:
+            "of the steps with a checkpoint it has the \(superlative) \(metric), \(value); after step \(top.step), which had "
             + "none, it was \(said(top.value))",
           zh: "在有检查点的各步中，它的 \(metric) \(extreme)，为 \(value)；没有检查点的第 \(top.step) 步之后是 \(said(top.value))")
     }

@@ -73,7 +73,8 @@ struct SampleFigures {
     let repeated = HumanText.percent(figures.repetition, digits: 0)
     let unfinished = HumanText.percent(figures.unfinished, digits: 0)
     return Phrase(
-      en: "\(length) tokens on average, \(ratio) times the reference's; \(repeated) repeated, \(unfinished) without an end",
+      en:
+        "\(length) tokens on average, \(ratio) times the reference's; \(repeated) repeated, \(unfinished) without an end",
       zh: "平均 \(length) 个 token，是参考模型的 \(ratio) 倍；\(repeated) 重复，\(unfinished) 没有结尾")
   }
 }

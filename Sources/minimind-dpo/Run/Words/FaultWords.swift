@@ -64,7 +64,8 @@ enum FaultWords {
   /// The end of a run before its last step.
   static func ends(afterStep step: Int, of total: Int, _ reason: Phrase) -> Phrase {
     Phrase(
-      en: "the run ends after step \(step) of \(total): \(reason.en)", zh: "训练在第 \(step) 步（共 \(total) 步）之后结束：\(reason.zh)")
+      en: "the run ends after step \(step) of \(total): \(reason.en)",
+      zh: "训练在第 \(step) 步（共 \(total) 步）之后结束：\(reason.zh)")
   }
 
   /// The policy has moved further from the reference than it may (`--stop-on-kl`).
@@ -84,7 +85,8 @@ enum FaultWords {
   /// Evaluations no longer improve.
   static func stalled(_ metric: String, evaluations: Int, best: String, atStep step: Int, now: String) -> Phrase {
     Phrase(
-      en: "\(metric) has not improved in \(HumanText.counted(evaluations, "evaluation")) (best: \(best) after step \(step); "
+      en:
+        "\(metric) has not improved in \(HumanText.counted(evaluations, "evaluation")) (best: \(best) after step \(step); "
         + "now \(now))",
       zh: "\(metric) 已连续 \(evaluations) 次评估没有改善（最好：第 \(step) 步之后的 \(best)；现在 \(now)）")
   }
