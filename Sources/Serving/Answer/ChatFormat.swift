@@ -50,6 +50,11 @@ public struct ChatFormat: Sendable {
     public let tokens: [Int32]
     /// Whether the answer begins within a thought, which the template has opened.
     public let startsInThought: Bool
+
+    /// A prompt of these tokens.
+    public init(tokens: [Int32], startsInThought: Bool = false) {
+      (self.tokens, self.startsInThought) = (tokens, startsInThought)
+    }
   }
 
   /// The tokens of a conversation.
