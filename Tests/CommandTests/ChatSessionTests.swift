@@ -91,7 +91,8 @@ struct ChatSessionTests {
     let voice = Voice()
     let session = session(voice)
     #expect(ChatCommand("/hepl") == .unknown("/hepl", nearest: "/help"))
-    try take(session, "/regenrate", "/xyzzy", "/think maybe", "/quit now", "/set temperature", "/set heat 3", "/set top-p 2")
+    try take(
+      session, "/regenrate", "/xyzzy", "/think maybe", "/quit now", "/set temperature", "/set heat 3", "/set top-p 2")
     #expect(voice.asked.isEmpty)
     #expect(screen.notes.count == 7)
     #expect(screen.notes[0].contains("/regenrate") && screen.notes[0].contains("/regenerate?"))
@@ -137,7 +138,8 @@ struct ChatSessionTests {
     #expect(free.samplings[0].seed != free.samplings[1].seed)
   }
 
-  @Test("Both models answer where that is asked for, each with its own answers before; one question is compared at once")
+  @Test(
+    "Both models answer where that is asked for, each with its own answers before; one question is compared at once")
   func comparing() throws {
     let (voice, other) = (Voice("after"), Voice("before"))
     let session = session(voice, other: other)
@@ -211,7 +213,8 @@ struct ChatSessionTests {
     #expect(screen.notes.last?.contains("200 tokens") == true)
   }
 
-  @Test("Where a conversation outgrows the context, its oldest turns are left out; a question that is too long is refused")
+  @Test(
+    "Where a conversation outgrows the context, its oldest turns are left out; a question that is too long is refused")
   func context() throws {
     let voice = Voice()
     voice.contextLength = 300

@@ -26,7 +26,8 @@ struct GenerationBatchTests {
   private func alone(_ model: CausalLM) throws -> [[Int32]] {
     try Self.prompts.indices.map { number in
       try model.generate(
-        prompts: [Self.prompts[number]], options: Self.options(number), endTokens: Self.ends, numbers: [number])[0].tokens
+        prompts: [Self.prompts[number]], options: Self.options(number), endTokens: Self.ends, numbers: [number])[0]
+        .tokens
     }
   }
 

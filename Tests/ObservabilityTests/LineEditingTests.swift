@@ -33,7 +33,8 @@ struct LineEditingTests {
     #expect(keys("\u{1B}[F\u{1B}OF\u{1B}[4~\u{1B}[8~\u{05}") == Array(repeating: .end, count: 5))
     #expect(keys("\u{1B}[3~\u{1B}[1;5D\u{1B}b\u{1B}\u{7F}") == [.delete, .wordLeft, .wordLeft, .deleteWordLeft])
     #expect(keys("\u{1B}[99;7Xa\u{1B}[Zb") == [.text("a"), .text("b")], "unknown ones are nothing")
-    #expect(keys("\r\n\u{7F}\u{08}\t\u{03}\u{04}") == [.enter, .enter, .backspace, .backspace, .tab, .interrupt, .endOfInput])
+    #expect(
+      keys("\r\n\u{7F}\u{08}\t\u{03}\u{04}") == [.enter, .enter, .backspace, .backspace, .tab, .interrupt, .endOfInput])
   }
 
   @Test("A bracketed paste is one key, its line feeds part of the text")

@@ -68,7 +68,8 @@ struct AnswerReaderTests {
   @Test("Arguments as text and without any are taken; what is no call is content")
   func callForms() {
     func parts(_ text: String) -> [AnswerPart] { read("<tool_call>" + text + "</tool_call>", tools: true, pieces: 4) }
-    #expect(parts(#"{"name": "f", "arguments": "{\"a\": 1}"}"#) == [.toolCall(ToolCall(name: "f", arguments: #"{"a": 1}"#))])
+    #expect(
+      parts(#"{"name": "f", "arguments": "{\"a\": 1}"}"#) == [.toolCall(ToolCall(name: "f", arguments: #"{"a": 1}"#))])
     #expect(parts(#"{"name": "f"}"#) == [.toolCall(ToolCall(name: "f", arguments: "{}"))])
     for text in ["{", #"{"arguments": {}}"#, #"{"name": "f", "arguments": 3}"#, "weather()", #"{"name": ""}"#] {
       #expect(parts(text) == [.content("<tool_call>" + text + "</tool_call>")])

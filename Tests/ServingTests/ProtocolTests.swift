@@ -62,7 +62,9 @@ struct ProtocolTests {
     for index in 0..<2 {
       let own = plain.compactMap { $0["choices"]?[0] }.filter { $0["index"] == .integer(index) }
       #expect(own.first?["delta"]?["role"] == "assistant")
-      #expect(own.compactMap { $0["delta"]?["content"]?.string }.joined() == whole["choices"]?[index]?["message"]?["content"]?.string)
+      #expect(
+        own.compactMap { $0["delta"]?["content"]?.string }.joined()
+          == whole["choices"]?[index]?["message"]?["content"]?.string)
       #expect(own.last?["finish_reason"] == "length")
       #expect(own.dropLast().allSatisfy { $0["finish_reason"] == .null })
     }
@@ -76,7 +78,8 @@ struct ProtocolTests {
   @Test("The same seed gives the same answer, another one another, and none a new one each time")
   func seeds() async throws {
     func text(_ seed: JSON) async throws -> String {
-      try await answering.whole(job(body(["seed": seed, "temperature": 1.5])))["choices"]?[0]?["message"]?["content"]?.string ?? ""
+      try await answering.whole(job(body(["seed": seed, "temperature": 1.5])))["choices"]?[0]?["message"]?["content"]?
+        .string ?? ""
     }
     #expect(try await text(5) == text(5))
     #expect(try await text(5) != text(6))

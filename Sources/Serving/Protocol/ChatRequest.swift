@@ -13,7 +13,7 @@ struct ChatRequest {
   let thinks: Bool
 
   init(_ fields: RequestFields, standard: CompletionStandard) throws(APIError) {
-    settings = try CompletionSettings(fields, standard: standard.options)
+    settings = try CompletionSettings(fields, standard: standard)
     guard let list = try fields.list("messages"), !list.isEmpty else {
       throw .invalid("messages", "expected a list of at least one message")
     }

@@ -15,7 +15,7 @@ struct CompletionSettings {
   let maxTokens: Int?
 
   /// - Parameter standard: what is taken where the request says nothing
-  init(_ fields: RequestFields, standard: SamplingOptions) throws(APIError) {
+  init(_ fields: RequestFields, standard: CompletionStandard) throws(APIError) {
     guard let model = try fields.text("model") else { throw .invalid("model", "this field is required") }
     self.model = model
     streams = try fields.switched("stream") ?? false
@@ -26,14 +26,14 @@ struct CompletionSettings {
     let older = try fields.integer("max_tokens", in: 1...Int.max)
     maxTokens = try fields.integer("max_completion_tokens", in: 1...Int.max) ?? older
     stops = try Self.stops(fields)
-    options = standard
+    options = standard.options
     if let temperature = try fields.number("temperature", in: 0...2) { options.temperature = temperature }
     if let topP = try fields.number("top_p", in: 0...1) { options.topP = topP }
     // 0 and -1 mean all of them in other servers.
     if let topK = try fields.integer("top_k", in: -1...Int.max) { options.topK = topK < 1 ? nil : topK }
     if let penalty = try fields.number("repetition_penalty", in: 0.01...100) { options.repetitionPenalty = penalty }
     let seed = try fields.integer("seed", in: Int.min...Int.max)
-    options.seed = seed.map { UInt64(bitPattern: Int64($0)) } ?? .random(in: 0...UInt64.max)
+    options.seed = seed.map { UInt64(bitPattern: Int64($0)) } ?? standard.seed ?? .random(in: 0...UInt64.max)
     for name in ["presence_penalty", "frequency_penalty"] where try fields.number(name, in: -2...2) ?? 0 != 0 {
       throw .invalid(name, "is not supported; repetition_penalty is")
     }

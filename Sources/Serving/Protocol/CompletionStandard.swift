@@ -4,6 +4,8 @@ import MiniMind
 public struct CompletionStandard: Sendable {
   /// How tokens are chosen; `maxNewTokens` is the most tokens of an answer.
   public var options: SamplingOptions
+  /// The seed of every answer; nil for another one each time.
+  public var seed: UInt64?
   /// Whether models are asked to think first.
   public var thinks: Bool
 

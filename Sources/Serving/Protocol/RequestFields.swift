@@ -36,7 +36,8 @@ struct RequestFields {
   func object(_ name: String) throws(APIError) -> JSON.Object? { try read(name, "an object") { $0.object } }
 
   func integer(_ name: String, in range: ClosedRange<Int>) throws(APIError) -> Int? {
-    let words = range.upperBound == .max ? "an integer of at least \(range.lowerBound)" : "an integer in \(Self.words(range))"
+    let words =
+      range.upperBound == .max ? "an integer of at least \(range.lowerBound)" : "an integer in \(Self.words(range))"
     return try read(name, words) { $0.int.flatMap { range.contains($0) ? $0 : nil } }
   }
 
@@ -55,5 +56,7 @@ struct RequestFields {
     return value
   }
 
-  private static func words<Bound>(_ range: ClosedRange<Bound>) -> String { "\(range.lowerBound) to \(range.upperBound)" }
+  private static func words<Bound>(_ range: ClosedRange<Bound>) -> String {
+    "\(range.lowerBound) to \(range.upperBound)"
+  }
 }

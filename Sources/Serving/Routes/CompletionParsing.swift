@@ -32,7 +32,7 @@ package struct CompletionParsing: Sendable {
   /// - Throws: `APIError`.
   package func plain(_ body: some Sequence<UInt8>) throws -> CompletionJob {
     let fields = try RequestFields(body: body)
-    let settings = try CompletionSettings(fields, standard: standard.options)
+    let settings = try CompletionSettings(fields, standard: standard)
     let model = try model(settings.model)
     let given = try fields.required("prompt")
     let list = given.array

@@ -30,15 +30,10 @@ struct Chat: ParsableCommand {
   func run() throws {
     let path = try model.path()
     if model.model == nil { Console.standardError.print(ChatWords.chosen(path).text) }
-    let placement = try device.place()
+    let placement = try device.place(warns: false)
     let source = model.source(path, shape)
     let voice = try ModelVoice(source, name: path, placement: placement)
-    var other: String?
-    if let compareWith {
-      other = compareWith
-    } else {
-      other = source.adapter == nil ? ChatModels.reference(of: path) : path
-    }
+    let other = compareWith ?? (source.adapter == nil ? ChatModels.reference(of: path) : path)
     let settings = ChatSettings(
       generation.conversational, thinking: generation.think ? .on : .off, seed: generation.seed)
     let editor = LineEditor(
@@ -56,8 +51,8 @@ struct Chat: ParsableCommand {
       screen: TerminalChatScreen(isTerminal: editor.isInteractive), isInterrupted: AnswerInterruption.take)
     if editor.isInteractive {
       AnswerInterruption.listen()
-      Output.line(
-        ChatWords.opening(path, voice.description, settings, other: compareWith == nil ? other : nil).text + "\n")
+      let opening = ChatWords.opening(path, voice.description, settings, other: compareWith == nil ? other : nil)
+      Output.line(TerminalChatScreen.fitted(opening.text) + "\n")
     }
     try converse(session, editor)
   }

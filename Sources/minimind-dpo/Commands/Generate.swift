@@ -33,7 +33,7 @@ struct Generate: ParsableCommand {
   }
 
   func run() throws {
-    let placement = try device.place()
+    let placement = try device.place(warns: false)
     // Before the model: input that is missing should not cost the time of loading.
     let requests = try prompts.map(PromptFile.init(contentsOf:))
     let prompt = try prompt.map(Self.given)

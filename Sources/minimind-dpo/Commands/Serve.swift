@@ -28,14 +28,15 @@ struct Serve: ParsableCommand {
   func run() throws {
     let token = try server.accessToken()
     var standard = CompletionStandard(thinks: generation.think)
-    standard.options = generation.conversational
+    (standard.options, standard.seed) = (generation.conversational, generation.seed)
     let loading = ServedModelLoading(
       models: try models.sources(shape), maxLength: load.maxLength, device: device)
     let engine = try Engine(
       limits: load.limits, report: { Console.standardError.print("warning: \($0)") }, loading: loading.load)
+    let answers = CompletionRoutes(engine, standard: standard)
     let web = WebServer(
       ListeningAddress(host: server.host, port: server.port), token: token, allowsLocalPages: true
-    ) { routes in CompletionRoutes(engine, standard: standard).add(to: routes) }
+    ) { answers.add(to: $0) }
     try web.serve { url in
       Output.line(ServerWords.ready(url, models: engine.models.map(\.name)).text)
     }

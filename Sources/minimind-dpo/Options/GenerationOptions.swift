@@ -21,7 +21,8 @@ struct GenerationArguments: ParsableArguments {
     help: ArgumentHelp("Longest answer in tokens. (default: 256; in chat and serve 1024)", valueName: "tokens"))
   var maxNewTokens: Int?
   @Option(
-    help: ArgumentHelp("Seed of the draws. (default: 42; in chat and serve another one each time)", valueName: "number"))
+    help: ArgumentHelp("Seed of the draws. (default: 42; in chat and serve another one each time)", valueName: "number")
+  )
   var seed: UInt64?
   @Flag(help: "Let the model think first, where its template knows how (enable_thinking, open_thinking).")
   var think = false

@@ -29,7 +29,8 @@ struct ServedModelArguments: ParsableArguments {
         throw ValidationError("--model \(self.model[index]): expected a path, or NAME=path.")
       }
       guard !models[..<index].contains(where: { $0.name == model.name }) else {
-        throw ValidationError("--model: two models are called \(model.name); name them, as in --model before=\(model.path).")
+        throw ValidationError(
+          "--model: two models are called \(model.name); name them, as in --model before=\(model.path).")
       }
     }
     return models

@@ -5,7 +5,8 @@ import Web
 struct ServerArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The address to listen at. Others than this machine's own, such as 0.0.0.0, ask for a token.", valueName: "address"))
+      "The address to listen at. Others than this machine's own, such as 0.0.0.0, ask for a token.",
+      valueName: "address"))
   var host = "127.0.0.1"
   @Option(help: ArgumentHelp("The port; 0 for any that is free.", valueName: "number"))
   var port = 8000

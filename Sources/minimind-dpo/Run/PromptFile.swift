@@ -40,7 +40,8 @@ struct PromptFile {
     } else if !Self.holdsPairs(bytes) {
       requests = try Self.prompts(in: bytes, of: name)
     } else if isStandardInput {
-      throw Failure(.usage, "standard input holds preference pairs; their prompts are taken from a file: --prompts FILE.")
+      throw Failure(
+        .usage, "standard input holds preference pairs; their prompts are taken from a file: --prompts FILE.")
     } else {
       requests = try Self.prompts(ofPairsIn: path)
     }

@@ -7,8 +7,10 @@ public struct EditedLine: Hashable, Sendable {
   /// What was cut last, for Ctrl-Y.
   private var cut: [Character] = []
 
+  /// A line that is written already, the cursor at its end.
   public init(_ text: String = "") { replace(with: text) }
 
+  /// The whole line.
   public var text: String { String(characters) }
 
   /// Puts another text in place, the cursor at its end.

@@ -27,6 +27,7 @@ public struct KeyReader: Sendable {
 
   private static let endOfPaste = Array("\u{1B}[201~".utf8)
 
+  /// At the start of the input.
   public init() {}
 
   /// Takes a byte; returns the key that it completes, if it does.

@@ -17,7 +17,9 @@ public struct LineHistory: Sendable {
   public init(file: URL? = nil, limit: Int = 1000) {
     (self.file, self.limit) = (file, limit)
     let data = file.flatMap { FileManager.default.contents(atPath: $0.path) } ?? Data()
-    lines = String(decoding: data, as: UTF8.self).split(separator: "\n").suffix(limit).map { Self.unescaped(String($0)) }
+    lines = String(decoding: data, as: UTF8.self).split(separator: "\n").suffix(limit).map {
+      Self.unescaped(String($0))
+    }
     place = lines.count
   }
 

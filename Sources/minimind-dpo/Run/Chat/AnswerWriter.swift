@@ -50,6 +50,7 @@ struct AnswerWriter {
 
   /// Bytes that are no character are not shown: a model that is not trained makes many.
   private static func whole(_ text: String) -> String {
-    text.unicodeScalars.contains("\u{FFFD}") ? String(String.UnicodeScalarView(text.unicodeScalars.filter { $0 != "\u{FFFD}" })) : text
+    text.unicodeScalars.contains("\u{FFFD}")
+      ? String(String.UnicodeScalarView(text.unicodeScalars.filter { $0 != "\u{FFFD}" })) : text
   }
 }

@@ -72,7 +72,8 @@ package enum ChatCommand: Hashable, Sendable {
     case "system": return .system(rest.isEmpty ? nil : rest)
     case "compare":
       guard !rest.isEmpty else { return .compare(nil) }
-      return ["on": .compare(true), "off": .compare(false)][rest] ?? .misused(usage: "/compare, /compare on, /compare off")
+      return ["on": .compare(true), "off": .compare(false)][rest]
+        ?? .misused(usage: "/compare, /compare on, /compare off")
     case "think":
       guard !rest.isEmpty else { return .think(nil) }
       return Thinking(rawValue: rest).map { .think($0) } ?? .misused(usage: "/think on, /think off, /think fold")

@@ -25,7 +25,7 @@ struct ModelVoice: ChatVoice {
   private let speaker: Speaker
   let contextLength: Int
   /// The model in a few words: its kind, size and place.
-  let description: String
+  let description: Phrase
 
   init(_ source: ModelSource, name: String, placement: Placement) throws {
     self.name = name
@@ -36,8 +36,10 @@ struct ModelVoice: ChatVoice {
     speaker = try Speaker(model, tokenizerFolder: folder)
     contextLength = model.configuration.maximumPositions
     let shape = model.configuration
-    description =
-      "\(shape.family.rawValue), \(HumanText.count(Double(shape.parameterCount))) parameters, \(placement.description)"
+    let size = HumanText.count(Double(shape.parameterCount))
+    description = Phrase(
+      en: "\(shape.family.rawValue), \(size) parameters, \(placement.description)",
+      zh: "\(shape.family.rawValue)，参数量 \(size)，\(placement.description)")
   }
 
   func prompt(of messages: [JSON], thinks: Bool) throws -> ChatFormat.Prompt {

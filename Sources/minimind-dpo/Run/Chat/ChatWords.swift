@@ -53,7 +53,8 @@ enum ChatWords {
 
   static func forgotten(_ turns: Int) -> Phrase {
     Phrase(
-      en: "(the conversation is longer than the model's context: its first \(HumanText.counted(turns, "turn")) left out)",
+      en:
+        "(the conversation is longer than the model's context: its first \(HumanText.counted(turns, "turn")) left out)",
       zh: "（对话超出模型的上下文：略去最早的 \(turns) 轮）")
   }
 
@@ -89,7 +90,9 @@ enum ChatWords {
 
   static func unknown(_ word: String, nearest: String?) -> Phrase {
     nearest.map {
-      Phrase(en: "(there is no \(word). Did you mean \($0)? /help lists all)", zh: "（没有 \(word) 这个命令。是不是 \($0)？/help 列出所有命令）")
+      Phrase(
+        en: "(there is no \(word). Did you mean \($0)? /help lists all)", zh: "（没有 \(word) 这个命令。是不是 \($0)？/help 列出所有命令）"
+      )
     }
       ?? Phrase(en: "(there is no \(word); /help lists all commands)", zh: "（没有 \(word) 这个命令；/help 列出所有命令）")
   }
@@ -106,16 +109,18 @@ enum ChatWords {
       zh: "（没有 \(name) 这个设置；有 \(names.joined(separator: "、"))）")
   }
 
-  static func opening(_ name: String, _ description: String, _ settings: ChatSettings, other: String?) -> Phrase {
+  static func opening(_ name: String, _ description: Phrase, _ settings: ChatSettings, other: String?) -> Phrase {
     let how =
       settings.sampling.temperature == 0
       ? Phrase(en: "always the most probable token", zh: "总取概率最大的 token")
       : Phrase(
-        "temperature \(HumanText.short(settings.sampling.temperature)), top-p \(HumanText.short(settings.sampling.topP))")
+        "temperature \(HumanText.short(settings.sampling.temperature)), top-p \(HumanText.short(settings.sampling.topP))"
+      )
     let beside = other.map { Phrase(en: "\n/compare asks \($0) too.", zh: "\n/compare 也问 \($0)。") } ?? Phrase("")
     return Phrase(
-      en: "\(name): \(description); \(how.en)\n/help lists the commands. Ctrl-C ends an answer, Ctrl-D the conversation.",
-      zh: "\(name)：\(description)；\(how.zh)\n/help 列出命令。Ctrl-C 停止回答，Ctrl-D 结束对话。") + beside
+      en:
+        "\(name): \(description.en); \(how.en)\n/help lists the commands. Ctrl-C ends an answer, Ctrl-D the conversation.",
+      zh: "\(name)：\(description.zh)；\(how.zh)\n/help 列出命令。Ctrl-C 停止回答，Ctrl-D 结束对话。") + beside
   }
 
   static func chosen(_ path: String) -> Phrase {

@@ -29,13 +29,21 @@ final class TerminalChatScreen: ChatScreen {
   }
 
   func endAnswer() {
-    Output.line(isTerminal && endsLine ? "" : isTerminal ? "\n" : "\n")
+    Output.line(isTerminal && endsLine ? "" : "\n")
     endsLine = true
   }
 
   func name(_ name: String) { Output.line(usesColor ? "\u{1B}[1m\(name)\u{1B}[0m" : name + ":") }
 
-  func note(_ text: String) { Console.standardError.print(text) }
+  func note(_ text: String) { Console.standardError.print(isTerminal ? Self.fitted(text) : text) }
+
+  /// Lines broken where words end; the terminal would break them anywhere.
+  static func fitted(_ text: String) -> String {
+    let width = Output.width ?? 80
+    return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      TerminalText.columns(String(line)) <= width ? String(line) : TerminalText.wrapped(String(line), width: width)
+    }.joined(separator: "\n")
+  }
 
   /// What a model says must not move the cursor.
   private static func printable(_ text: String) -> String {

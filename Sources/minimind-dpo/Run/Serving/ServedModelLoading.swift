@@ -16,7 +16,7 @@ struct ServedModelLoading: Sendable {
 
   /// - Throws: `Failure` and what else loading throws
   func load() throws -> [LoadedModel] {
-    let placement = try device.place()
+    let placement = try device.place(warns: false)
     return try models.map { name, source in
       let folder = try source.tokenizerFolder
       let model = try source.loadMerged()
@@ -57,12 +57,13 @@ enum ServerWords {
     let size = HumanText.count(Double(shape.parameterCount))
     return Phrase(
       en: "\(name): \(path), \(shape.family.rawValue), \(size) parameters, \(placement.description)",
-      zh: "\(name)：\(path)，\(shape.family.rawValue)，\(size) 个参数，\(placement.description)")
+      zh: "\(name)：\(path)，\(shape.family.rawValue)，参数量 \(size)，\(placement.description)")
   }
 
   static func ready(_ url: String, models: [String]) -> Phrase {
     Phrase(
-      en: "serving \(models.joined(separator: ", ")) at \(url); the base URL for clients is \(base(url)). Ctrl-C ends it.",
+      en:
+        "serving \(models.joined(separator: ", ")) at \(url); the base URL for clients is \(base(url)). Ctrl-C ends it.",
       zh: "正在提供 \(models.joined(separator: "、"))：\(url)；客户端的 base URL 是 \(base(url))。按 Ctrl-C 结束。")
   }
 
