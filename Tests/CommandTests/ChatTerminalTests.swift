@@ -58,12 +58,12 @@ private final class PseudoTerminal: @unchecked Sendable {
     // What posix_openpt, unlockpt and ptsname do on Linux; Swift does not see these.
     primary = open("/dev/ptmx", O_RDWR | O_NOCTTY)
     var (number, lock): (UInt32, Int32) = (0, 0)
-    ioctl(primary, 0x4004_5431, &lock)
-    ioctl(primary, 0x8004_5430, &number)
+    _ = ioctl(primary, 0x4004_5431, &lock)
+    _ = ioctl(primary, 0x8004_5430, &number)
     var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
     let secondary = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY)
     try #require(secondary >= 0)
-    ioctl(secondary, UInt(TIOCSWINSZ), &size)
+    _ = ioctl(secondary, UInt(TIOCSWINSZ), &size)
     let handle = FileHandle(fileDescriptor: secondary, closeOnDealloc: true)
     _ = fcntl(primary, F_SETFL, O_NONBLOCK)
     process.executableURL = Program.executable

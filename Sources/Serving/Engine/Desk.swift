@@ -40,6 +40,8 @@ final class Desk {
     cacheTokens = limits.cacheBytes / max(1, bytesPerToken)
   }
 
+  /// How many answers run.
+  var runningCount: Int { running.count }
   /// Whether there is nothing to do.
   var isIdle: Bool { running.isEmpty && waiting.isEmpty }
 

@@ -66,6 +66,9 @@ public final class Engine: Sendable {
     return stream
   }
 
+  /// How many answers run at the moment, and how many wait.
+  public var load: (running: Int, waiting: Int) { inbox.load }
+
   /// Gives up what runs, and takes on nothing more.
   public func stop() { inbox.close() }
 }

@@ -18,6 +18,7 @@ final class EngineLoop {
       if news.isClosed {
         for submission in news.arrived { submission.fail("the server is stopping") }
         for desk in desks { desk.giveUp("the server is stopping") }
+        inbox.report(running: 0)
         return
       }
       for submission in news.arrived {
@@ -25,6 +26,7 @@ final class EngineLoop {
       }
       for id in news.cancelled { for desk in desks { desk.cancel(id) } }
       for desk in desks { desk.work() }
+      inbox.report(running: desks.reduce(0) { $0 + $1.runningCount })
     }
   }
 }

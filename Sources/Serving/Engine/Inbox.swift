@@ -15,6 +15,7 @@ final class Inbox: Sendable {
     var cancelled: [Int] = []
     /// Answers that have been asked for and not begun.
     var waiting = 0
+    var running = 0
     var nextID = 0
     var isClosed = false
   }
@@ -58,6 +59,12 @@ final class Inbox: Sendable {
 
   /// Says that an answer no longer waits.
   func hasBegun(_ count: Int = 1) { state.withLock { $0.waiting -= count } }
+
+  /// Says how many answers run.
+  func report(running: Int) { state.withLock { $0.running = running } }
+
+  /// How many answers run, and how many wait.
+  var load: (running: Int, waiting: Int) { state.withLock { ($0.running, $0.waiting) } }
 
   /// What has come since the last call.
   ///

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Hummingbird
 import OrderedJSON
+import ServiceLifecycle
 import Web
 
 /// The paths of OpenAI's API that are answered: models, conversations, plain prompts.
@@ -23,7 +24,11 @@ public struct CompletionRoutes: Sendable {
   /// Adds the paths.
   public func add(to routes: WebServer.Routes) {
     routes.get("/") { _, _ in Response.text(greeting) }
-    routes.get("/health") { _, _ in Response.json(["status": "ok"]) }
+    routes.get("/health") { _, _ in
+      let load = engine.load
+      return Response.json(
+        ["status": "ok", "running": .integer(load.running), "waiting": .integer(load.waiting)])
+    }
     routes.get("/v1/models") { _, _ in
       Response.json(["object": "list", "data": .array(engine.models.map(Self.json))])
     }
@@ -38,23 +43,56 @@ public struct CompletionRoutes: Sendable {
     routes.post("/v1/completions") { request, _ in try await answer(request) { try parsing.plain($0) } }
   }
 
+  /// Reads a request and answers it.
+  ///
+  /// While a reply is being made, the connection is listened to, so that whoever leaves gives up the answer. Hummingbird
+  /// does that by reading on behind the request, after which the connection is of no further use.
   private func answer(
-    _ request: Request, job: @Sendable ([UInt8]) throws -> CompletionJob
+    _ request: Request, job: @escaping @Sendable ([UInt8]) throws -> CompletionJob
   ) async throws -> Response {
+    var response: Response
     do {
-      let job = try job(await Self.body(of: request))
-      if job.streams { return Response.events(try answering.stream(job), answering: request) }
-      // Whoever leaves gives up the answer.
-      return Response.json(
-        try await request.body.consumeWithCancellationOnInboundClose { _ in try await answering.whole(job) })
+      let reply = try await withGracefulShutdownHandler {
+        try await request.body.consumeWithCancellationOnInboundClose { body in
+          let job = try job(await Self.bytes(of: body))
+          return job.streams ? Reply.pieces(try answering.stream(job)) : .whole(try await answering.whole(job))
+        }
+      } onGracefulShutdown: {
+        engine.stop()
+      }
+      switch reply {
+      case .whole(let json): response = .json(json)
+      case .pieces(let stream): response = streamed(stream)
+      }
     } catch let error as APIError {
-      return .error(error)
+      response = .error(error)
     }
+    response.headers[.connection] = "close"
+    return response
   }
 
-  private static func body(of request: Request) async throws -> [UInt8] {
+  private enum Reply: Sendable {
+    case whole(JSON)
+    case pieces(CompletionStream)
+  }
+
+  /// A reply in pieces. Where one cannot be written, the reader has gone, and the answers end.
+  private func streamed(_ stream: CompletionStream) -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-store"],
+      body: ResponseBody { writer in
+        try await withGracefulShutdownHandler {
+          for await event in stream { try await writer.write(ByteBuffer(string: event.text)) }
+        } onGracefulShutdown: {
+          engine.stop()
+        }
+        try await writer.finish(nil)
+      })
+  }
+
+  private static func bytes(of body: RequestBody) async throws -> [UInt8] {
     var bytes: [UInt8] = []
-    for try await piece in request.body {
+    for try await piece in body {
       guard bytes.count + piece.readableBytes <= bodyLimit else {
         throw APIError(status: 413, "The body has more than \(bodyLimit) bytes.")
       }
