@@ -43,7 +43,7 @@ extension RunSummary {
         + "beta（\(beta)）。")
   }
 
-  private static let largestMargin = 15.0
+  static let largestMargin = 15.0
 
   private func worseAccuracy(_ before: Snapshot, _ after: Snapshot) -> Phrase? {
     guard after.fairAccuracy < before.fairAccuracy - max(0.05, accuracyNoise ?? 0) else { return nil }

@@ -43,6 +43,18 @@ struct RunVerdictTests {
     #expect(findings(good) == [.worsened])
   }
 
+  @Test("A margin beyond 15 is no success, however well the pairs are told apart")
+  func drifted() throws {
+    var far = try evidence(0.98)
+    far.heldOut?.margin = 49.3
+    #expect(findings(far) == [.drifted, .learned])
+    let text = RunVerdict(far).text
+    #expect(text.hasPrefix("Verdict: it went too far from its reference. The margin is 49.3, far beyond 15"))
+    #expect(!text.contains("it learned"))
+    far.heldOut?.margin = 5
+    #expect(findings(far) == [.learned])
+  }
+
   @Test("It memorised where training pairs are told apart and held-out ones are not")
   func memorised() throws {
     var some = try evidence(0.53)

@@ -17,6 +17,8 @@ public struct RunEvidence: Hashable, Sendable {
     public var accuracy: Estimate
     /// How much that changed since the start; nil where the start is not known.
     public var accuracyChange: Estimate?
+    /// The mean margin of the rewards; nil where it is not known.
+    public var margin: Double?
     /// How much the margin changed since the start; nil where that is not known.
     public var marginChange: Estimate?
     /// The accuracy on pairs whose chosen answer is the longer one.
@@ -118,6 +120,7 @@ extension RunEvidence.HeldOut {
     } else {
       return nil
     }
+    self.margin = margin
     let changes = record.values[prefix + MetricName.changes]
     accuracyChange = Estimate(changes?[MetricName.rewardAccuracies])
     marginChange = Estimate(changes?[MetricName.rewardMargins])

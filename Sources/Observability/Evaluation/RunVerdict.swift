@@ -6,6 +6,8 @@ public struct RunVerdict: Sendable {
   public enum Finding: String, Hashable, Sendable, CaseIterable {
     /// Answers to fixed prompts broke down.
     case broke
+    /// The margin is so large that the model often talks nonsense.
+    case drifted
     /// The watched texts became less likely.
     case forgot
     /// The model prefers, or gives, longer answers rather than better ones.
@@ -27,12 +29,16 @@ public struct RunVerdict: Sendable {
 
   /// The verdict on a run.
   public init(_ evidence: RunEvidence) {
-    findings = [Self.broke, Self.forgot, Self.lengthened, Self.memorised, Self.preferences].compactMap { $0(evidence) }
+    findings = [Self.broke, Self.drifted, Self.forgot, Self.lengthened, Self.memorised, Self.preferences].compactMap {
+      $0(evidence)
+    }
   }
 
   /// What became of it, in a few words.
   public var words: Phrase {
-    let words = findings.map { Self.word($0.finding) }
+    // Telling pairs apart is no success of a model that may have lost its language over it.
+    let told = findings.filter { !($0.finding == .learned && holds(.drifted)) }
+    let words = told.map { Self.word($0.finding) }
     return Phrase(en: words.map(\.en).joined(separator: ", "), zh: words.map(\.zh).joined(separator: "，"))
   }
 
@@ -48,6 +54,7 @@ public struct RunVerdict: Sendable {
   private static func word(_ finding: Finding) -> Phrase {
     switch finding {
     case .broke: Phrase(en: "the answers broke down", zh: "回答已退化")
+    case .drifted: Phrase(en: "it went too far from its reference", zh: "偏离参考模型过远")
     case .forgot: Phrase(en: "it forgot", zh: "有所遗忘")
     case .lengthened: Phrase(en: "it went for length", zh: "学成了偏爱长回答")
     case .memorised: Phrase(en: "it memorised", zh: "只是记住了训练数据")
@@ -72,6 +79,20 @@ extension RunVerdict {
           "Its \(HumanText.counted(answers.count, "answer")) to the sample prompts broke down: \(how). Lower the learning "
           + "rate, or take an earlier checkpoint.",
         zh: "对抽样提示的 \(answers.count) 个回答已退化：\(how)。请降低学习率，或改用较早的检查点。")
+    )
+  }
+
+  /// A margin at which the sigmoid is flat to seven digits: nothing held the model back any more.
+  private static func drifted(_ evidence: RunEvidence) -> Judged? {
+    guard let margin = evidence.heldOut?.margin, abs(margin) > RunSummary.largestMargin else { return nil }
+    let (reached, limit) = (HumanText.short(margin), HumanText.short(RunSummary.largestMargin))
+    return (
+      .drifted,
+      Phrase(
+        en:
+          "The margin is \(reached), far beyond \(limit): such a model tells pairs apart and often talks nonsense. Read its "
+          + "answers; a lower learning rate helps.",
+        zh: "奖励差为 \(reached)，远超 \(limit)：这样的模型能分辨偏好对，却往往胡言乱语。请读它的回答；降低学习率会有帮助。")
     )
   }
 

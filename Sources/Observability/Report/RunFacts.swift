@@ -37,10 +37,8 @@ struct RunFacts {
   private static let heldOutPairs = MetricName.evaluationPrefix + MetricName.pairs
 
   private static func tone(_ verdict: RunVerdict) -> String {
-    if verdict.findings.contains(where: { [.broke, .forgot, .lengthened, .memorised, .worsened].contains($0.finding) })
-    {
-      return "bad"
-    }
+    let bad: Set<RunVerdict.Finding> = [.broke, .drifted, .forgot, .lengthened, .memorised, .worsened]
+    if verdict.findings.contains(where: { bad.contains($0.finding) }) { return "bad" }
     return verdict.holds(.learned) ? "good" : "unsure"
   }
 
