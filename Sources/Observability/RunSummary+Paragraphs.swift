@@ -176,7 +176,10 @@ extension RunSummary {
     for output in outputs {
       switch output {
       case .folder(let path):
-        say("The model is in \(path). In Python:", "模型在 \(path)。在 Python 中：")
+        say(
+          "The model is in \(path). Talk with it here, or load it in Python:",
+          "模型在 \(path)。可以在这里与它对话，或在 Python 中加载：")
+        lines.append("  minimind-dpo chat --model \(inShell(path))")
         lines.append("  AutoModelForCausalLM.from_pretrained(\(quoted(path)))")
       case .adapter(let path, let model):
         say("The adapter is in \(path). In Python:", "适配器在 \(path)。在 Python 中：")
@@ -205,6 +208,14 @@ extension RunSummary {
 
   private func quoted(_ path: String) -> String {
     "\"" + path.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""
+  }
+
+  /// A path as a shell takes it.
+  private func inShell(_ path: String) -> String {
+    let isPlain = path.unicodeScalars.allSatisfy {
+      $0.properties.isAlphabetic || "0123456789-._/+=,:@".unicodeScalars.contains($0)
+    }
+    return isPlain ? path : "'" + path.replacing("'", with: "'\\''") + "'"
   }
 
   private func padded(_ text: String, _ width: Int, leading: Bool = false) -> String {

@@ -42,7 +42,8 @@ struct RunSummaryTests {
         Dropped 81 of 600 pairs: 81 with nothing to learn from within 1024 tokens. Cut to the
         maximum length: 12 sides.
 
-        The model is in out/dpo. In Python:
+        The model is in out/dpo. Talk with it here, or load it in Python:
+          minimind-dpo chat --model out/dpo
           AutoModelForCausalLM.from_pretrained("out/dpo")
         MiniMind's weights are in out/dpo_768.pth. In Python:
           model.load_state_dict(torch.load("out/dpo_768.pth", map_location="cpu"))

@@ -98,9 +98,12 @@ public final class LineEditor {
     let layout = LineLayout(prompt: prompt, line, width: width)
     var text = cursorRow > 0 ? "\u{1B}[\(cursorRow)A\r" : "\r"
     text += "\u{1B}[J" + layout.rows.joined(separator: "\r\n")
-    let up = layout.rows.count - 1 - layout.cursor.row
-    if up > 0 { text += "\u{1B}[\(up)A" }
-    text += "\r" + (layout.cursor.column > 0 ? "\u{1B}[\(layout.cursor.column)C" : "")
+    // At the end of the line the cursor is where drawing leaves it.
+    if line.cursor < line.characters.count {
+      let up = layout.rows.count - 1 - layout.cursor.row
+      if up > 0 { text += "\u{1B}[\(up)A" }
+      text += "\r" + (layout.cursor.column > 0 ? "\u{1B}[\(layout.cursor.column)C" : "")
+    }
     cursorRow = layout.cursor.row
     send(text)
   }

@@ -10,6 +10,11 @@ enum AnswerInterruption {
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { _ in AnswerInterruption.count.add(1, ordering: .relaxed) }
     sigaction(SIGINT, &action, nil)
+    // Whoever started the program may have blocked it.
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 
   /// Whether it was pressed since the last question.
