@@ -143,7 +143,7 @@ struct GenerationTests {
       let outcome = try await Program.run(given + [option, "-"], input: input, in: workspace)
       expect(outcome, code: 65, says: "standard input")
     }
-    expect(try await Program.run(given + ["--prompt", ""], in: workspace), code: 64, says: "--prompt is empty")
+    expect(try await Program.run(given + ["--prompt", ""], in: workspace), code: 64, says: "--prompt")
     expect(try await Program.run(given + ["--prompts", "none.txt"], in: workspace), code: 66, says: "none.txt")
   }
 }
