@@ -206,6 +206,12 @@ public final class Communicator {
   /// After a failure of communication: which ranks are gone, if that shows within some seconds.
   public func missingPeers() -> [Member] { heartbeat.missingPeers() }
 
+  /// Asks, from any thread, what every rank is doing, for how long, and since when nothing was heard of it, in seconds; in
+  /// their order.
+  public var activities: @Sendable () -> [(rank: Int, state: Heartbeat.State, seconds: Double, silence: Double)] {
+    { [heartbeat] in heartbeat.activities() }
+  }
+
   /// Leaves the job when all ranks have come to its end.
   ///
   /// - Throws: `TorchError` when another rank fails before

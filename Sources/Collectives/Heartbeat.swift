@@ -112,6 +112,22 @@ public final class Heartbeat: Sendable {
     status.withLock { $0.peers[rank]?.beat.state.description }
   }
 
+  /// What every rank is doing, for how long, and since when nothing was heard of it, in seconds; in their order.
+  package func activities() -> [(rank: Int, state: State, seconds: Double, silence: Double)] {
+    let now = SuspendingClock().now
+    let current = state()
+    return status.withLock { status in
+      roster.members.map { member in
+        guard member.rank != rank, let peer = status.peers[member.rank] else {
+          let seconds = status.own.state == current ? (now - status.own.since) / .seconds(1) : 0
+          return (member.rank, current, seconds, 0)
+        }
+        let silence = peer.beat.isLeaving ? 0 : (now - peer.changed) / .seconds(1)
+        return (member.rank, peer.beat.state, peer.beat.seconds + silence, silence)
+      }
+    }
+  }
+
   /// The ranks that have not come to their end.
   func staying() -> [Member] {
     status.withLock { status in

@@ -2,6 +2,9 @@ import Foundation
 
 /// Numbers as people read them. Everything is independent of the locale, so that logs are the same everywhere.
 public enum HumanText {
+  /// A number without its fraction, whatever it is: files may hold numbers that no `Int` can.
+  static func whole(_ value: Double) -> Int { value.isNaN ? 0 : Int(max(-1e15, min(1e15, value))) }
+
   /// A count in at most five characters: `999`, `1.2k`, `12.3k`, `123k`, `1.5M`, `2.0G`.
   public static func count(_ value: Double) -> String {
     guard value.isFinite else { return "–" }

@@ -30,18 +30,39 @@ public struct MetricsLog: Hashable, Sendable {
     self.init(records: [])
     for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
     where !line.isEmpty {
-      guard let json = try? JSON(parsing: line) else {
-        damagedLines.append(index + 1)
-        continue
+      switch Line(line) {
+      case .record(let record): records.append(record)
+      case .event(let event): events.append(event)
+      case .totals(let end): totals = end
+      case .damaged: damagedLines.append(index + 1)
+      case .unknown: break
+      }
+    }
+  }
+
+  /// What a line of the file is.
+  enum Line {
+    case record(MetricsRecord)
+    case event(RunEvent)
+    case totals(RunTotals)
+    /// No JSON, or an object that is none of these.
+    case damaged
+    /// An event of another version of the program.
+    case unknown
+
+    init(_ bytes: some Collection<UInt8>) {
+      guard let json = try? JSON(parsing: Data(bytes)) else {
+        self = .damaged
+        return
       }
       if json["event"] != nil, let event = RunEvent(json) {
-        events.append(event)
+        self = .event(event)
       } else if let record = MetricsRecord(json) {
-        records.append(record)
+        self = .record(record)
       } else if let end = RunTotals(json) {
-        totals = end
-      } else if json["event"] == nil {
-        damagedLines.append(index + 1)
+        self = .totals(end)
+      } else {
+        self = json["event"] == nil ? .damaged : .unknown
       }
     }
   }

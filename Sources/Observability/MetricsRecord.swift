@@ -36,6 +36,9 @@ public struct MetricsRecord: Hashable, Sendable {
     values[name] = json
   }
 
+  /// Takes a value out.
+  mutating func remove(_ name: String) { values.removeValue(forKey: name) }
+
   /// The record as an object, `step` first; numbers that are not finite become null, since JSON has no word for them.
   public var json: JSON {
     var object: JSON.Object = [MetricName.step: .integer(step)]

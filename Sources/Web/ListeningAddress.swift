@@ -27,12 +27,19 @@ public struct ListeningAddress: Sendable, Hashable {
     return numbers.count == 4 && numbers[0] == "127" && numbers.allSatisfy { UInt8($0) != nil }
   }
 
+  /// This machine's name, as it calls itself: to ask the network for a better one may take long.
+  private static var ownName: String {
+    var name = [CChar](repeating: 0, count: 256)
+    guard gethostname(&name, name.count - 1) == 0 else { return "127.0.0.1" }
+    return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   /// The address for a browser: of all interfaces, this machine's name.
   ///
   /// - Parameter token: where one is needed, it is in the address
   func url(port: Int, token: AccessToken?) -> String {
     let isAny = ["0.0.0.0", "::", "*"].contains(host)
-    let name = isAny ? ProcessInfo.processInfo.hostName : host.contains(":") ? "[\(host)]" : host
+    let name = isAny ? Self.ownName : host.contains(":") ? "[\(host)]" : host
     return "http://\(name):\(port)/" + (token.map { "?token=\($0.text)" } ?? "")
   }
 }

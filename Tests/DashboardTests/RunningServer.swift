@@ -115,8 +115,20 @@ final class Connection: Sendable {
       let count = recv(descriptor, &piece, piece.count, 0)
       guard count > 0 else { break }
       found += piece[..<count]
-      if let end, String(decoding: found, as: UTF8.self).contains(end) { break }
+      let text = String(decoding: found, as: UTF8.self)
+      if end.map(text.contains) ?? Self.isWhole(text) { break }
     }
     return String(decoding: found, as: UTF8.self)
+  }
+
+  /// Whether an answer of known length is there.
+  private static func isWhole(_ answer: String) -> Bool {
+    guard let end = answer.range(of: "\r\n\r\n") else { return false }
+    let lines = answer[..<end.lowerBound].lowercased().split(separator: "\r\n")
+    guard let line = lines.first(where: { $0.hasPrefix("content-length: ") }), let length = Int(line.dropFirst(16))
+    else {
+      return false
+    }
+    return answer[end.upperBound...].utf8.count >= length
   }
 }

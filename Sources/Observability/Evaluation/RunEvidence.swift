@@ -100,7 +100,7 @@ public struct RunEvidence: Hashable, Sendable {
         return nil
       }
       return Answers(
-        count: Int(count), lengthRatio: ratio,
+        count: HumanText.whole(count), lengthRatio: ratio,
         degeneration: (record.values[MetricName.samplesDegeneration]?.array ?? []).compactMap(\.string))
     }
   }
@@ -114,9 +114,11 @@ extension RunEvidence.HeldOut {
     if let low = record[prefix + MetricName.accuracyLow], let high = record[prefix + MetricName.accuracyHigh],
       let value = record[prefix + MetricName.rewardAccuracies]
     {
-      self.init(pairs: Int(pairs), accuracy: Estimate(value, low: low, high: high))
-    } else if RewardMargin.isNone(margin), let chance = Estimate.wilson(successes: pairs / 2, trials: Int(pairs)) {
-      self.init(pairs: Int(pairs), accuracy: chance)
+      self.init(pairs: HumanText.whole(pairs), accuracy: Estimate(value, low: low, high: high))
+    } else if RewardMargin.isNone(margin),
+      let chance = Estimate.wilson(successes: pairs / 2, trials: HumanText.whole(pairs))
+    {
+      self.init(pairs: HumanText.whole(pairs), accuracy: chance)
     } else {
       return nil
     }
@@ -140,6 +142,6 @@ extension RunEvidence.Training {
       let margin = last[MetricName.rewardMargins], let pairs = last[MetricName.pairs]
     else { return nil }
     let before = intervals.dropLast().last?[MetricName.pairs] ?? 0
-    self.init(pairs: Int(pairs > before ? pairs - before : pairs), accuracy: accuracy, margin: margin)
+    self.init(pairs: HumanText.whole(pairs > before ? pairs - before : pairs), accuracy: accuracy, margin: margin)
   }
 }

@@ -7,6 +7,8 @@ import OrderedJSON
 /// it.
 public struct HTMLReport: Sendable {
   private let model: ReportModel
+  /// Whether the page asks the server that it comes from for what is new.
+  private var isLive = false
 
   /// A report of the runs given, in their order.
   public init(_ runs: [ReportRun]) { self.init(ReportModel(runs)) }
@@ -31,7 +33,7 @@ public struct HTMLReport: Sendable {
       <head>
       <meta charset="utf-8">
       <meta name="viewport" content="width=device-width, initial-scale=1">
-      <meta http-equiv="Content-Security-Policy" content="\(Self.policy)">
+      <meta http-equiv="Content-Security-Policy" content="\(policy)">
       <title>\(HTML.escape(model.title[language]))</title>
       <style>
       \(PageStyle.css)
@@ -53,12 +55,26 @@ public struct HTMLReport: Sendable {
       """
   }
 
-  /// Nothing may be fetched, whatever texts from files might hold.
-  private static let policy =
+  /// The page of a server that is asked for everything that it shows, and then for what is new: `events` is a stream of
+  /// updates of the model (``ReportModel``), and `stop` takes the wish to stop a run.
+  public static var livePage: String {
+    var page = HTMLReport(ReportModel([], heading: Phrase(en: "Runs", zh: "训练")))
+    page.isLive = true
+    return page.html
+  }
+
+  /// Nothing may be fetched, whatever texts from files might hold; a page that follows runs asks its own server.
+  private var policy: String {
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+      + (isLive ? "; connect-src 'self'" : "")
+  }
 
   /// The model, so that no text in it can end its element.
-  private var data: String { model.json().serialized().replacingOccurrences(of: "<", with: "\\u003c") }
+  private var data: String {
+    var json = model.json().object ?? [:]
+    if isLive { json["live"] = .bool(true) }
+    return JSON.object(json).serialized().replacingOccurrences(of: "<", with: "\\u003c")
+  }
 
   /// The gist for readers whose browser runs no scripts.
   private func withoutScript(in language: MessageLanguage) -> String {

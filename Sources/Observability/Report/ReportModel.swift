@@ -24,6 +24,7 @@ public struct ReportModel: Sendable {
   /// Points of all series of one metric together.
   private static let pointLimit = 4000
 
+  /// A page about some runs, which are called as their folders are.
   init(_ runs: [ReportRun], heading: Phrase? = nil) {
     (self.runs, self.heading) = (runs, heading)
     // Folders of the same name are told apart by a number.
@@ -33,6 +34,17 @@ public struct ReportModel: Sendable {
       seen[run.name] = count
       return count == 1 ? run.name : "\(run.name) (\(count))"
     }
+  }
+
+  /// A page about runs that have unique names.
+  ///
+  /// - Parameter folder: what holds them all; where it holds several, the page is about it
+  public init(following runs: [ReportRun], in folder: String) {
+    (self.runs, names) = (runs, runs.map(\.name))
+    heading =
+      runs.isEmpty
+      ? Phrase(en: "No run yet in \(folder)", zh: "\(folder) 中还没有训练")
+      : runs.count == 1 ? nil : Phrase(en: "\(runs.count) runs in \(folder)", zh: "\(folder) 中的 \(runs.count) 次训练")
   }
 
   /// The title of the page.
@@ -53,14 +65,22 @@ public struct ReportModel: Sendable {
   ///   - language: in which the page opens
   ///   - written: when the page is made
   func json(in language: MessageLanguage = .current, written: Date = Date()) -> JSON {
-    let isSupervised = runs.contains(where: \.isSupervised)
-    return [
+    var model: JSON.Object = [
       "version": 1, "language": .string(language.rawValue),
-      "written": .string(ISO8601DateFormatter().string(from: written)), "title": title.json,
+      "written": .string(ISO8601DateFormatter().string(from: written)),
       "words": .object(ReportWords.all.mapValues(\.json)),
-      "charts": .array(ReportChart.all(isSupervised: isSupervised).map(\.json)),
       "ownCharts": .array(ownCharts), "trials": trials ?? .null,
       "runs": .array(runs.indices.map { json(ofRun: $0) }),
+    ]
+    for (name, value) in frame { model[name] = value }
+    return .object(model)
+  }
+
+  /// What is said about all runs together: `title`, `charts`, `differences`.
+  public var frame: JSON.Object {
+    let isSupervised = runs.contains(where: \.isSupervised)
+    return [
+      "title": title.json, "charts": .array(ReportChart.all(isSupervised: isSupervised).map(\.json)),
       "differences": .array(differences.map(JSON.string)),
     ]
   }
@@ -79,33 +99,46 @@ public struct ReportModel: Sendable {
   /// One run. A page that is fed with updates gets it again and again.
   func json(ofRun index: Int) -> JSON {
     let run = runs[index]
-    let facts = RunFacts(run)
     let limit = max(100, min(1000, Self.pointLimit / max(1, runs.count)))
     var series: JSON.Object = [:]
     for metric in ReportChart.all(isSupervised: run.isSupervised).flatMap(\.metrics) where series[metric] == nil {
       let points = run.points(of: metric)
       if !points.isEmpty { series[metric] = PlottedSeries(points, limit: limit).json }
     }
+    var members = run.members(name: names[index], clockLimit: limit)
+    members["series"] = .object(series)
+    return .object(members)
+  }
+}
+
+extension ReportRun {
+  /// What the page knows of the run, but for its curves.
+  ///
+  /// - Parameters:
+  ///   - name: what the page calls it
+  ///   - clockLimit: how many points tell epochs, pairs and time from steps; at least 2
+  public func members(name: String, clockLimit: Int) -> JSON.Object {
+    let facts = RunFacts(self)
     return [
-      "name": .string(names[index]), "supervised": .bool(run.isSupervised),
+      "name": .string(name), "supervised": .bool(isSupervised),
       "state": [
-        "name": .string(run.state.name), "word": run.state.word.json,
-        "sentence": run.state.sentence(step: run.lastStep)?.json ?? .null,
+        "name": .string(state.name), "word": state.word.json,
+        "sentence": state.sentence(step: lastStep)?.json ?? .null,
       ],
       "verdict": facts.verdict, "remarks": .array(facts.remarks.map(\.json)), "figures": .array(facts.figures),
-      "clock": clock(of: run, limit: limit), "series": .object(series), "parts": facts.parts ?? .null,
+      "clock": clock(limit: clockLimit), "parts": facts.parts ?? .null,
       "slices": .array(facts.slices), "samples": .array(facts.samples), "data": facts.data ?? .null,
       "events": .array(facts.events),
-      "settings": Self.object(run.settings), "environment": Self.object(run.surroundings),
+      "settings": Self.object(settings), "environment": Self.object(surroundings),
     ]
   }
 
   /// What passes beside the steps, for other axes: epochs, pairs, and seconds, at some of the records.
-  private func clock(of run: ReportRun, limit: Int) -> JSON {
+  private func clock(limit: Int) -> JSON {
     var columns = (steps: [Double](), epochs: [Double](), pairs: [Double](), seconds: [Double]())
     var summed = 0.0
     var lastStep = 0.0
-    for record in run.log.records where record.values[MetricName.loss] != nil {
+    for record in log.records where record.values[MetricName.loss] != nil {
       // Runs of versions that recorded no wall time: the sum of the steps' times.
       summed += (record[MetricName.stepTime] ?? 0) * (Double(record.step) - lastStep)
       lastStep = Double(record.step)

@@ -65,20 +65,24 @@ public struct ReportRun: Sendable {
   /// The points of a metric, for a plot: a value that was not finite (null in the file) is NaN, and leaves a gap.
   func points(of metric: String) -> [(step: Double, value: Double)] {
     log.records.compactMap { record in
-      if metric.hasSuffix(MetricName.rewardAccuracies) && isTie(record, metric) { return nil }
-      return record.values[metric].map { (Double(record.step), $0.double ?? .nan) }
+      record.values[metric].flatMap { Self.point($0, of: metric, in: record) }.map { (Double(record.step), $0) }
     }
+  }
+
+  /// What a plot shows of a value in a record; nil for nothing.
+  ///
+  /// Before the first step policy and reference are one model, all pairs tie, and an accuracy (0 %, as neither answer gained
+  /// more) would mislead.
+  static func point(_ value: JSON, of metric: String, in record: MetricsRecord) -> Double? {
+    if metric.hasSuffix(MetricName.rewardAccuracies) {
+      let margins = metric.dropLast(MetricName.rewardAccuracies.count) + MetricName.rewardMargins
+      if record[String(margins)].map(RewardMargin.isNone) ?? false { return nil }
+    }
+    return value.double ?? .nan
   }
 
   /// The last value of a metric that was finite.
   func last(_ metric: String) -> Double? { points(of: metric).last { $0.value.isFinite }?.value }
-
-  /// Before the first step policy and reference are one model, all pairs tie, and an accuracy (0 %, as neither answer
-  /// gained more) would mislead.
-  private func isTie(_ record: MetricsRecord, _ metric: String) -> Bool {
-    let margins = metric.dropLast(MetricName.rewardAccuracies.count) + MetricName.rewardMargins
-    return record[String(margins)].map(RewardMargin.isNone) ?? false
-  }
 
   /// Tokens per second over the whole run; while it goes on, the mean of its intervals.
   var meanTokensPerSecond: Double? {

@@ -66,7 +66,7 @@ extension RunFacts {
 
   private var ofWork: [JSON] {
     let seconds = run.log.totals?.seconds ?? run.last(MetricName.elapsed)
-    let pairs = run.log.totals?.pairs ?? run.last(MetricName.pairs).map { Int($0) }
+    let pairs = run.log.totals?.pairs ?? run.last(MetricName.pairs).map { HumanText.whole($0) }
     let noun = run.isSupervised ? Phrase(en: "texts", zh: "条文本") : Phrase(en: "pairs", zh: "个偏好对")
     return Self.json([
       (
@@ -84,7 +84,7 @@ extension RunFacts {
       ),
       (
         "memory", Phrase(en: "memory", zh: "内存"),
-        run.last(MetricName.peakMemory).map { Phrase(HumanText.bytes(Int($0))) },
+        run.last(MetricName.peakMemory).map { Phrase(HumanText.bytes(HumanText.whole($0))) },
         Phrase(en: "at the most", zh: "峰值")
       ),
     ])

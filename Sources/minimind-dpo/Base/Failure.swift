@@ -11,6 +11,7 @@ import Serving
 import Tokenization
 import Torch
 import Training
+import Web
 
 /// A run that ends without success: what to say, and the exit code (the numbers of sysexits.h).
 struct Failure: Error {
@@ -82,6 +83,7 @@ struct Failure: Error {
       self.init(.badData, "\(error)")
     case let error as MetricsFileError:
       if case .cannotRead = error { self.init(.missingInput, "\(error)") } else { self.init(.cannotWrite, "\(error)") }
+    case is WebError: self.init(.unavailable, "\(error)")
     case is TensorBoardError, is ReportError: self.init(.cannotWrite, "\(error)")
     default:
       self.init(.internal, "an unexpected error; this is a defect of the program, please report it: \(error)")

@@ -23,7 +23,7 @@ struct MiniMindDPO: ParsableCommand {
       Convert.self,
       Generate.self, Chat.self, Serve.self,
       Initialize.self,
-      Report.self, Bench.self, Demo.self, Doctor.self,
+      Report.self, WatchRuns.self, Bench.self, Demo.self, Doctor.self,
     ])
 
   static var _errorPrefix: String { "error: " }

@@ -16,17 +16,19 @@ struct Serve: ParsableCommand {
       """)
 
   @OptionGroup(title: "Models") var models: ServedModelArguments
-  @OptionGroup(title: "Server") var server: ServerArguments
+  @OptionGroup(title: "Server") var listening: ListeningArguments
   @OptionGroup var config: ConfigArguments
   @OptionGroup(title: "Generation, where a request does not say") var generation: GenerationArguments
   @OptionGroup(title: "Load") var load: ServerLoadArguments
   @OptionGroup(title: "Machine") var device: DeviceArguments
   @OptionGroup(title: "MiniMind's weight files") var shape: ShapeArguments
 
+  /// Where no port is given: that of other such servers.
+  static let standardPort = 8000
+
   func validate() throws { _ = try models.named() }
 
   func run() throws {
-    let token = try server.accessToken()
     var standard = CompletionStandard(thinks: generation.think)
     (standard.options, standard.seed) = (generation.conversational, generation.seed)
     let loading = ServedModelLoading(
@@ -35,7 +37,7 @@ struct Serve: ParsableCommand {
       limits: load.limits, report: { Console.standardError.print("warning: \($0)") }, loading: loading.load)
     let answers = CompletionRoutes(engine, standard: standard)
     let web = WebServer(
-      ListeningAddress(host: server.host, port: server.port), token: token, allowsLocalPages: true
+      listening.address(standardPort: Self.standardPort), token: listening.accessToken, allowsLocalPages: true
     ) { answers.add(to: $0) }
     try web.serve { url in
       Output.line(ServerWords.ready(url, models: engine.models.map(\.name)).text)

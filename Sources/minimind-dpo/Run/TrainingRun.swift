@@ -34,6 +34,8 @@ struct TrainingRun {
 
   private func run(in place: RunPlace, of job: Job, _ requests: RunRequests) throws {
     let folder = place.records
+    let activity = folder.map { RunActivityFile(in: $0, of: job, stop: requests.stop) }
+    defer { activity?.end() }
     let resumes = RunCheckpoints(request.output, environment).existing == .resume
     // Templates that print the date must print one, in all processes and after every resumption.
     let started = try job.firstRanks((resumes ? folder.flatMap(RunEnvironment.start) : nil) ?? Date())

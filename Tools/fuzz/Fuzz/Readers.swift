@@ -34,7 +34,15 @@ let readers: [String: @Sendable (Data) -> Void] = [
     _ = try? PreferenceFile(bytes: bytes, name: "fuzz", applyChatTemplate: true)
   },
   "pairs-file": { bytes in inFile("pairs.jsonl", bytes) { _ = try? PreferenceFile(contentsOf: $0) } },
-  "metrics": { bytes in inFile("metrics.jsonl", bytes) { _ = try? MetricsLog(contentsOf: $0) } },
+  "metrics": { bytes in
+    inFile("metrics.jsonl", bytes) { _ = try? MetricsLog(contentsOf: $0) }
+    var followed = FollowedLog(recordLimit: 8)
+    for line in bytes.split(separator: UInt8(ascii: "\n")) { followed.add(line: line) }
+    var run = ReportRun(name: "fuzz", log: followed.log, environment: try? JSON(parsing: Data(bytes)))
+    run.isRunning = true
+    _ = run.members(name: "fuzz", clockLimit: 10)
+    _ = RankStates(run, activity: RunActivity(Data(bytes)), isSuspended: false).json
+  },
   "manifest": { bytes in
     inFolder([Manifest.fileName: bytes]) { folder in
       guard let manifest = try? Manifest(readingFrom: folder) else { return }

@@ -3,6 +3,7 @@ extension PageScript {
   static let drawing = #"""
     function redraw(plot) {
       const { chart, canvas, curves } = plot;
+      plot.isStale = false;
       const width = Math.max(200, canvas.clientWidth), height = width < 380 ? 210 : 240;
       const rough = upScale(chart, curves, acrossScale(chart, curves, width, 50), height);
       const left = 12 + 6.6 * Math.max(2, ...rough.ticks.map(tick => tick.label.length));

@@ -3,24 +3,16 @@ extension PageScript {
   static let page = #"""
     function redrawAll() { for (const plot of plots) redraw(plot); }
 
-    function render() {
-      const top = window.scrollY, active = focused();
-      plots.length = 0;
-      document.documentElement.lang = state.language === "zh" ? "zh-CN" : "en";
-      if (state.theme === "auto") delete document.documentElement.dataset.theme;
-      else document.documentElement.dataset.theme = state.theme;
-      document.title = say(model.title);
+    // The parts of the page, in their order, around the curves.
+    function sections(curves) {
       const runs = shownRuns();
-      const charts = model.charts.map(chart => state.tables ? chartTable(chart) : figure(chart)).filter(chart => chart);
-      const page = document.getElementById("page");
-      page.replaceChildren(...[
-        make("div", { class: "head" }, make("h1", {}, say(model.title)), preferences()),
+      return [
+        make("div", { class: "head" }, make("h1", {}, say(model.title)), connectionState(), preferences()),
         trials(),
         comparison(),
         model.trials ? null : make("div", { class: "runs" }, runs.map(summary)),
-        charts.length ? make("section", { id: "curves" }, make("h2", {}, word("curves")), toolbar(),
-          state.tables ? null : make("p", { class: "note" }, word("help"), " ", model.charts.some(chart => chart.noisy) ? word("smoothed") : ""),
-          make("div", { class: "plots" }, charts)) : null,
+        section("ranks", word("processes"), runs.map(processes)),
+        curves,
         section("time", word("timeByPart"), runs.map(timeByPart)),
         section("slices", word("slices"), runs.map(slices)),
         section("samples", word("samples"), runs.map(samples)),
@@ -29,7 +21,24 @@ extension PageScript {
         comparedValues("settings", word("settings"), "settings"),
         comparedValues("environment", word("environment"), "environment"),
         make("footer", {}, `${word("written")} ${model.written.replace("T", " ").replace("Z", " UTC")}`),
-      ].filter(part => part));
+      ].filter(part => part);
+    }
+
+    function curveSection() {
+      const charts = model.charts.map(chart => state.tables ? chartTable(chart) : figure(chart)).filter(chart => chart);
+      return charts.length ? make("section", { id: "curves" }, make("h2", {}, word("curves")), toolbar(),
+        state.tables ? null : make("p", { class: "note" }, word("help"), " ", model.charts.some(chart => chart.noisy) ? word("smoothed") : ""),
+        make("div", { class: "plots" }, charts)) : null;
+    }
+
+    function render() {
+      const top = window.scrollY, active = focused();
+      plots.length = 0;
+      document.documentElement.lang = state.language === "zh" ? "zh-CN" : "en";
+      if (state.theme === "auto") delete document.documentElement.dataset.theme;
+      else document.documentElement.dataset.theme = state.theme;
+      document.title = say(model.title);
+      document.getElementById("page").replaceChildren(...sections(curveSection()));
       redrawAll();
       showControls();
       refocus(active);
@@ -40,7 +49,8 @@ extension PageScript {
     function focused() {
       const element = document.activeElement;
       if (!element || element === document.body) return null;
-      if (element.dataset.action) return `[data-action="${element.dataset.action}"]`;
+      if (element.dataset.action) return `[data-action="${element.dataset.action}"]`
+        + (element.dataset.run ? `[data-run="${CSS.escape(element.dataset.run)}"]` : "");
       if (element.dataset.language) return `[data-language="${element.dataset.language}"]`;
       const figure = element.closest("figure");
       return figure ? `#${figure.id} .canvas` : element.tagName === "SELECT" ? ".toolbar select" : null;
@@ -49,21 +59,6 @@ extension PageScript {
     function refocus(selector) {
       const element = selector && document.querySelector(selector);
       if (element) element.focus({ preventScroll: true });
-    }
-
-    // For a page that follows a run: `changes` are members of the model; runs are found by their names, and of one that is
-    // known only the members given are replaced.
-    function update(changes) {
-      for (const [name, value] of Object.entries(changes)) {
-        if (name !== "runs") { model[name] = value; continue; }
-        for (const run of value) {
-          const known = model.runs.find(other => other.name === run.name);
-          if (!known) { model.runs.push(run); continue; }
-          const series = { ...known.series, ...run.series };
-          Object.assign(known, run, { series });
-        }
-      }
-      render();
     }
 
     const language = kept.get("language"), theme = kept.get("theme");

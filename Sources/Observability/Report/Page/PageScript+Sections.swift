@@ -15,15 +15,17 @@ extension PageScript {
           make("span", { class: "state state-" + run.state.name }, say(run.state.word)),
           make(several ? "h3" : "h2", {}, say(run.verdict.words))),
         say(run.verdict.sentences) ? make("p", {}, say(run.verdict.sentences)) : null,
+        liveState(run),
         isStale(run) ? make("p", { class: "remark" }, word("stale")) : null,
-        run.remarks.map(remark => make("p", { class: "remark" }, say(remark))),
+        // That it goes on is seen where it is followed.
+        run.remarks.slice(model.live && run.state.name === "running" && run.state.sentence ? 1 : 0).map(remark => make("p", { class: "remark" }, say(remark))),
         make("dl", { class: "figures" }, run.figures.map(figure =>
           make("div", {}, make("dt", {}, say(figure.label)), make("dd", {}, say(figure.value)),
             figure.note ? make("dd", { class: "note" }, say(figure.note)) : null))));
     }
 
     // A page that a run wrote while it went on, and that nobody renewed: the run may have been killed meanwhile.
-    const isStale = run => run.state.name === "running" && Date.now() - Date.parse(model.written) > 15 * 60000;
+    const isStale = run => !model.live && run.state.name === "running" && Date.now() - Date.parse(model.written) > 15 * 60000;
 
     // Several runs side by side: the options in which they differ, and what came of them.
     function comparison() {

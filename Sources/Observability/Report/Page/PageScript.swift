@@ -3,7 +3,8 @@
 enum PageScript {
   /// All of it. The parts share one function's scope and come in the order in which they build on each other.
   static let text = [
-    "(() => {\n\"use strict\";", elements, numbers, series, plot, drawing, pointing, sections, tables, controls, page,
-    "})();",
+    "(() => {\n\"use strict\";", elements, numbers, series, plot, drawing, pointing, sections, tables, controls, live,
+    page, updating,
+    start, "})();",
   ].joined(separator: "\n")
 }

@@ -43,6 +43,8 @@ enum PageStyle {
     h3 { font-size: 1rem; margin: 0; }
     h4 { font-size: .85rem; font-weight: 600; color: var(--soft); margin: 0 0 .2rem; }
     p { margin: .4rem 0; }
+    .connection { margin: 0; font-size: .8rem; border: 1px solid currentColor; border-radius: 1em; padding: 0 .6em; color: var(--soft); }
+    .connection.connected { color: var(--good); } .connection.lost { color: var(--bad); }
     .head { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; justify-content: space-between; align-items: baseline; margin-bottom: .8rem; }
     .preferences { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; }
     .switch { display: inline-flex; }
@@ -111,6 +113,11 @@ enum PageStyle {
     .state { border: 1px solid currentColor; border-radius: 1em; padding: 0 .6em; font-size: .8rem; color: var(--soft); white-space: nowrap; }
     .state-finished, .state-early { color: var(--good); } .state-failed, .state-killed { color: var(--bad); }
     .state-running { color: var(--link); } .state-stopped, .state-unknown { color: var(--unsure); }
+    .progress { display: flex; flex-wrap: wrap; gap: .2rem .8rem; align-items: center; margin: .5rem 0; font-variant-numeric: tabular-nums; }
+    .progress progress { flex: 1; min-width: 8rem; max-width: 30rem; height: .7rem; accent-color: var(--link); }
+    .stopping { display: flex; flex-wrap: wrap; gap: .4rem .7rem; align-items: center; margin: .5rem 0; } .stopping .note { margin: 0; }
+    button.danger { background: var(--bad); border-color: var(--bad); color: var(--paper); }
+    .rank-state.tone-bad { color: var(--bad); font-weight: 600; } .rank-state.tone-waiting { color: var(--unsure); font-weight: 600; }
     .figures { display: flex; flex-wrap: wrap; gap: .6rem 1.8rem; margin: .6rem 0 0; }
     .figures div { min-width: 5.5rem; max-width: 15rem; }
     .figures dt { color: var(--soft); font-size: .8rem; } .figures dd { margin: 0; font-size: 1.2rem; font-variant-numeric: tabular-nums; line-height: 1.3; }
@@ -158,7 +165,7 @@ enum PageStyle {
     }
     @media print {
       body { font-size: 11px; padding: 0; max-width: none; }
-      .toolbar, .preferences, p.note { display: none; }
+      .toolbar, .preferences, .connection, .stopping, p.note { display: none; }
       .plots { grid-template-columns: 1fr 1fr; gap: .5rem; }
       th, td { white-space: normal; }
     }

@@ -103,6 +103,8 @@ struct SweepTrials {
     run.output.checkpoint = folder.flatMap { $0.checkpoints.isEmpty ? nil : "auto" }
     if try inputs.job.saysAny(requests.stop.requestedBy != nil) { throw stopped(by: requests.stop) }
     try inputs.resetWeights()
+    let activity = folder.map { RunActivityFile(in: $0, of: inputs.job, stop: requests.stop) }
+    defer { activity?.end() }
     let outcome = try RunExecution(run, inputs, in: RunPlace(folder)).train(until: requests, announces: !hasTrained)
     hasTrained = true
     times.reference += outcome.recorder.reference.seconds
