@@ -54,7 +54,7 @@ private final class PseudoTerminal: @unchecked Sendable {
   private let process = Process()
   private var bytes: [UInt8] = []
 
-  init(_ arguments: [String], in workspace: Workspace, columns: UInt16 = 60) throws {
+  init(_ arguments: [String], in workspace: Workspace, columns: UInt16 = 200) throws {
     // What posix_openpt, unlockpt and ptsname do on Linux; Swift does not see these.
     primary = open("/dev/ptmx", O_RDWR | O_NOCTTY)
     var (number, lock): (UInt32, Int32) = (0, 0)
