@@ -176,10 +176,7 @@ extension RunSummary {
     for output in outputs {
       switch output {
       case .folder(let path):
-        say(
-          "The model is in \(path). Talk with it here, or load it in Python:",
-          "模型在 \(path)。可以在这里与它对话，或在 Python 中加载：")
-        lines.append("  minimind-dpo chat --model \(inShell(path))")
+        say("The model is in \(path). In Python:", "模型在 \(path)。在 Python 中：")
         lines.append("  AutoModelForCausalLM.from_pretrained(\(quoted(path)))")
       case .adapter(let path, let model):
         say("The adapter is in \(path). In Python:", "适配器在 \(path)。在 Python 中：")
@@ -199,7 +196,32 @@ extension RunSummary {
     let names = files.map { name, path in (Self.fileName(name).text, path) }
     let width = names.map { TerminalText.columns($0.0) }.max() ?? 0
     lines += names.map { name, path in "\(padded(name, width)) \(path)" }
+    lines += nextSteps
     return lines.joined(separator: "\n")
+  }
+
+  /// The commands that people want next.
+  private var nextSteps: [String] {
+    guard let place = outputs.first, let folder = place.folder else { return [] }
+    let model =
+      if case .adapter(_, let model) = place { "--model \(shell(model)) --adapter \(shell(folder))" } else {
+        "--model \(shell(folder))"
+      }
+    let steps = [
+      ("minimind-dpo chat \(model)", Phrase(en: "talk to it", zh: "和它对话")),
+      (
+        "minimind-dpo report \(shell(folder))",
+        Phrase(en: "the report again; several folders are compared", zh: "重新生成报告；多个文件夹会放在一起比较")
+      ),
+    ]
+    let width = steps.map { TerminalText.columns($0.0) }.max() ?? 0
+    return [Phrase(en: "Next:", zh: "接下来：").text] + steps.map { "  \(padded($0.0, width))   # \($0.1.text)" }
+  }
+
+  /// A path as it is typed.
+  private func shell(_ path: String) -> String {
+    let isPlain = path.allSatisfy { $0.isLetter || $0.isNumber || "._-/+=:@".contains($0) }
+    return isPlain ? path : "'" + path.replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 
   private static func fileName(_ name: String) -> Phrase {
@@ -208,14 +230,6 @@ extension RunSummary {
 
   private func quoted(_ path: String) -> String {
     "\"" + path.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""
-  }
-
-  /// A path as a shell takes it.
-  private func inShell(_ path: String) -> String {
-    let isPlain = path.unicodeScalars.allSatisfy {
-      $0.properties.isAlphabetic || "0123456789-._/+=,:@".unicodeScalars.contains($0)
-    }
-    return isPlain ? path : "'" + path.replacing("'", with: "'\\''") + "'"
   }
 
   private func padded(_ text: String, _ width: Int, leading: Bool = false) -> String {

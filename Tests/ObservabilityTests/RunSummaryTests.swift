@@ -42,13 +42,15 @@ struct RunSummaryTests {
         Dropped 81 of 600 pairs: 81 with nothing to learn from within 1024 tokens. Cut to the
         maximum length: 12 sides.
 
-        The model is in out/dpo. Talk with it here, or load it in Python:
-          minimind-dpo chat --model out/dpo
+        The model is in out/dpo. In Python:
           AutoModelForCausalLM.from_pretrained("out/dpo")
         MiniMind's weights are in out/dpo_768.pth. In Python:
           model.load_state_dict(torch.load("out/dpo_768.pth", map_location="cpu"))
         report  out/dpo/report.html
         metrics out/dpo/metrics.jsonl
+        Next:
+          minimind-dpo chat --model out/dpo   # talk to it
+          minimind-dpo report out/dpo         # the report again; several folders are compared
         """)
   }
 
