@@ -203,6 +203,15 @@ let package = Package(
   cxxLanguageStandard: .cxx20
 )
 
+// Tests that start programs and compare texts: optimising them takes minutes and gains nothing.
+let plain: Set = [
+  "CommandTests", "JobTests", "LauncherTests", "ObservabilityTests", "PreferencesTests", "DashboardTests",
+  "ServingTests",
+]
+for target in package.targets where plain.contains(target.name) {
+  target.swiftSettings = [.unsafeFlags(["-Onone"])]
+}
+
 // `make test-one T=DPOTests` declares that test target alone, so that only what it needs is built.
 if let only = Context.environment["MINIMIND_TEST_TARGET"], !only.isEmpty {
   package.targets.removeAll { $0.isTest && $0.name != only }

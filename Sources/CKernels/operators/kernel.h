@@ -44,7 +44,9 @@ inline int64_t run_count(int64_t rows) {
 }
 
 // Splits rows into runs, which depend only on the number of threads, and calls body(run, begin, end).
+// Not at all where there are none: an empty tensor has no address to count from.
 template <typename Body> void parallel_runs(int64_t rows, Body body) {
+  if (rows == 0) return;
   const int64_t runs = run_count(rows);
   parallel_items(runs, [&](int64_t run) { body(run, rows * run / runs, rows * (run + 1) / runs); });
 }

@@ -11,6 +11,7 @@ struct DocumentationTests {
     ("cd ", "the tests run in the root of the checkout"),
     ("export PATH", "the tests put the program on the PATH"),
     ("--lora_name", "takes a model with square projections, as AdapterCommandTests have it"),
+    ("lora_x_768.pth", "takes a LoRA file of MiniMind's, as AdapterCommandTests have it"),
     ("make ", "what is built is what is being tested"),
   ]
 
@@ -19,7 +20,11 @@ struct DocumentationTests {
     let commands = try DocumentedCommand.all(in: page)
     guard commands.contains(where: Self.isRun) else { return }
     let checkout = try await ReaderCheckout()
-    for command in commands where Self.isRun(command) {
+    // A model of real size comes last, so that the others run on a small one.
+    let (first, last) = (
+      commands.filter { !$0.text.contains(" init ") }, commands.filter { $0.text.contains(" init ") }
+    )
+    for command in first + last where Self.isRun(command) {
       let outcome = try await checkout.run(runnable(checkout.script(command)))
       #expect(outcome.code == 0, "\(command): \(outcome.messages)")
     }

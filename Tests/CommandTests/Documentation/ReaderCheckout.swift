@@ -90,6 +90,8 @@ struct ReaderCheckout {
       words.removeSubrange((words[gap - 1].hasPrefix("--") ? gap - 1 : gap)...gap)
       for (option, value) in Self.needs[words[1]] ?? [] where !words.contains(option) { words += [option, value] }
     }
+    // An untrained model ends no answer; the demo's does.
+    if words[1] == "pairs", let model = words.firstIndex(of: "--model") { words[model + 1] = "Demo" }
     // The demo's pairs are many.
     if words.contains("Demo"), ["train", "sweep"].contains(words[1]) { words += ["--max-steps", "2"] }
     return words.joined(separator: " ")
