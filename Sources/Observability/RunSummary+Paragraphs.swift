@@ -196,7 +196,32 @@ extension RunSummary {
     let names = files.map { name, path in (Self.fileName(name).text, path) }
     let width = names.map { TerminalText.columns($0.0) }.max() ?? 0
     lines += names.map { name, path in "\(padded(name, width)) \(path)" }
+    lines += nextSteps
     return lines.joined(separator: "\n")
+  }
+
+  /// The commands that people want next.
+  private var nextSteps: [String] {
+    guard let place = outputs.first, let folder = place.folder else { return [] }
+    let model =
+      if case .adapter(_, let model) = place { "--model \(shell(model)) --adapter \(shell(folder))" } else {
+        "--model \(shell(folder))"
+      }
+    let steps = [
+      ("minimind-dpo chat \(model)", Phrase(en: "talk to it", zh: "和它对话")),
+      (
+        "minimind-dpo report \(shell(folder))",
+        Phrase(en: "the report again; several folders are compared", zh: "重新生成报告；多个文件夹会放在一起比较")
+      ),
+    ]
+    let width = steps.map { TerminalText.columns($0.0) }.max() ?? 0
+    return [Phrase(en: "Next:", zh: "接下来：").text] + steps.map { "  \(padded($0.0, width))   # \($0.1.text)" }
+  }
+
+  /// A path as it is typed.
+  private func shell(_ path: String) -> String {
+    let isPlain = path.allSatisfy { $0.isLetter || $0.isNumber || "._-/+=:@".contains($0) }
+    return isPlain ? path : "'" + path.replacingOccurrences(of: "'", with: "'\\''") + "'"
   }
 
   private static func fileName(_ name: String) -> Phrase {

@@ -67,6 +67,14 @@ public struct RunSummary: Sendable {
     case weightFile(String)
     /// MiniMind's LoRA file.
     case loraFile(String)
+
+    /// The folder, where it is one.
+    var folder: String? {
+      switch self {
+      case .folder(let path), .adapter(let path, _): path
+      case .weightFile, .loraFile: nil
+      }
+    }
   }
 
   /// What supervised fine-tuning came to; nil for a run over preference pairs.

@@ -8,6 +8,8 @@ public struct ChatTemplate: Sendable {
   private let templates: TextDictionary<Template>
   /// The text of the default template and of all others, for keys of caches.
   public let source: String
+  /// The text of the template for conversations without tools; nil where none of several is named so.
+  public let defaultSource: String?
   private let specialTokens: TextDictionary<String>
 
   /// Takes a template's text.
@@ -37,6 +39,7 @@ public struct ChatTemplate: Sendable {
     sources: TextDictionary<String>, specialTokens: TextDictionary<String>
   ) throws {
     templates = try sources.mapValues { (source) in try Template(source) }
+    defaultSource = sources["default"]
     source = sources.count == 1 ? sources.values[0] : JSON.object(sources.mapValues { .string($0) }).serialized()
     self.specialTokens = specialTokens
   }

@@ -100,7 +100,8 @@ struct TransformersOptionsTests {
     arguments: [
       (["--optim", "adamw_torch_fused"], "AdamW"), (["--dataset_num_proc", "4"], "all cores"),
       (["--max_prompt_length", "512"], "--max-length"),
-      (["--lora_modules_to_save", "lm_head"], "--lora-target-modules"), (["--report_to", "wandb"], "TensorBoard"),
+      (["--lora_modules_to_save", "lm_head"], "--lora-target-modules"),
+      (["--trackio_space_id", "a/b"], "TRACKIO_SPACE_ID"),
       (["--deepspeed", "ds.json"], "--zero-stage 1"),
       (["--dataset_name", "trl-lib/x"], "--train-data"),
       (["--master_addr", "node0"], "minimind-dpo launch"), (["--padding_free", "false"], "padded"),

@@ -113,6 +113,24 @@ struct AgentTests {
     #expect(outcome.messages.contains("its reason:\n    | the tokenizer is upside down"))
   }
 
+  @Test("A reason that several ranks have is said once, with how many they are")
+  func sharedReason() async throws {
+    let outcome = try await launch(
+      "--nproc-per-node 3",
+      #"""
+      [ $RANK = 2 ] && echo '{"message": {"message": "another thing"}}' > "$TORCHELASTIC_ERROR_FILE"
+      [ $RANK = 2 ] || echo '{"message": {"message": "no such file"}}' > "$TORCHELASTIC_ERROR_FILE"
+      echo > $HERE/wrote$RANK
+      while [ ! -e $HERE/wrote0 ] || [ ! -e $HERE/wrote1 ] || [ ! -e $HERE/wrote2 ]; do sleep 0.01; done
+      [ $RANK = 0 ] || sleep 50
+      echo "error: no such file" >&2
+      exit 66
+      """#)
+    #expect(outcome.code == 66)
+    #expect(outcome.messages.contains("  ranks 0–1 failed for this reason\n  stopped because of it: rank 2"))
+    #expect(outcome.messages.components(separatedBy: "no such file").count == 2)
+  }
+
   @Test("A reason that the worker has printed is not printed again")
   func printedReason() async throws {
     let outcome = try await launch(

@@ -48,6 +48,9 @@ struct RunSummaryTests {
           model.load_state_dict(torch.load("out/dpo_768.pth", map_location="cpu"))
         report  out/dpo/report.html
         metrics out/dpo/metrics.jsonl
+        Next:
+          minimind-dpo chat --model out/dpo   # talk to it
+          minimind-dpo report out/dpo         # the report again; several folders are compared
         """)
   }
 

@@ -34,9 +34,11 @@ struct FailureSummary {
       lines += ["  the last lines that it wrote:"] + quoted(root.lastLines)
     }
     lines += root.logs.map { "  log: \($0) (on \(root.host))" }
-    if !others.isEmpty {
+    if let companions { lines.append("  \(companions)") }
+    let followers = others.filter { !sharesReason($0) }
+    if !followers.isEmpty {
       lines.append("  after it:")
-      lines += others.map { failure in
+      lines += followers.map { failure in
         let delay = failure.host == root.host ? Self.delay(failure.time.timeIntervalSince(root.time)) : ""
         return "    rank \(failure.rank) on host \(failure.host), process \(failure.process)\(delay): \(failure.ending)"
       }
@@ -45,6 +47,18 @@ struct FailureSummary {
       lines.append("  stopped because of it: rank\(stopped.count == 1 ? "" : "s") \(Self.list(stopped))")
     }
     return lines.joined(separator: "\n")
+  }
+
+  private func sharesReason(_ failure: WorkerFailure) -> Bool { root.reason != nil && failure.reason == root.reason }
+
+  /// The ranks that failed for the same reason, in words; nil where none did.
+  private var companions: String? {
+    let ranks = (others.filter(sharesReason).map(\.rank) + [root.rank]).sorted()
+    guard ranks.count > 1 else { return nil }
+    let isAll = ranks.count == 1 + others.count + stopped.count
+    return isAll
+      ? "\(ranks.count == 2 ? "both" : "all \(ranks.count)") ranks failed for this reason"
+      : "ranks \(Self.list(ranks)) failed for this reason"
   }
 
   private func quoted(_ lines: [String]) -> [String] { lines.map { "    | \($0)" } }

@@ -113,7 +113,19 @@ final class WorkerGroup {
 
   func report(signal: Int32?) -> NodeReport {
     let failed = Set(failures.map(\.rank))
-    let others = workers.filter { !failed.contains($0.place.rank) }
+    var failures = failures
+    var others = workers.filter { !failed.contains($0.place.rank) }
+    // Some were stopped before they could fail by themselves, and had written down the same reason.
+    if let root = WorkerFailure.root(of: failures), let reason = root.reason {
+      for worker in others where worker.endedAsAsked {
+        var failure = WorkerFailure(
+          worker, ending: root.ending, host: host, logs: logs[worker.place.localRank] ?? [])
+        guard failure.reason == reason else { continue }
+        failure.order = failures.count
+        failures.append(failure)
+      }
+      others.removeAll { worker in failures.contains { $0.rank == worker.place.rank } }
+    }
     return NodeReport(
       host: host, failures: failures, endings: others.compactMap(\.ending),
       stopped: others.filter { $0.endedAsAsked || $0.ending == .stopped }.map(\.place.rank), signal: signal)

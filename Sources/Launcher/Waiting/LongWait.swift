@@ -9,8 +9,8 @@ import Synchronization
 package enum LongWait {
   /// Waits up to this long need no report.
   package static let patience = Duration.seconds(4)
-  /// Reports of one wait are at most this far apart.
-  fileprivate static let longestPause = Duration.seconds(60)
+  /// Reports of one wait are at most this far apart: of a wait of half an hour there are nine.
+  fileprivate static let longestPause = Duration.seconds(600)
 
   /// Calls `body`, and `report` while it takes long: after 4 s, then at growing intervals.
   ///

@@ -44,6 +44,7 @@ struct Failure: Error {
     case let failure as Failure: self = failure
     case let error as PreferenceFileError:
       self.init(error.isMissingInput ? .missingInput : error.isUnavailable ? .unavailable : .badData, "\(error)")
+    case is GGUFError, is LlamaVocabularyError: self.init(.badData, "\(error)")
     case let error as GuardFileError: self.init(error.isMissingInput ? .missingInput : .badData, "\(error)")
     case let error as TokenizerError:
       if case .missing = error { self.init(.missingInput, "\(error)") } else { self.init(.badData, "\(error)") }
@@ -101,6 +102,7 @@ struct Failure: Error {
   /// Prints the message and ends the process.
   func exit() -> Never {
     Console.standardError.clearStatus()
+    noteReason()
     // The first rank often fails for the same reason and says so; then the starter ends this one in time.
     if ThisProcess.isOneOfOthers, !isSaidElsewhere { usleep(700_000) }
     say()
@@ -111,17 +113,24 @@ struct Failure: Error {
   func leave(_ environment: WorkerEnvironment) -> Never {
     Console.standardError.clearStatus()
     say()
+    noteReason()
     LastWords.say(message)
     Foundation._exit(code.rawValue)
   }
 
-  /// The message; of several processes, with the rank before it, and where the launcher collects reasons, also there.
+  /// The message; of several processes, with the rank before it.
   private func say() {
     guard let environment = ThisProcess.environment, environment.isDistributed else {
       return Console.standardError.print("error: \(message)")
     }
     if !isSaidElsewhere { Console.standardError.print("[rank \(environment.rank)] error: \(message)") }
-    guard code != .stopped, let file = environment.errorFile else { return }
+  }
+
+  /// The message where the launcher collects reasons.
+  private func noteReason() {
+    guard code != .stopped, let environment = ThisProcess.environment, environment.isDistributed,
+      let file = environment.errorFile
+    else { return }
     let reason: JSON = [
       "message": [
         "message": .string(message),

@@ -172,6 +172,10 @@ struct Evaluate: ParsableCommand {
     }
     if comparesModels {
       for line in sets.first.map({ SliceTable($0.figures.slices).lines }) ?? [] { Output.line(line) }
+      // As a run's record after its last step.
+      let verdict = RunVerdict(RunEvidence(MetricsLog(records: [MetricsRecord(step: 1, record.values)])))
+      Output.line("")
+      Output.line(TerminalText.wrapped(verdict.text, width: min(88, Output.width ?? 88)))
     } else {
       Output.line("Name --ref-model, the model before training, for loss and rewards.")
     }

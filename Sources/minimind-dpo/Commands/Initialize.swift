@@ -9,12 +9,20 @@ import Torch
 /// `init`: a randomly initialised model.
 struct Initialize: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "init", abstract: "Makes a randomly initialised model of a named shape or of a config.json.")
+    commandName: "init", abstract: "Makes a randomly initialised model of a named shape or of a config.json.",
+    discussion: """
+      minimind-dpo init --shape minimind-3 --to out/full_sft_768.pth
+      minimind-dpo init --shape tiny --num-hidden-layers 4 --tokenizer model --to tiny
+
+      Sizes change what the shape or the config.json says; a width of the feed-forward network that is not given follows \
+      --hidden-size as in MiniMind.
+      """)
 
   @Option(
-    help:
-      "A shape of MiniMind's: minimind-3 (64 M), minimind-3-moe (198 M, 64 M active), minimind2 (104 M), minimind2-small (26 M)."
-  )
+    help: """
+      A shape of MiniMind's: minimind-3 (64 M), minimind-3-moe (198 M, 64 M active), minimind2 (104 M), minimind2-small (26 M), or \
+      tiny, minimind-3 with two layers of width 128 (1.2 M), for trials.
+      """)
   var shape: NamedShape?
   @Option(help: ArgumentHelp("A config.json, or a folder that holds one.", valueName: "path"))
   var modelConfig: String?
@@ -28,6 +36,7 @@ struct Initialize: ParsableCommand {
   var dtype: DType?
   @Flag(help: "Replace what is there.")
   var overwrite = false
+  @OptionGroup(title: "Sizes, by their names in config.json") var sizes: SizeArguments
   @OptionGroup var config: ConfigArguments
 
   func validate() throws {
@@ -58,50 +67,20 @@ struct Initialize: ParsableCommand {
   }
 
   private func configuration() throws -> ModelConfiguration {
-    if let shape { return try ModelConfiguration(shape.json) }
+    if let shape {
+      return try ModelConfiguration(sizes.applied(to: shape.json, givenShape: shape), file: "--shape \(shape.rawValue)")
+    }
     let given = URL(fileURLWithPath: modelConfig ?? "")
     let inside = given.appendingPathComponent("config.json")
     let file = FileManager.default.fileExists(atPath: inside.path) ? inside : given
     guard FileManager.default.fileExists(atPath: file.path) else {
       throw Failure(.missingInput, "--model-config \(file.path): no such file.")
     }
-    return try ModelConfiguration(contentsOf: file)
+    let read = try ModelConfiguration(contentsOf: file)
+    return try ModelConfiguration(sizes.applied(to: read.source, givenShape: nil), file: file.path)
   }
 
   private func inTheWay(_ path: String) -> Failure {
     Failure(.cannotWrite, "\(path) is there already; --overwrite replaces it.")
-  }
-}
-
-/// The shapes of MiniMind's releases.
-enum NamedShape: String, ExpressibleByArgument, CaseIterable {
-  case miniMind3 = "minimind-3"
-  case miniMind3MoE = "minimind-3-moe"
-  case miniMind2 = "minimind2"
-  case miniMind2Small = "minimind2-small"
-
-  /// The `config.json` that `transformers` loads.
-  var json: JSON {
-    let hidden = self == .miniMind2Small ? 512 : 768
-    let isThird = self == .miniMind3 || self == .miniMind3MoE
-    let width =
-      isThird
-      ? ModelConfiguration.miniMind3IntermediateSize(hidden: hidden)
-      : ModelConfiguration.miniMind2IntermediateSize(hidden: hidden)
-    let experts = self == .miniMind3MoE ? ExpertConfiguration.miniMind(intermediateSize: width) : nil
-    let (type, architecture) =
-      experts != nil
-      ? ("qwen3_moe", "Qwen3MoeForCausalLM") : isThird ? ("qwen3", "Qwen3ForCausalLM") : ("llama", "LlamaForCausalLM")
-    var json: JSON.Object = [
-      "architectures": [.string(architecture)], "model_type": .string(type),
-      "vocab_size": 6400, "hidden_size": .integer(hidden), "intermediate_size": .integer(width),
-      "num_hidden_layers": .integer(self == .miniMind2 ? 16 : 8), "num_attention_heads": 8,
-      "num_key_value_heads": .integer(isThird ? 4 : 2), "head_dim": .integer(hidden / 8), "hidden_act": "silu",
-      "rms_norm_eps": .number(isThird ? 1e-6 : 1e-5), "rope_theta": .number(1_000_000),
-      "max_position_embeddings": 32768, "tie_word_embeddings": true, "attention_bias": false, "bos_token_id": 1,
-      "eos_token_id": 2,
-    ]
-    for (key, value) in experts?.huggingFaceKeys ?? [:] { json[key] = value }
-    return .object(json)
   }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Foundation
+import MiniMind
 import Observability
 import OrderedJSON
 import Preferences
@@ -25,8 +26,9 @@ struct InspectData: ParsableCommand {
   @Option(
     name: [.long, .customLong("model")],
     help: ArgumentHelp(
-      "The folder with tokenizer.json and its chat template (a model's own folder has them).", valueName: "folder"))
-  var tokenizer: String
+      "The folder with tokenizer.json and its chat template, or a model that has them. (default: model/ of a MiniMind checkout)",
+      valueName: "folder"))
+  var tokenizer: String?
   @Flag(help: "The files are texts for sft, not preference pairs.")
   var texts = false
   @Flag(help: "Look at the chosen sides alone, as sft --from-preferences learns them.")
@@ -73,7 +75,7 @@ struct InspectData: ParsableCommand {
   }
 
   func run() throws {
-    let folder = URL(fileURLWithPath: tokenizer, isDirectory: true)
+    let folder = try tokenizerFolder
     let tokenizer = try Tokenizer(folder: folder)
     var options = pairs.options(seed: seed)
     options.examples = texts ? .texts : fromPreferences ? .chosenTexts : .pairs
@@ -111,6 +113,25 @@ struct InspectData: ParsableCommand {
         let data = try TrainingData(files, heldOut: evalSplit, strategy: mixStrategy, seed: seed)
         if let summary = data.summary { Output.line(summary) }
       }
+    }
+  }
+
+  private var tokenizerFolder: URL {
+    get throws {
+      if let tokenizer {
+        var isFolder: ObjCBool = false
+        let isFile = FileManager.default.fileExists(atPath: tokenizer, isDirectory: &isFolder) && !isFolder.boolValue
+        return isFile
+          ? try ModelSource(path: tokenizer, shape: KnownShape()).tokenizerFolder
+          : URL(fileURLWithPath: tokenizer, isDirectory: true)
+      }
+      guard let found = MiniMindCheckout().tokenizer(besides: "out") else {
+        throw Failure(
+          .usage,
+          "--tokenizer: name the folder with tokenizer.json (a model's own folder has it). Only in a MiniMind checkout, or its "
+            + "folder trainer/, it is found by itself, in model/.")
+      }
+      return URL(fileURLWithPath: found, isDirectory: true)
     }
   }
 

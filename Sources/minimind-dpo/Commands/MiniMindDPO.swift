@@ -16,6 +16,7 @@ struct MiniMindDPO: ParsableCommand {
         minimind-dpo train --model ./minimind-3 --train-data dpo.jsonl --output-dir out
       Without a model of your own: minimind-dpo demo
       Options may be spelled with dashes or underscores, and be kept in a file: --config run.yaml
+      Your shell completes them, and man shows them, after: minimind-dpo help completions
       """,
     version: Version.text,
     subcommands: [
@@ -23,7 +24,7 @@ struct MiniMindDPO: ParsableCommand {
       Convert.self,
       Generate.self, Chat.self,
       Initialize.self,
-      Report.self, WatchRuns.self, Bench.self, Demo.self, Doctor.self,
+      Report.self, WatchRuns.self, Bench.self, Demo.self, Doctor.self, Completions.self,
     ])
 
   static var _errorPrefix: String { "error: " }

@@ -58,7 +58,9 @@ struct Sweep: ParsableCommand {
     }
     let trials = try settings.map { setting in
       let folder = SweepRequest.folder(of: setting, in: training.main.outputDir)
-      return SweepRequest.Trial(setting: setting, run: try run(training.with(setting, in: folder)))
+      var trial = try run(training.with(setting, in: folder))
+      if let name = training.output.tracking.runName { trial.output.audience.run.name = "\(name) \(setting.name)" }
+      return SweepRequest.Trial(setting: setting, run: trial)
     }
     return SweepRequest(
       standard: try run(training), standardSetting: standard, trials: trials, savesBest: sweep.saveBest)

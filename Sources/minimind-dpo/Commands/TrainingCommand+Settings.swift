@@ -63,6 +63,6 @@ extension TrainingCommand {
       ("dtype", miniMind.dtype?.rawValue), ("num-workers", miniMind.numWorkers), ("use-wandb", flag(miniMind.useWandb)),
       ("wandb-project", miniMind.wandbProject), ("use-compile", miniMind.useCompile == 1 ? 1 : nil),
       ("use-moe", miniMind.useMoe),
-    ] + ownSettings + adapter.settings
+    ] + output.tracking.settings + ownSettings + adapter.settings
   }
 }

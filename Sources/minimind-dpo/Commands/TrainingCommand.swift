@@ -57,7 +57,8 @@ extension TrainingCommand {
         rescueFolder: output.rescueDir,
         evaluations: output.evaluations, evaluationBatchSize: output.perDeviceEvalBatchSize, saves: output.saves,
         timeLimit: output.maxTime, savesAsynchronously: !output.noAsyncSave, savesOnEachNode: output.saveOnEachNode,
-        checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype, merges: adapter.merge),
+        checkpointLimit: output.saveTotalLimit, dtype: output.saveDtype, merges: adapter.merge,
+        audience: audience, writesTensorBoard: output.tracking.writesTensorBoard),
       isDryRun: output.dryRun,
       evaluation: evaluation.request, miniMind: miniMind.request(loraName: adapter.loraName, onGPU: onGPU),
       settings: settings)

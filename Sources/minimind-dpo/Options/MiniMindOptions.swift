@@ -38,10 +38,12 @@ struct MiniMindArguments: ParsableArguments {
     help: ArgumentHelp("MiniMind's loader processes; here a thread prepares batches ahead.", valueName: "count"))
   var numWorkers: Int?
 
-  @Flag(help: "MiniMind's log on a server; here TensorBoard's events and report.html are written, always.")
+  @Flag(help: "Also report to SwanLab, as MiniMind's script does; the same as --report-to tensorboard swanlab.")
   var useWandb = false
 
-  @Option(help: ArgumentHelp("The name of MiniMind's log on a server; not used.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "With --use-wandb: the project. (default: MiniMind-DPO; in sft MiniMind-Full-SFT)", valueName: "name"))
   var wandbProject: String?
 
   @Option(help: ArgumentHelp("1 asks for torch.compile; nothing here needs to be compiled.", valueName: "0|1"))
@@ -68,7 +70,8 @@ struct MiniMindArguments: ParsableArguments {
     }
     if useWandb {
       lines.append(
-        "--use_wandb: nothing is sent to a server; TensorBoard's events and report.html are in the run's folder")
+        "--use_wandb: SwanLab, as in MiniMind's script; its package is run by --tracker-python, in a process of its own"
+      )
     }
     if useCompile == 1 { lines.append("--use_compile 1: nothing to compile; the kernels are compiled already") }
     return lines

@@ -91,6 +91,8 @@ struct OutputArguments: ParsableArguments {
       """)
   var saveDtype = DType.float32
 
+  @OptionGroup var tracking: TrackerArguments
+
   func validate() throws {
     for (name, value) in [
       ("logging-steps", loggingSteps), ("eval-steps", evalSteps), ("save-steps", saveSteps),

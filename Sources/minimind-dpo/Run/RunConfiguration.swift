@@ -43,6 +43,6 @@ enum RunConfiguration {
     "model", "adapter", "tokenizer", "ref-model", "train-data", "eval-data", "guard-data", "sample-prompts",
     "output-dir",
     "token-cache", "ref-cache", "device",
-    "threads",
+    "threads", "tracker-python", "on-metrics",
   ]
 }

@@ -76,7 +76,8 @@ struct RunExecution {
     let files = try folder.map { folder -> EvaluationRecorder.Files in
       let step = trainer.completedSteps
       return (
-        records: try RunFiles(in: folder, resumedStep: step, rescue: request.output.rescueLocation),
+        records: try RunFiles(
+          in: folder, resumedStep: step, request.output, goesOn: start.isResumed || checkpoints.resumesNewest),
         samples: inputs.watched.prompts == nil ? nil : try SampleFile(in: folder, resumedStep: step)
       )
     }
@@ -129,6 +130,7 @@ struct RunExecution {
     } catch {
       recorder.note(error, trainer)
       try? report?.finish()
+      recorder.waitForAudience()
       throw error
     }
     let waiting = ContinuousClock.now

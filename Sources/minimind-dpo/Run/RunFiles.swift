@@ -4,7 +4,7 @@ import Logging
 import Observability
 import Training
 
-/// The files to which a run appends its numbers: `metrics.jsonl` and TensorBoard's events. A full disk or a folder that is
+/// The files to which a run appends its numbers: `metrics.jsonl` and TensorBoard's events; with those who hear of them. A full disk or a folder that is
 /// gone does not end the run: what cannot be written waits in memory, and warnings say so again and again.
 final class RunFiles {
   /// Written anew in a folder that takes the place of one that is gone.
@@ -12,7 +12,8 @@ final class RunFiles {
   private let folder: RunFolder
   private let rescue: URL?
   private let metrics: MetricsFile
-  private let events: TensorBoardWriter
+  private let events: TensorBoardWriter?
+  private let broadcast: MetricsBroadcast
   private let logger = Logger(label: "train")
   private var isToMove = false
   private var nextWarning: ContinuousClock.Instant?
@@ -21,19 +22,23 @@ final class RunFiles {
   ///
   /// - Parameters:
   ///   - resumedStep: the step after which the run continues; 0 for a new one
-  ///   - rescue: the folder in which the run goes on when its own is gone; nil: its own is made again
-  init(in folder: RunFolder, resumedStep: Int, rescue: URL? = nil) throws {
-    (self.folder, self.rescue) = (folder, rescue)
+  ///   - output: where the run goes on when its own folder is gone, and who hears of its numbers
+  ///   - goesOn: whether it is the run that was in the folder, be it from its first step
+  init(in folder: RunFolder, resumedStep: Int, _ output: TrainingRequest.Output, goesOn: Bool) throws {
+    (self.folder, rescue) = (folder, output.rescueLocation)
     let file = folder.file("metrics.jsonl")
     let resumes = resumedStep > 0 && FileManager.default.fileExists(atPath: file.path)
     metrics = resumes ? try MetricsFile(resuming: file, afterStep: resumedStep) : try MetricsFile(creating: file)
-    events = try TensorBoardWriter(folder: folder.location, resumingAfter: resumedStep > 0 ? resumedStep : nil)
+    events =
+      output.writesTensorBoard
+      ? try TensorBoardWriter(folder: folder.location, resumingAfter: resumedStep > 0 ? resumedStep : nil) : nil
+    broadcast = MetricsBroadcast(output.audience, runIn: folder.location, goesOn: goesOn)
   }
 
   func append(_ record: MetricsRecord) throws {
     lookAfterFolder()
     metrics.append(record)
-    try events.append(record)
+    try events?.append(record)
     tellOfProblems()
   }
 
@@ -48,9 +53,13 @@ final class RunFiles {
   /// - Throws: what the disk has no room for at the end either
   func finish(_ totals: RunTotals) throws {
     lookAfterFolder()
+    defer { broadcast.end() }
     try metrics.finish(totals)
-    try events.synchronize()
+    try events?.synchronize()
   }
+
+  /// Gives those who hear of the run the time to get the rest, which is not long.
+  func waitForAudience() { broadcast.wait() }
 
   /// Finds out whether the folder was removed or renamed under the run, and goes on in another one where it was.
   func lookAfterFolder() {
@@ -62,7 +71,8 @@ final class RunFiles {
       guard isToMove else { return }
       for write in whenMoved { try write() }
       try metrics.move(to: folder.file("metrics.jsonl"))
-      try events.move(to: folder.location)
+      try events?.move(to: folder.location)
+      broadcast.move(to: folder.location)
       isToMove = false
     } catch {
       warn("\(error). Training goes on, and it is tried again.")
@@ -70,7 +80,7 @@ final class RunFiles {
   }
 
   private func tellOfProblems() {
-    if let problem = metrics.problem ?? events.problem {
+    if let problem = metrics.problem ?? events?.problem {
       warn(
         "\(problem). Training goes on; \(HumanText.counted(metrics.waitingCount, "record")) kept in memory until there is room."
       )

@@ -269,6 +269,9 @@ final class RunRecorder: TrainingObserver {
   /// Sees to it that there is a folder for the result.
   func lookAfterFolder() { files?.lookAfterFolder() }
 
+  /// Gives those who hear of the run the time to get the rest, which is not long.
+  func waitForAudience() { files?.waitForAudience() }
+
   /// Closes the files of the run.
   func finish(_ totals: RunTotals) throws {
     progress.finish()

@@ -1,4 +1,5 @@
 import MiniMind
+import Observability
 import Preferences
 import Torch
 import Training
@@ -74,6 +75,10 @@ struct TrainingRequest {
     var dtype: DType
     /// Whether the model with the adapter in its weights is written too.
     var merges = false
+    /// Who hears of the numbers of the run besides its folder.
+    var audience = MetricsAudience()
+    /// Whether TensorBoard's events are written.
+    var writesTensorBoard = true
   }
 
   /// What is measured while a model is trained, beside held-out pairs, and what follows from it.

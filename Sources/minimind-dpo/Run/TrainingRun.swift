@@ -62,6 +62,7 @@ struct TrainingRun {
       guard case .notFinite = error, let folder else { throw error }
       throw Failure(.badData, "\(error) \(Self.lastCheckpoint(in: folder))")
     }
+    defer { outcome.recorder.waitForAudience() }
     requests.limit?.end()
     interruption.end()
     if let stoppedBy = outcome.totals.stoppedBy {

@@ -6,6 +6,8 @@ struct MiniMindScript {
   let start: String
   /// The name of the weights that it writes.
   let result: String
+  /// The project under which it reports to SwanLab.
+  let project: String
   /// The file that it learns from.
   let data: String
   /// Batches between two lines of its log.
@@ -25,7 +27,8 @@ struct MiniMindScript {
   }
 
   private static let dpo = MiniMindScript(
-    name: "train_dpo.py", start: "full_sft", result: "dpo", data: "../dataset/dpo.jsonl", logInterval: 100,
+    name: "train_dpo.py", start: "full_sft", result: "dpo", project: "MiniMind-DPO", data: "../dataset/dpo.jsonl",
+    logInterval: 100,
     saveInterval: 100,
     defaults: [
       "--num-train-epochs", "1", "--per-device-train-batch-size", "4", "--learning-rate", "4e-8", "--beta", "0.15",
@@ -33,7 +36,8 @@ struct MiniMindScript {
     ] + common)
 
   private static let fullSFT = MiniMindScript(
-    name: "train_full_sft.py", start: "pretrain", result: "full_sft", data: "../dataset/sft_t2t_mini.jsonl",
+    name: "train_full_sft.py", start: "pretrain", result: "full_sft", project: "MiniMind-Full-SFT",
+    data: "../dataset/sft_t2t_mini.jsonl",
     logInterval: 100, saveInterval: 1000,
     defaults: [
       "--num-train-epochs", "2", "--per-device-train-batch-size", "16", "--learning-rate", "1e-5",

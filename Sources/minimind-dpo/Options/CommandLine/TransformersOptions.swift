@@ -142,9 +142,6 @@ extension TransformersOptions {
     "full-determinism": .always(
       ["true", "false"], "the same seed on the same machine gives the same weights on a CPU in any case."),
     "logging-strategy": .always(["steps"], "--logging-steps says after how many steps a record is written."),
-    "report-to": .always(
-      ["tensorboard", "none"],
-      "nothing is sent to a server; TensorBoard events, metrics.jsonl and report.html are written to --output-dir."),
     "lora-task-type": .always(["causal_lm"], "models here are causal language models."),
     "dataset-train-split": .always(
       ["train"], "pairs are read from files; name them with --train-data and --eval-data."),
@@ -181,8 +178,8 @@ extension TransformersOptions {
       ], "nothing is uploaded; the folder of the result can be pushed with the tools of Hugging Face."
     ),
     (
-      ["run-name", "project", "trackio-space-id", "trackio-bucket-id", "trackio-static-space-id"],
-      "nothing is sent to a server; --output-dir names a run."
+      ["trackio-space-id", "trackio-bucket-id", "trackio-static-space-id"],
+      "Trackio reads the variables TRACKIO_SPACE_ID and TRACKIO_BUCKET_ID."
     ),
     (
       [

@@ -37,7 +37,7 @@ extension SweepRequest {
     "learning-rate", "beta", "loss-type", "ref-logps", "logging-steps", "logging-first-step", "eval-strategy",
     "eval-steps", "per-device-eval-batch-size", "save-strategy", "save-steps", "save-total-limit", "save-dtype",
     "backend", "collective-timeout", "no-cuda-graphs", "zero-stage", "micro-batch-tokens", "gradient-checkpointing",
-    "no-prefix-sharing",
+    "no-prefix-sharing", "report-to", "run-name", "project",
   ])
 
   /// The options and the content of the files, by name.

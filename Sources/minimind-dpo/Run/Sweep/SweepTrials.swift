@@ -84,6 +84,7 @@ struct SweepTrials {
     guard let evaluation = outcome.recorder.evaluation else { throw stopped(by: requests.stop) }
     try outcome.recorder.finish(outcome.totals)
     try outcome.report?.finish()
+    outcome.recorder.waitForAudience()
     folder?.removeCheckpoints()
     let (sums, accuracy) = (evaluation.metrics, RewardAccuracy(margins: evaluation.pairs.map(\.margin)))
     return SweepTrial.Result(
@@ -115,6 +116,7 @@ struct SweepTrials {
     if outcome.totals.stoppedBy != nil {
       try outcome.recorder.finish(outcome.totals)
       try outcome.report?.finish()
+      outcome.recorder.waitForAudience()
       throw stopped(by: requests.stop)
     }
     return (outcome, folder)
