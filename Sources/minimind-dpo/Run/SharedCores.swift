@@ -10,17 +10,19 @@ enum SharedCores {
   private static let monitor = Mutex<CoreMonitor?>(nil)
 
   /// Watches for the rest of the process; further calls do nothing.
-  static func watch() {
-    monitor.withLock { if $0 == nil { $0 = begin() } }
+  ///
+  /// - Parameter warns: whether it says so: nobody wants to read that within a conversation
+  static func watch(warns: Bool = true) {
+    monitor.withLock { if $0 == nil { $0 = begin(warns: warns) } }
   }
 
-  private static func begin() -> CoreMonitor? {
+  private static func begin(warns: Bool) -> CoreMonitor? {
     let adapts = !Runtime.hasWaitPolicy()
     let isFirst = ((try? WorkerEnvironment(ProcessInfo.processInfo.environment))?.rank ?? 0) == 0
     return CoreMonitor {
       if adapts { Runtime.sleepSoon($0) }
     } lasting: { share in
-      guard isFirst else { return }
+      guard isFirst, warns else { return }
       Logger(label: "cores").warning(
         Phrase(
           en:
