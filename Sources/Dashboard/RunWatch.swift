@@ -79,6 +79,10 @@ public final class RunWatch: Sendable {
   // MARK: - Looking
 
   private func follow() {
+    #if os(Linux)
+      // Of this thread alone: what is watched shall not be slowed by being watched.
+      setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+    #endif
     var runs: [FollowedRun] = []
     var shown: [String: RunSnapshot] = [:]
     var asked: [String: String] = [:]

@@ -91,6 +91,10 @@ public final class FolderLock: Sendable {
     public let words: String
     /// Its number on its machine.
     public let process: Int32
+    /// The name of that machine.
+    public let host: String
+    /// Since when it holds the folder, in ISO 8601.
+    public let since: String
     /// Whether that is this machine, where its number says something.
     public let isHere: Bool
   }
@@ -99,7 +103,9 @@ public final class FolderLock: Sendable {
   /// process on another machine its record is believed.
   public static func holder(of folder: URL) -> Holder? {
     guard let record = record(at: folder.appendingPathComponent(fileName).path), !record.isOfDead else { return nil }
-    return Holder(words: record.holder, process: record.process, isHere: record.isOfThisMachine)
+    return Holder(
+      words: record.holder, process: record.process, host: record.host, since: record.since,
+      isHere: record.isOfThisMachine)
   }
 
   /// Gives the folder back and removes the file.

@@ -39,7 +39,7 @@ extension RunSummary {
       zh:
         "\(start.zh) \(HumanText.grouped(steps)) 步，共 \(HumanText.grouped(pairs)) \(examplesInChinese)（\(epochs) 轮），用时 "
         + "\(HumanText.duration(seconds: totals.seconds, in: .chinese))\(rates.zh)。"
-        + (totals.endedEarly.map { "\n原因：\($0)。" } ?? "")
+        + ((endReason?.zh ?? totals.endedEarly).map { "\n原因：\($0)。" } ?? "")
     ).text + (checkpointLine.map { "\n" + $0 } ?? "")
   }
 

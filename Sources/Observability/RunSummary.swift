@@ -101,6 +101,8 @@ public struct RunSummary: Sendable {
   public var evidence = RunEvidence()
   /// The step whose model was taken; nil for the last one.
   public var takenStep: Int?
+  /// Why the run ended early, in both languages; nil where it did not, or where ``totals`` alone say it.
+  public var endReason: Phrase?
   /// Slices of the held-out pairs after training.
   public var slices: [SliceFigures] = []
   /// What was written.

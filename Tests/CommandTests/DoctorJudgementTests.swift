@@ -14,8 +14,14 @@ struct DoctorJudgementTests {
   ) {
     let found = finding(findings, check)
     #expect(found?.verdict == verdict, "\(found as Any)", sourceLocation: sourceLocation)
-    let text = (found?.text ?? "") + " " + (found?.remedy ?? "")
+    let text = (found?.text.en ?? "") + " " + (found?.remedy?.en ?? "")
+    let chinese = (found?.text.zh ?? "") + (found?.remedy?.zh ?? "")
     for word in words { #expect(text.contains(word), "\(word) ∉ \(text)", sourceLocation: sourceLocation) }
+    // Commands, options and names are the same in both languages.
+    for word in words where word.contains("--") || word.contains("=") {
+      #expect(chinese.contains(word), "\(word) ∉ \(chinese)", sourceLocation: sourceLocation)
+    }
+    #expect(!chinese.hasEnglishSentence, "\(chinese)", sourceLocation: sourceLocation)
     #expect((found?.remedy != nil) == (verdict != nil && verdict != .ok), sourceLocation: sourceLocation)
   }
 
@@ -124,7 +130,7 @@ struct DoctorJudgementTests {
     (facts.hostAddresses, facts.port) = ([], .fails("Connection refused"))
     expect(facts.findings, "host-name", .warning, "/etc/hosts")
     expect(facts.findings, "ports", .problem, "Connection refused")
-    facts.meetingPortOwner = "process 4711 (python3)"
+    facts.meetingPortOwner = Phrase(en: "process 4711 (python3)", zh: "进程 4711（python3）")
     expect(facts.findings, "meeting-port", .warning, "29500", "4711", "--master-port")
   }
 
@@ -298,7 +304,8 @@ struct DoctorJudgementTests {
   @Test("Lines break at the width, and the remedy follows an arrow")
   func lines() {
     let finding = Finding.warning(
-      "disk", "so little room that this line is longer than forty columns", remedy: "make room")
+      "disk", Phrase(en: "so little room that this line is longer than forty columns", zh: "空间太少"),
+      remedy: Phrase(en: "make room", zh: "腾出空间"))
     #expect(
       finding.lines(width: 50, usesColor: false) == """
           warning  so little room that this line is longer
@@ -306,18 +313,36 @@ struct DoctorJudgementTests {
                    → make room
         """)
     #expect(finding.lines(width: 50, usesColor: true).hasPrefix("  \u{1B}[33mwarning  \u{1B}[0m"))
+    // A Chinese character takes two columns.
+    #expect(finding.lines(width: 50, usesColor: false, in: .chinese) == "  警告     空间太少\n           → 腾出空间")
   }
 
   @Test("The last line counts, and the worst verdict is the report's")
   func summary() {
     var report = DoctorReport()
-    report.add(.init("One", [.ok("a", "fine")]))
-    report.add(.init("None", []))
-    #expect(report.summary == "All is well." && report.sections.count == 1)
-    report.add(.init("Two", [.warning("b", "slow", remedy: "wait"), .warning("c", "slow", remedy: "wait")]))
-    #expect(report.summary == "Ready to train, with 2 warnings.")
-    report.add(.init("Three", [.problem("d", "broken", remedy: "mend it")]))
-    #expect(report.summary.hasPrefix("1 problem and 2 warnings") && report.verdict == .problem)
+    let (slow, wait) = (Phrase(en: "slow", zh: "慢"), Phrase(en: "wait", zh: "等待"))
+    report.add(.init(Phrase("One"), [.ok("a", Phrase("fine"))]))
+    report.add(.init(Phrase("None"), []))
+    #expect(report.summary == Phrase(en: "All is well.", zh: "一切正常。") && report.sections.count == 1)
+    report.add(.init(Phrase("Two"), [.warning("b", slow, remedy: wait), .warning("c", slow, remedy: wait)]))
+    #expect(report.summary == Phrase(en: "Ready to train, with 2 warnings.", zh: "可以训练，有 2 个警告。"))
+    report.add(.init(Phrase("Three"), [.problem("d", Phrase(en: "broken", zh: "坏了"), remedy: wait)]))
+    #expect(report.summary.en.hasPrefix("1 problem and 2 warnings") && report.verdict == .problem)
+    #expect(report.summary.zh.hasPrefix("1 个问题，2 个警告"))
+    // What programs read does not depend on the language.
+    #expect(report.json(host: "h")["findings"]?.array?.last?["text"]?.string == "broken")
     #expect(report.json(host: "h")["problems"]?.int == 1)
+  }
+}
+
+extension String {
+  /// Whether there are four English words in a row: commands and names have fewer, or are no words.
+  var hasEnglishSentence: Bool {
+    let words = split { $0 == " " || $0 == "\n" }
+    let plain = words.map { word in
+      // Chinese around a word ends it.
+      word.count > 1 && word.allSatisfy { $0.isASCII && $0.isLetter && $0.isLowercase }
+    }
+    return plain.indices.contains { $0 + 4 <= plain.count && plain[$0..<$0 + 4].allSatisfy(\.self) }
   }
 }

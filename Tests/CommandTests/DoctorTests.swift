@@ -39,6 +39,18 @@ struct DoctorTests {
     #expect(outcome.output.split(separator: "\n").allSatisfy { $0.count <= 110 || !$0.dropFirst(11).contains(" ") })
   }
 
+  @Test("In Chinese, by --lang or by the locale: everything that it says, while what programs read stays")
+  func inChinese() async throws {
+    let outcome = try await doctor([], "--lang", "zh")
+    #expect(outcome.code == 0 || outcome.code == 69)
+    for word in ["程序与处理器", "内存与磁盘", "网络", "进程", "正常", "总线带宽"] { #expect(outcome.output.contains(word), "\(word)") }
+    #expect(!outcome.output.hasEnglishSentence, "\(outcome.output)")
+    let located = try await doctor(["LC_ALL=zh_CN.UTF-8"], "--json", "--nproc-per-node", "1")
+    #expect(try findings(located)["ports"]?["text"]?.string?.hasPrefix("processes of this machine") == true)
+    let broken = try await doctor(["LC_ALL=zh_CN.UTF-8", "RANK=5", "WORLD_SIZE=2"], "--nproc-per-node", "1")
+    #expect(broken.code == 69 && broken.output.contains("如果本进程不是由启动器启动的"), "\(broken.output)")
+  }
+
   @Test("--json prints the same as one object, with the numbers")
   func json() async throws {
     let outcome = try await doctor([], "--json", "--nproc-per-node", "3")
@@ -105,6 +117,13 @@ struct DoctorTests {
     let outcome = try await Program.run("launch", "--nproc-per-node", "2", "doctor", in: workspace)
     #expect(outcome.output.components(separatedBy: "is this machine ready").count == 2)
     #expect(outcome.output.contains("between 2 processes on this host"))
+  }
+
+  @Test("launch --lang zh: the launcher and its workers speak Chinese")
+  func jobInChinese() async throws {
+    let outcome = try await Program.run("launch", "--lang", "zh", "--nproc-per-node", "2", "doctor", in: workspace)
+    #expect(outcome.messages.contains("launch: 本机 2 个工作进程"), "\(outcome.messages)")
+    #expect(outcome.output.contains("这台机器能训练吗？") && outcome.output.contains("本机的 2 个进程之间"), "\(outcome.output)")
   }
 
   @Test("An impossible number of processes: exit code 64")

@@ -25,6 +25,11 @@ struct DryRunTests {
     ] {
       #expect(outcome.output.contains(words), "\(words) ∉ \(outcome.output)")
     }
+    let chinese = try await Program.run(train("--dry-run", "--lang", "zh"), in: workspace).output
+    for words in ["内存 ", "权重 ", "AdamW 的动量", "激活值", "最大的微批次", "步数 ", "每轮 3 步", "用时 "] {
+      #expect(chinese.contains(words), "\(words) ∉ \(chinese)")
+    }
+    #expect(!chinese.hasEnglishSentence, "\(chinese)")
     #expect(workspace.names() == before)
   }
 

@@ -37,6 +37,27 @@ struct NumericalFaultTests {
     #expect(try events("failure").map { $0["step"]?.int } == [4])
   }
 
+  @Test("In Chinese, what a run says on its way and of its faults; what it records stays in English")
+  func inChinese() async throws {
+    let failed = try await Program.run(
+      train("--beta", "3e38", "--max-steps", "6", "--no-shuffle", "--max-skipped-steps", "2", "--lang", "zh"),
+      in: workspace)
+    expect(failed, code: 65, says: "第 1 步：梯度不是有限的数，跳过了这次更新：所有对数概率都是有限的数", "模型：", "全局批次：", "学习率：", "已保存 ")
+    #expect(try events("skipped_step").first?["message"]?.string?.hasPrefix("every log-probability is finite") == true)
+    let said = failed.messages.split(separator: "\n").filter { !$0.contains("error: ") }.joined(separator: "\n")
+    #expect(!said.hasEnglishSentence, "\(said)")
+
+    let ended = try await Program.succeed(
+      train(
+        "--learning-rate", "1e-2", "--max-steps", "60", "--logging-steps", "2", "--stop-on-kl", "0.5", "--lang", "zh",
+        output: "ended"), in: workspace)
+    #expect(ended.messages.contains("步（共 60 步）之后结束：策略模型与参考模型平均每个回答相差"), "\(ended.messages)")
+    #expect(ended.output.contains("原因：策略模型与参考模型平均每个回答相差"), "\(ended.output)")
+    let end = try #require(try workspace.lines("ended/metrics.jsonl").last)
+    #expect(end["ended_early"]?.string?.hasPrefix("the policy has moved") == true)
+    #expect(!(ended.messages + ended.output).hasEnglishSentence, "\(ended.messages)\(ended.output)")
+  }
+
   @Test("Policy and reference too far apart: the run ends early with its result, a checkpoint and the reason")
   func divergence() async throws {
     let outcome = try await Program.succeed(

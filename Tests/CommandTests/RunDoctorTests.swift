@@ -28,6 +28,9 @@ struct RunDoctorTests {
     #expect(findings["checkpoint"]?["text"]?.string?.contains("checkpoint-4") == true)
     let words = try await Program.succeed(["doctor", "--run", "out"], in: workspace)
     #expect(words.output.contains("the run is finished"))
+    let chinese = try await Program.succeed(["doctor", "--run", "out", "--lang", "zh"], in: workspace).output
+    #expect(chinese.contains("训练已完成：第 4 步（共 4 步）") && chinese.contains("out 中的训练"), "\(chinese)")
+    #expect(!chinese.hasEnglishSentence, "\(chinese)")
     expect(try await Program.run("doctor", "--run", "none", in: workspace), code: 66, says: "no such folder")
     expect(try await Program.run("doctor", "--run", "model", in: workspace), code: 66, says: "holds no run")
   }

@@ -24,20 +24,25 @@ struct RunTracesTests {
 
   private func run(_ facts: RunTraces, _ verdict: Verdict, _ words: String...) throws {
     let finding = try #require(facts.findings.first { $0.check == "run" })
-    #expect(finding.verdict == verdict, "\(finding.text)")
+    #expect(finding.verdict == verdict, "\(finding.text.en)")
+    let chinese = finding.text.zh + (finding.remedy?.zh ?? "")
+    #expect(!chinese.hasEnglishSentence, "\(chinese)")
     for word in words {
       #expect(
-        "\(finding.text) → \(finding.remedy ?? "")".contains(word),
-        "\(word) ∉ \(finding.text) → \(finding.remedy ?? "")")
+        "\(finding.text.en) → \(finding.remedy?.en ?? "")".contains(word),
+        "\(word) ∉ \(finding.text.en) → \(finding.remedy?.en ?? "")")
     }
   }
 
-  private let holder = RunTraces.Holder("process 7 on host a, since noon", state: "S", activity: 0.9)
+  private let holder = RunTraces.Holder(
+    Phrase(en: "process 7 on host a, since noon", zh: "主机 a 上的进程 7（始于正午）"), state: "S", activity: 0.9)
 
   @Test("A run that writes as often as usual goes on, also where its process cannot be seen")
   func goingOn() throws {
     try run(facts { ($0.holder, $0.silence) = (holder, 25) }, .ok, "goes on", "step 40 of 100")
-    try run(facts { ($0.holder, $0.silence) = (RunTraces.Holder("process 7 on host b"), 50) }, .ok, "goes on")
+    try run(
+      facts { ($0.holder, $0.silence) = (RunTraces.Holder(Phrase(en: "process 7 on host b", zh: "主机 b 上的进程 7")), 50) },
+      .ok, "goes on")
   }
 
   @Test("Silence beyond three intervals: computing, waiting for a disk, or doing nothing")
@@ -69,7 +74,8 @@ struct RunTracesTests {
         $0.checkpoints = [.init(30, problem: "damaged"), .init(20)]
       }, .problem, "failed", "the disk is full", "from checkpoint-20")
     try run(facts(), .problem, "without a word", "dmesg")
-    #expect(try #require(facts().findings.first).text.contains("Memory") == false)
+    let sudden = try #require(facts().findings.first)
+    #expect(!sudden.text.en.contains("Memory") && !sudden.text.zh.contains("内存"))
     let full = facts { $0.environment = ["memory_bytes": 1_200_000_000, "identity": ["steps": "100"]] }
     try run(full, .problem, "Memory may have run out")
   }
@@ -86,9 +92,29 @@ struct RunTracesTests {
     }
     let found = facts.findings + facts.numbers
     #expect(found.map(\.check) == ["run", "records", "checkpoint", "skipped-steps", "nothing-learnt"])
-    #expect(found[2].remedy?.contains("checkpoint-20 is whole") == true)
-    #expect(found[3].text.contains("pairs.jsonl:9"))
-    #expect(found[4].remedy == "raise --learning-rate")
+    #expect(found[2].remedy?.en.contains("checkpoint-20 is whole") == true)
+    #expect(found[3].text.en.contains("pairs.jsonl:9"))
+    #expect(found[4].remedy?.en == "raise --learning-rate")
+  }
+
+  @Test("What a run records of its faults is told in Chinese as well")
+  func inChinese() throws {
+    let warning = DriftGuard.Warning.displacement(
+      chosen: .init(before: -100, now: -130), rejected: .init(before: -120, now: -170))
+    let facts = facts {
+      $0.log.events = [
+        RunEvent(
+          .skippedStep, step: 3, "the log-probability or the loss of pairs.jsonl:9 is not a finite number",
+          ["pairs": ["pairs.jsonl:9"], "pair_count": 1, "cause": "pairs"]),
+        RunEvent(.drift, step: 20, warning.words.en, warning.values),
+      ]
+    }
+    let found = facts.numbers
+    #expect(found[0].text.zh == "因梯度不是有限的数，跳过了 1 步；最后一次是第 3 步：pairs.jsonl:9 的对数概率或损失不是有限的数")
+    #expect(found[1].text.zh.contains("从 -100.0 降到 -130.0"))
+    #expect(found[1].text.en.hasPrefix("since step 20: both answers become improbable"))
+    #expect(found[1].remedy?.en.hasPrefix("add the chosen answers' own likelihood") == true)
+    #expect(found[1].remedy?.zh.contains("--rpo-alpha 1") == true)
   }
 
   @Test("Losses of time are warnings with their cost")
@@ -102,7 +128,8 @@ struct RunTracesTests {
     let loss = try #require(slow.time.first)
     #expect(loss.check == "data")
     #expect(loss.verdict == .warning)
-    #expect(loss.text.contains("40 s (50.0 % of the run)"))
+    #expect(loss.text.en.contains("40 s (50.0 % of the run)"))
+    #expect(loss.text.zh.contains("40 秒（占全程 50.0 %）"))
     #expect(facts().time.map(\.verdict) == [.ok])
   }
 }

@@ -203,10 +203,15 @@ struct LivePageTests {
             return { few: loss.x.length <= 1000, first: loss.x[0], high: Math.max(...loss.high), points: document.querySelectorAll("#chart-loss path").length > 0 }; })()
           """)
         #expect(seen == ["few": true, "first": 1, "high": 9.5, "points": true])
-        _ = try await browser.evaluate("window.bytes = 0")
+        // What comes after that is told in few bytes.
+        _ = try await browser.evaluate(
+          "window.sizes = []; const parse = JSON.parse; JSON.parse = text => { sizes.push(text.length); return parse(text); }"
+        )
         try run.append("{\"step\":1000001,\"loss\":0.5}\n")
         try await browser.wait(until: "\(Self.lastStep) === 1000001")
         #expect(try await browser.evaluate("report.model.runs[0].series.loss.y.at(-1)") == 0.5)
+        let largest = try await browser.evaluate("Math.max(...sizes)")
+        #expect((largest.int ?? .max) < 30_000)
       }
     }
   }

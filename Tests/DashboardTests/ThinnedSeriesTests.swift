@@ -96,4 +96,27 @@ struct ThinnedSeriesTests {
     }
     #expect(followed.series["loss"]?.brokenSteps == [1500])
   }
+
+  @Test(
+    "Numbers that nothing counts to, of the wrong kind or missing, harm nothing",
+    arguments: ["1e300", "-1e300", "null", "\"x\"", "[]", "1e15"])
+  func absurd(value: String) throws {
+    let names = [
+      "loss", "pairs", "eval_pairs", "memory/peak_bytes", "tokens_per_second", "time/step", "time/elapsed", "epoch",
+      "rewards/margins", "rewards/accuracies", "eval_rewards/accuracies", "eval_rewards/accuracies_low", "eval_loss",
+      "eval_rewards/margins", "gpu/0/activity", "gpu/0/memory_bytes", "guard_loss", "samples", "samples/length_ratio",
+    ]
+    let members = names.map { "\"\($0)\":\(value)" }.joined(separator: ",")
+    let ranks = "\"time/ranks\":{\"forward\":[\(value),\(value)],\"communication\":\(value)}"
+    var followed = FollowedLog(recordLimit: 8)
+    for step in 0..<40 { followed.add(line: Array("{\"step\":\(step),\(members),\(ranks)}".utf8)) }
+    followed.add(line: Array("{\"step\":\(value),\(members)}".utf8))
+    let environment = try JSON(parsing: Data("{\"world_size\":2,\"identity\":{\"steps\":\"1000000000\"}}".utf8))
+    var run = ReportRun(name: "a", log: followed.log, environment: environment)
+    run.isRunning = true
+    #expect(run.members(name: "a", clockLimit: 10)["name"] == "a")
+    #expect(run.progress?["total"] == 1_000_000_000)
+    let activity = RunActivity(ranks: [.init(rank: 0, phase: "computing", step: 3, seconds: 1)])
+    #expect(RankStates(run, activity: activity, isSuspended: false).json.array?.count == 2)
+  }
 }

@@ -94,6 +94,25 @@ struct AgentTests {
     #expect(lines.contains { $0.contains(/rank 0 on host .+, \d+\.\d{3} s later: exit code 4/) }, "\(lines)")
   }
 
+  @Test("In Chinese the launcher says the same, and its workers are told the language; exit codes stay")
+  func inChinese() async throws {
+    let outcome = try await launch(
+      "--nproc-per-node 2 --lang zh",
+      """
+      echo "the language is $MINIMIND_DPO_LANG"
+      [ $RANK = 1 ] && { sleep 0.2; exit 7; }
+      sleep 50
+      """)
+    #expect(outcome.code == 7)
+    #expect(outcome.lines.filter { $0 == "the language is zh" }.count == 2)
+    for words in ["launch: 本机 2 个工作进程，rank 0–1（共 2 个）；会合于 ", "launch: rank 1 最先失败，时间 ", "：退出码 7", "  因此被停止：rank 0"] {
+      #expect(outcome.messages.contains(words), "\(words) ∉ \(outcome.messages)")
+    }
+    #expect(!outcome.messages.contains("failed") && !outcome.messages.contains("worker"), "\(outcome.messages)")
+    let refused = try await launch("--lang fr", "true")
+    #expect(refused.code == 64 && refused.messages.contains("--lang"), "\(refused.messages)")
+  }
+
   @Test("Losing a peer (69) is the consequence, not the cause, though it is seen first")
   func lostPeer() async throws {
     let outcome = try await launch("--nproc-per-node 2", "[ $RANK = 0 ] && { sleep 0.1; exit 69; }; sleep 0.5; exit 5")

@@ -143,7 +143,7 @@ struct LaunchOptionsTests {
       "nproc-per-node", "nnodes", "node-rank", "master-addr", "master-port", "rdzv-backend", "rdzv-endpoint", "rdzv-id",
       "rdzv-conf", "standalone", "local-addr", "max-restarts", "monitor-interval", "shutdown-timeout", "role",
       "log-dir",
-      "redirects", "tee", "local-ranks-filter", "no-python",
+      "redirects", "tee", "local-ranks-filter", "no-python", "lang",
     ] { #expect(help.contains("--\(name)"), "\(name)") }
     #expect(help.split(separator: "\n").allSatisfy { $0.count <= 120 })
   }

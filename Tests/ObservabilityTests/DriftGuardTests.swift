@@ -24,17 +24,21 @@ struct DriftGuardTests {
     "A loss that stays where it began is told after a hundred steps beyond the warm-up, once, with the learning rate")
   func nothingLearnt() throws {
     var drift = DriftGuard()
-    var said: [(step: Int, words: String)] = []
+    var said: [(step: Int, words: Phrase)] = []
     for step in stride(from: 10, through: 400, by: 10) {
-      for (kind, words) in drift.look(still(step), of: run) {
-        #expect(kind == .nothingLearnt)
-        said.append((step, words))
+      for warning in drift.look(still(step), of: run) {
+        #expect(warning.kind == .nothingLearnt)
+        #expect(DriftGuard.Warning(warning.values) == warning)
+        said.append((step, warning.words))
       }
     }
     #expect(said.map(\.step) == [110])
     let words = try #require(said.first?.words)
+    for part in ["连续 100 步", "0.6930", "0.6931", "4e-8", "--learning-rate"] {
+      #expect(words.zh.contains(part), "\(words.zh)")
+    }
     for part in ["100 steps", "0.6930", "0.6931", "4e-8", "--learning-rate"] {
-      #expect(words.contains(part), "\(part) ∉ \(words)")
+      #expect(words.en.contains(part), "\(part) ∉ \(words.en)")
     }
   }
 
@@ -77,8 +81,9 @@ struct DriftGuardTests {
     let said = drift.look(fallen(20, chosen: -30, rejected: -50), of: run)
     #expect(said.map(\.kind) == [.displacement])
     let words = try #require(said.first?.words)
+    #expect(try DriftGuard.Warning(#require(said.first).values) == said.first)
     for part in ["-100.0 to -130.0", "-120.0 to -170.0", "--rpo-alpha", "dpop", "sigmoid sft"] {
-      #expect(words.contains(part), "\(part) ∉ \(words)")
+      #expect(words.en.contains(part), "\(part) ∉ \(words.en)")
     }
     #expect(drift.look(fallen(30, chosen: -60, rejected: -90), of: run).isEmpty)
   }

@@ -31,6 +31,9 @@ struct SweepTests {
     #expect(found.text.contains("--learning-rate 1e-5 --beta 0.1 --loss-type sigmoid"))
     #expect(found.text.contains("It beats"))
     #expect(found.text.contains("60.0 %"))
+    #expect(
+      found.words.zh.hasPrefix(
+        "请选 --learning-rate 1e-5 --beta 0.1 --loss-type sigmoid：判断正确 80.0 %（77.4 至 82.4 %，共 1,000 个偏好对）。"))
   }
 
   @Test("Of those within the interval of the best one, the smallest rate, then the largest β, then the first loss")

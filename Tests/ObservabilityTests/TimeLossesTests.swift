@@ -42,7 +42,7 @@ struct TimeLossesTests {
   func nothing() {
     let found = TimeLosses(RunTimes(log()), at: place())
     #expect(found.losses.isEmpty)
-    #expect(found.text()?.hasSuffix("and nothing in the way of computing.") == true)
+    #expect(found.text()?.en.hasSuffix("and nothing in the way of computing.") == true)
     #expect(TimeLosses(RunTimes(MetricsLog(records: [])), at: place()).text() == nil)
   }
 
@@ -51,7 +51,7 @@ struct TimeLossesTests {
     let loss = try only(losses(log([MetricName.dataWaitTime: 0.5]), place()), .data)
     #expect(abs(try #require(loss.seconds) - 50) < 1e-9)
     #expect(abs(try #require(loss.share) - 50.0 / 210) < 1e-9)
-    #expect(loss.remedy.contains("--threads"))
+    #expect(loss.remedy.en.contains("--threads"))
   }
 
   @Test("Gradients on their way, without what is waiting for the slowest rank, which is a loss of its own")
@@ -68,8 +68,8 @@ struct TimeLossesTests {
     #expect(found.map(\.kind) == [.communication, .straggler])
     #expect(abs(try #require(found[0].seconds) - 80) < 1e-9)
     #expect(abs(try #require(found[1].seconds) - 20) < 1e-9)
-    #expect(found[1].finding.contains("rank 1 on two"))
-    #expect(found[0].remedy.contains("--gradient-accumulation-steps"))
+    #expect(found[1].finding.en.contains("rank 1 on two"))
+    #expect(found[0].remedy.en.contains("--gradient-accumulation-steps"))
   }
 
   @Test("Docker's network: a bridge to other hosts, and little shared memory between GPUs")
@@ -82,8 +82,8 @@ struct TimeLossesTests {
           ($0.processes, $0.hosts, $0.isContainer) = (2, ["one", "two"], true)
           ($0.interface, $0.isInterfaceVirtual) = ("eth0", true)
         }), .containerNetwork)
-    #expect(bridge.finding.contains("eth0"))
-    #expect(bridge.remedy.contains("--network host"))
+    #expect(bridge.finding.en.contains("eth0"))
+    #expect(bridge.remedy.en.contains("--network host"))
     let memory = try only(
       losses(
         slow,
@@ -91,8 +91,8 @@ struct TimeLossesTests {
           ($0.processes, $0.hosts, $0.isContainer, $0.isOnGPU) = (2, ["one", "one"], true, true)
           $0.sharedMemoryBytes = 64 << 20
         }), .containerNetwork)
-    #expect(memory.finding.contains("64.0 MiB"))
-    #expect(memory.remedy.contains("--shm-size"))
+    #expect(memory.finding.en.contains("64.0 MiB"))
+    #expect(memory.remedy.en.contains("--shm-size"))
   }
 
   @Test("Cores that others take, and more threads of the run's own than cores")
@@ -100,13 +100,13 @@ struct TimeLossesTests {
     let taken = log([MetricName.coresTaken: 0.4, MetricName.coresWaited: 0.4])
     let others = try only(losses(taken, place()), .sharedCores)
     #expect(abs(try #require(others.seconds) - 80) < 1e-9)
-    #expect(others.finding.contains("40.0 %"))
+    #expect(others.finding.en.contains("40.0 %"))
     let own = try only(losses(taken, place { ($0.processes, $0.processesPerHost) = (2, 2) }), .sharedCores)
-    #expect(own.finding.contains("2 processes of 2 threads on 2 cores"))
-    #expect(own.remedy.contains("--threads 1"))
+    #expect(own.finding.en.contains("2 processes of 2 threads on 2 cores"))
+    #expect(own.remedy.en.contains("--threads 1"))
     let threads = try only(losses(log([MetricName.coresWaited: 0.5]), place { $0.threads = 8 }), .tooManyThreads)
-    #expect(threads.finding.contains("8 threads on 2 cores"))
-    #expect(threads.remedy.contains("--threads 2"))
+    #expect(threads.finding.en.contains("8 threads on 2 cores"))
+    #expect(threads.remedy.en.contains("--threads 2"))
   }
 
   @Test("A type that the processor does not have; its cost is not known")
@@ -114,7 +114,7 @@ struct TimeLossesTests {
     let loss = try only(
       losses(log(), place { ($0.precision, $0.nativeTypes) = ("bfloat16", ["float32"]) }), .wrongType)
     #expect(loss.seconds == nil)
-    #expect(loss.remedy.contains("--precision"))
+    #expect(loss.remedy.en.contains("--precision"))
     #expect(losses(log(), place { ($0.precision, $0.nativeTypes) = ("bfloat16", ["float32", "bfloat16"]) }).isEmpty)
     #expect(losses(log(), place { ($0.precision, $0.nativeTypes) = ("bfloat16", nil) }).isEmpty)
     let flags = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16\n"
@@ -130,8 +130,8 @@ struct TimeLossesTests {
         log([MetricName.utilization: 0.3]),
         place { ($0.perDeviceBatch, $0.accumulation) = (1, 8) }), .smallBatch)
     // 2,000 tokens a step in eight parts.
-    #expect(loss.finding.contains("1 pair, about 250 tokens"))
-    #expect(loss.remedy.contains("--gradient-accumulation-steps"))
+    #expect(loss.finding.en.contains("1 pair, about 250 tokens"))
+    #expect(loss.remedy.en.contains("--gradient-accumulation-steps"))
     #expect(abs(try #require(loss.seconds) - 100) < 1e-9)
     // Enough tokens: a low rate has other reasons.
     #expect(
@@ -142,11 +142,11 @@ struct TimeLossesTests {
   func beside() throws {
     let often = log { ($0.seconds, $0.checkpoints, $0.checkpointSeconds) = (260, 50, 50) }
     let checkpoints = try only(losses(often, place()), .checkpoints)
-    #expect(checkpoints.remedy.contains("--save-steps"))
+    #expect(checkpoints.remedy.en.contains("--save-steps"))
     let disk = log { ($0.seconds, $0.checkpoints, $0.checkpointSeconds) = (260, 2, 50) }
     let slow = try only(losses(disk, place()), .slowDisk)
-    #expect(slow.finding.contains("25 s for each"))
-    #expect(slow.remedy.contains("--output-dir"))
+    #expect(slow.finding.en.contains("25 s for each"))
+    #expect(slow.remedy.en.contains("--output-dir"))
     let measured = log { ($0.seconds, $0.evaluationSeconds, $0.referenceSeconds) = (300, 60, 30) }
     #expect(losses(measured, place()).map(\.kind) == [.evaluations, .reference])
     // A run that was killed has no totals: its records tell of checkpoints.
@@ -162,7 +162,7 @@ struct TimeLossesTests {
     }
     let found = TimeLosses(RunTimes(log), at: place { ($0.precision, $0.nativeTypes) = ("float16", ["float32"]) })
     #expect(found.losses.map(\.kind) == [.evaluations, .data, .reference, .sharedCores, .wrongType])
-    let text = try #require(found.text())
+    let text = try #require(found.text()).en
     #expect(text.contains("1. held-out pairs were evaluated: 1 min 00 s (20.0 %)"), "\(text)")
     #expect(text.contains("3. the reference"))
     #expect(!text.contains("4. "))

@@ -23,7 +23,7 @@ public final class Agent {
   private var signalOfOthers: (number: Int32, at: ContinuousClock.Instant)?
   private var lost: LaunchError?
   /// Failures that are said only if the other workers take their time to stop; the summary follows soon otherwise.
-  private var unsaid: [(text: String, at: ContinuousClock.Instant)] = []
+  private var unsaid: [(text: Wording, at: ContinuousClock.Instant)] = []
   /// What the workers of this attempt have last shown on the console.
   private var shownLines: [String] = []
   private var buffer = [UInt8](repeating: 0, count: 64 << 10)
@@ -47,7 +47,7 @@ public final class Agent {
     self.program = program
     self.environment = environment
     (self.inbox, self.isOutputResult) = (inbox, isOutputResult)
-    console = AgentConsole(output: output, error: error)
+    console = AgentConsole(output: output, error: error, language: options.language ?? .english)
     coordination =
       options.nodes.upperBound == 1 ? SingleNode(options, stores: stores) : ManyNodes(options, stores: stores)
   }
@@ -125,13 +125,18 @@ public final class Agent {
         return outcome.code
       }
       attempt = next
-      console.say("launch: starting all workers again (restart \(attempt) of \(options.maxRestarts))")
+      let most = options.maxRestarts
+      console.say(
+        Wording(
+          en: "launch: starting all workers again (restart \(attempt) of \(most))",
+          zh: "launch: 重新启动所有工作进程（第 \(attempt) 次重启，最多 \(most) 次）"))
     }
   }
 
   private func stoppedBySignal() -> Int32 {
     let signal = signals.last ?? SIGTERM
-    console.say("launch: stopped by \(SignalName.of(signal))")
+    let name = SignalName.of(signal)
+    console.say(Wording(en: "launch: stopped by \(name)", zh: "launch: 被 \(name) 停止"))
     leave(because: "stopped by \(SignalName.of(signal))")
     return 128 + signal
   }
@@ -140,11 +145,11 @@ public final class Agent {
     guard let root = WorkerFailure.root(of: failures) else { return }
     let firstLine = root.reason?.split(separator: "\n").first?.prefix(200) ?? ""
     let isShown = !firstLine.isEmpty && shownLines.contains { $0.contains(firstLine) }
-    console.say(FailureSummary(root: root, all: failures, stopped: stopped, isReasonShown: isShown).text)
+    console.say(FailureSummary(root: root, all: failures, stopped: stopped, isReasonShown: isShown).words)
   }
 
   private func leave(because cause: String?) {
-    coordination.leave(because: cause) { console.say("launch: \($0)") }
+    coordination.leave(because: cause) { console.say(Wording("launch: ") + $0) }
   }
 
   private func report(_ outcome: JobOutcome) {
@@ -190,7 +195,10 @@ public final class Agent {
     let new = group.look()
     for failure in new {
       coordination.tell(failure: failure)
-      let text = "launch: rank \(failure.rank) failed: \(failure.ending)\(stopping(group))"
+      let text =
+        Wording(
+          en: "launch: rank \(failure.rank) failed: \(failure.ending)",
+          zh: "launch: rank \(failure.rank) 失败：\(failure.ending.chinese)") + stopping(group)
       unsaid.append((text, .now + Self.patienceForEnd))
     }
     if !group.hasEnded { sayUnsaid() }
@@ -198,7 +206,11 @@ public final class Agent {
       group.stop(knowingCause: group.failures.contains(where: \.isPrimary))
     }
     for worker in group.tick() {
-      console.say("launch: rank \(worker.place.rank) did not stop within \(Self.text(options.shutdownTimeout)); killed")
+      let rank = worker.place.rank
+      console.say(
+        Wording(
+          en: "launch: rank \(rank) did not stop within \(timeToStop.en); killed",
+          zh: "launch: rank \(rank) 在 \(timeToStop.zh)内没有停止，已杀死"))
     }
   }
 
@@ -227,20 +239,24 @@ public final class Agent {
       return
     }
     signals.append(signal)
-    pass(signal, "\(SignalName.of(signal))")
+    pass(signal, Wording(SignalName.of(signal)))
     if signals.count == 1 { coordination.tell(signal: signal) }
   }
 
-  private func pass(_ signal: Int32, _ origin: String) {
+  private func pass(_ signal: Int32, _ origin: Wording) {
     guard let group, !group.hasEnded else { return }
     if signals.count > 2 {
-      console.say("launch: \(origin), the third signal: killing the workers")
+      console.say(
+        Wording(
+          en: "launch: \(origin.en), the third signal: killing the workers", zh: "launch: \(origin.zh)，第三次信号：杀死工作进程"))
       return group.killAll()
     }
     let workers = group.running.count
     console.say(
-      "launch: \(origin): passed on to \(workers) worker\(workers == 1 ? "" : "s"), which "
-        + "\(workers == 1 ? "has" : "have") \(Self.text(options.shutdownTimeout)) to stop")
+      Wording(
+        en: "launch: \(origin.en): passed on to \(workers) worker\(workers == 1 ? "" : "s"), which "
+          + "\(workers == 1 ? "has" : "have") \(timeToStop.en) to stop",
+        zh: "launch: \(origin.zh)：已转发给 \(workers) 个工作进程，须在 \(timeToStop.zh)内停止"))
     group.pass(signal)
   }
 
@@ -250,27 +266,33 @@ public final class Agent {
     told.forEach { $0.notify(SIGUSR1) }
     console.say(
       told.isEmpty
-        ? "launch: SIGUSR1: no worker handles it now"
-        : "launch: SIGUSR1: passed on to \(told.count) worker\(told.count == 1 ? "" : "s")")
+        ? Wording(en: "launch: SIGUSR1: no worker handles it now", zh: "launch: SIGUSR1：现在没有工作进程处理它")
+        : Wording(
+          en: "launch: SIGUSR1: passed on to \(told.count) worker\(told.count == 1 ? "" : "s")",
+          zh: "launch: SIGUSR1：已转发给 \(told.count) 个工作进程"))
   }
 
   private func receive(_ news: CoordinationNews) {
     switch news {
     case .plan, .outcome: arrived.append(news)
-    case .message(let text): console.say("launch: \(text)")
+    case .message(let words): console.say(Wording("launch: ") + words)
     case .failure(let failure):
       guard let group, !group.hasEnded else { return }
-      let text = "launch: rank \(failure.rank) on host \(failure.host) failed: \(failure.ending)\(stopping(group))"
+      let text =
+        Wording(
+          en: "launch: rank \(failure.rank) on host \(failure.host) failed: \(failure.ending)",
+          zh: "launch: 主机 \(failure.host) 上的 rank \(failure.rank) 失败：\(failure.ending.chinese)") + stopping(group)
       unsaid.append((text, .now + Self.patienceForEnd))
       group.stop(knowingCause: failure.isPrimary)
     case .nodeLost(let cause):
       guard let group, !group.hasEnded else { return }
-      console.say("launch: \(cause)\(stopping(group))")
+      console.say(Wording("launch: \(cause)") + stopping(group))
       group.stop(knowingCause: true)
     case .signal(let number, let host):
       guard signals.isEmpty, signalOfOthers == nil else { return }
       signalOfOthers = (number, .now)
-      pass(number, "\(SignalName.of(number)) on host \(host)")
+      let name = SignalName.of(number)
+      pass(number, Wording(en: "\(name) on host \(host)", zh: "主机 \(host) 上的 \(name)"))
     case .lost(let error):
       lost = error
       guard let group, !group.hasEnded else { return }
@@ -292,14 +314,18 @@ public final class Agent {
   }
 
   /// Says, the first time, that the other workers are stopped now, and how long that may take.
-  private func stopping(_ group: WorkerGroup) -> String {
+  private func stopping(_ group: WorkerGroup) -> Wording {
     let count = group.running.count
-    if group.isStopping || count == 0 { return "" }
+    if group.isStopping || count == 0 { return Wording("") }
     let workers = count == 1 ? "the other worker" : "the other \(count) workers"
-    return "; stopping \(workers), within \(Self.text(options.shutdownTimeout))"
+    return Wording(
+      en: "; stopping \(workers), within \(timeToStop.en)", zh: "；正在停止其余 \(count) 个工作进程，限 \(timeToStop.zh)")
   }
 
-  private static func text(_ seconds: Double) -> String {
-    seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
+  /// How long workers may take to stop.
+  private var timeToStop: Wording {
+    let seconds = options.shutdownTimeout
+    let text = seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
+    return Wording(en: "\(text) s", zh: "\(text) 秒")
   }
 }

@@ -5,8 +5,10 @@ final class AgentConsole {
   let output: Screen
   let error: Screen
   private static let ownSource = -1
+  private let language: LaunchLanguage
 
-  init(output: Int32, error: Int32) {
+  init(output: Int32, error: Int32, language: LaunchLanguage = .english) {
+    self.language = language
     self.error = Screen(Outlet(error))
     self.output = Outlet.identity(output) == Outlet.identity(error) ? self.error : Screen(Outlet(output))
   }
@@ -24,5 +26,8 @@ final class AgentConsole {
   func showHeld() { screens.forEach { $0.showHeld() } }
 
   /// One or more lines of the launcher's own.
+  func say(_ words: Wording) { say(words[language]) }
+
+  /// An error, which is English in every language.
   func say(_ text: String) { error.show(Array((text + "\n").utf8)[...], from: Self.ownSource) }
 }

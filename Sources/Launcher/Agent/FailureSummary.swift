@@ -17,54 +17,68 @@ struct FailureSummary {
   }
 
   /// Several lines.
-  var text: String {
+  var words: Wording {
     var lines = [
-      "launch: rank \(root.rank) failed first, at \(Self.clock(root.time)): \(root.ending)",
-      "  rank \(root.rank), local rank \(root.localRank), on host \(root.host), process \(root.process)",
+      Wording(
+        en: "launch: rank \(root.rank) failed first, at \(Self.clock(root.time)): \(root.ending)",
+        zh: "launch: rank \(root.rank) 最先失败，时间 \(Self.clock(root.time))：\(root.ending.chinese)"),
+      Wording(
+        en: "  rank \(root.rank), local rank \(root.localRank), on host \(root.host), process \(root.process)",
+        zh: "  rank \(root.rank)，local rank \(root.localRank)，主机 \(root.host)，进程 \(root.process)"),
     ]
     if let reason = root.reason {
       // A worker writes its reason itself; its last lines would only say it again.
       lines +=
         isReasonShown
-        ? ["  its reason: see the error above"]
-        : ["  its reason:"] + quoted(reason.split(separator: "\n").map(String.init))
+        ? [Wording(en: "  its reason: see the error above", zh: "  原因：见上面的错误")]
+        : [Wording(en: "  its reason:", zh: "  原因：")] + quoted(reason.split(separator: "\n").map(String.init))
     } else if root.lastLines.isEmpty {
-      lines.append("  it wrote nothing")
+      lines.append(Wording(en: "  it wrote nothing", zh: "  它没有输出"))
     } else {
-      lines += ["  the last lines that it wrote:"] + quoted(root.lastLines)
+      lines += [Wording(en: "  the last lines that it wrote:", zh: "  它最后的输出：")] + quoted(root.lastLines)
     }
-    lines += root.logs.map { "  log: \($0) (on \(root.host))" }
-    if let companions { lines.append("  \(companions)") }
+    lines += root.logs.map { Wording(en: "  log: \($0) (on \(root.host))", zh: "  日志：\($0)（在 \(root.host) 上）") }
+    if let companions { lines.append(Wording("  ") + companions) }
     let followers = others.filter { !sharesReason($0) }
     if !followers.isEmpty {
-      lines.append("  after it:")
+      lines.append(Wording(en: "  after it:", zh: "  在它之后："))
       lines += followers.map { failure in
-        let delay = failure.host == root.host ? Self.delay(failure.time.timeIntervalSince(root.time)) : ""
-        return "    rank \(failure.rank) on host \(failure.host), process \(failure.process)\(delay): \(failure.ending)"
+        let delay = failure.host == root.host ? Self.delay(failure.time.timeIntervalSince(root.time)) : Wording("")
+        return Wording(
+          en:
+            "    rank \(failure.rank) on host \(failure.host), process \(failure.process)\(delay.en): \(failure.ending)",
+          zh: "    rank \(failure.rank)，主机 \(failure.host)，进程 \(failure.process)\(delay.zh)：\(failure.ending.chinese)")
       }
     }
     if !stopped.isEmpty {
-      lines.append("  stopped because of it: rank\(stopped.count == 1 ? "" : "s") \(Self.list(stopped))")
+      let ranks = Self.list(stopped)
+      lines.append(
+        Wording(
+          en: "  stopped because of it: rank\(stopped.count == 1 ? "" : "s") \(ranks)", zh: "  因此被停止：rank \(ranks)"))
     }
-    return lines.joined(separator: "\n")
+    return Wording(en: lines.map(\.en).joined(separator: "\n"), zh: lines.map(\.zh).joined(separator: "\n"))
   }
 
   private func sharesReason(_ failure: WorkerFailure) -> Bool { root.reason != nil && failure.reason == root.reason }
 
   /// The ranks that failed for the same reason, in words; nil where none did.
-  private var companions: String? {
+  private var companions: Wording? {
     let ranks = (others.filter(sharesReason).map(\.rank) + [root.rank]).sorted()
     guard ranks.count > 1 else { return nil }
     let isAll = ranks.count == 1 + others.count + stopped.count
     return isAll
-      ? "\(ranks.count == 2 ? "both" : "all \(ranks.count)") ranks failed for this reason"
-      : "ranks \(Self.list(ranks)) failed for this reason"
+      ? Wording(
+        en: "\(ranks.count == 2 ? "both" : "all \(ranks.count)") ranks failed for this reason",
+        zh: "\(ranks.count == 2 ? "两个" : "全部 \(ranks.count) 个") rank 都因此失败")
+      : Wording(en: "ranks \(Self.list(ranks)) failed for this reason", zh: "rank \(Self.list(ranks)) 因此失败")
   }
 
-  private func quoted(_ lines: [String]) -> [String] { lines.map { "    | \($0)" } }
+  private func quoted(_ lines: [String]) -> [Wording] { lines.map { Wording("    | \($0)") } }
 
-  private static func delay(_ seconds: Double) -> String {
-    seconds < 0 ? "" : ", \(String(format: "%.3f", seconds)) s later"
+  private static func delay(_ seconds: Double) -> Wording {
+    guard seconds >= 0 else { return Wording("") }
+    let text = String(format: "%.3f", seconds)
+    return Wording(en: ", \(text) s later", zh: "，\(text) 秒之后")
   }
 
   /// `0–3, 5`.

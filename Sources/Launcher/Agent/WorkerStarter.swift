@@ -19,16 +19,24 @@ struct WorkerStarter {
   private var threads: Int { max(1, AvailableCores.count() / options.workersPerNode) }
 
   /// A line that says what was started.
-  var announcement: String {
+  var announcement: Wording {
     let count = options.workersPerNode
     let first = plan.nodeRank * count
-    let here =
-      count == 1 ? "1 worker here, rank \(first)" : "\(count) workers here, ranks \(first)–\(first + count - 1)"
-    let nodes = plan.nodeCount == 1 ? "" : ", node \(plan.nodeRank) of \(plan.nodeCount)"
+    let last = first + count - 1
+    let here = count == 1 ? "1 worker here, rank \(first)" : "\(count) workers here, ranks \(first)–\(last)"
+    let nodes =
+      plan.nodeCount == 1
+      ? Wording("")
+      : Wording(
+        en: ", node \(plan.nodeRank) of \(plan.nodeCount)", zh: "，节点 \(plan.nodeRank)（共 \(plan.nodeCount) 个）")
     let given = environment["OMP_NUM_THREADS"].flatMap { $0.isEmpty ? nil : $0 }
-    let kept = logs.isTemporary ? "" : "; logs in \(logs.path)"
-    return "launch: \(here) of \(worldSize)\(nodes); they meet at "
-      + "\(Endpoint(host: plan.masterAddress, port: plan.masterPort)); OMP_NUM_THREADS=\(given ?? String(threads))\(kept)"
+    let kept = logs.isTemporary ? Wording("") : Wording(en: "; logs in \(logs.path)", zh: "；日志在 \(logs.path)")
+    let place = Endpoint(host: plan.masterAddress, port: plan.masterPort)
+    let threads = "OMP_NUM_THREADS=\(given ?? String(self.threads))"
+    return Wording(
+      en: "launch: \(here) of \(worldSize)\(nodes.en); they meet at \(place); \(threads)\(kept.en)",
+      zh: "launch: 本机 \(count) 个工作进程，rank \(first)\(count == 1 ? "" : "–\(last)")（共 \(worldSize) 个）\(nodes.zh)；会合于 "
+        + "\(place)；\(threads)\(kept.zh)")
   }
 
   /// Starts them all; when one cannot be started, those before it are stopped again.
@@ -80,6 +88,7 @@ struct WorkerStarter {
     if plan.nodeCount == 1, variables["MINIMIND_DPO_JOB_TOKEN"] == nil {
       variables["MINIMIND_DPO_JOB_TOKEN"] = Self.token
     }
+    if let language = options.language { variables[LaunchLanguage.variable] = language.rawValue }
     if showsProgress(localRank) { variables["MINIMIND_DPO_TERMINAL_WIDTH"] = String(console.error.outlet.width) }
     return variables
   }
@@ -103,7 +112,7 @@ struct WorkerStarter {
     }
     let console = console
     return try LogFile("\(folder)/std\(stream == .output ? "out" : "err").log") {
-      console.say("launch: warning: \($0)")
+      console.say(Wording("launch: warning: ") + $0)
     }
   }
 

@@ -15,7 +15,7 @@ protocol Coordination: AnyObject {
   func conclude(_ report: NodeReport)
   /// The job is over for this node, or it leaves the others for a reason. Waits, within limits, for those that still need
   /// it, and says for whom.
-  func leave(because cause: String?, saying say: (String) -> Void)
+  func leave(because cause: String?, saying say: (Wording) -> Void)
 }
 
 /// What comes from the other nodes, or from the agreement with them.
@@ -33,7 +33,7 @@ enum CoordinationNews: Sendable {
   /// The job cannot continue on this node.
   case lost(LaunchError)
   /// A message for the user.
-  case message(String)
+  case message(Wording)
 }
 
 /// Which nodes take part in an attempt.

@@ -81,7 +81,10 @@ final class JobStore {
       if let seconds = wait.due() {
         let limit = patience.milliseconds / 1000
         mailbox.post(
-          .message("waiting for an answer of node 0 at \(endpoint), \(seconds) s so far; given up after \(limit) s"))
+          .message(
+            Wording(
+              en: "waiting for an answer of node 0 at \(endpoint), \(seconds) s so far; given up after \(limit) s",
+              zh: "等待节点 0（\(endpoint)）的回答，已 \(seconds) 秒；\(limit) 秒后放弃")))
       }
       switch Reachability.probe(endpoint) {
       case .refused:

@@ -57,7 +57,7 @@ final class ManyNodes: Coordination {
   func tell(signal: Int32) { mailbox.ask(.signal(signal)) }
   func conclude(_ report: NodeReport) { mailbox.ask(.conclude(report)) }
 
-  func leave(because cause: String?, saying say: (String) -> Void) {
+  func leave(because cause: String?, saying say: (Wording) -> Void) {
     guard isStarted else { return }
     mailbox.ask(.leave(because: cause))
     // The thread itself has a shorter limit; this one is for a thread that hangs.
@@ -68,7 +68,12 @@ final class ManyNodes: Coordination {
         say(text)
         wait = WaitClock()
       }
-      if let seconds = wait.due() { say("waiting for an answer of node 0 before leaving, \(seconds) s so far") }
+      if let seconds = wait.due() {
+        say(
+          Wording(
+            en: "waiting for an answer of node 0 before leaving, \(seconds) s so far",
+            zh: "离开之前等待节点 0 的回答，已 \(seconds) 秒"))
+      }
       usleep(10_000)
     }
   }

@@ -46,7 +46,7 @@ extension NodeLoop {
 
   private func connectedStore(_ endpoint: Endpoint) throws(LaunchError) -> (any KeyValueStore, address: String) {
     let deadline = began + .seconds(options.joinTimeout)
-    var reason = ""
+    var reason = Wording("")
     while ContinuousClock.now < deadline {
       switch reportingNameLookup({ Reachability.probe(endpoint) }) {
       case .reached(let address):
@@ -57,22 +57,25 @@ extension NodeLoop {
           mailbox.connects(false)
           // Another program has the port on this machine.
           if Reachability.isOwn(endpoint.host) { throw .portTaken(endpoint.port) }
-          reason = "\(error)"
+          reason = Wording("\(error)")
         }
-      case .refused: reason = "no process listens there yet"
-      case .silent(let why): reason = why
+      case .refused: reason = Wording(en: "no process listens there yet", zh: "那里还没有进程监听")
+      case .silent(let why): reason = Wording(why)
       }
       if let seconds = wait.due() {
+        let limit = Int(options.joinTimeout)
         mailbox.post(
           .message(
-            "waiting for node 0 at \(endpoint) (\(reason)), \(seconds) s so far; it has \(Int(options.joinTimeout)) s"))
+            Wording(
+              en: "waiting for node 0 at \(endpoint) (\(reason.en)), \(seconds) s so far; it has \(limit) s",
+              zh: "等待节点 0（\(endpoint)：\(reason.zh)），已 \(seconds) 秒，限 \(limit) 秒")))
       }
       if hasToLeave { break }
       usleep(200_000)
     }
     throw LaunchError(
       .unavailable,
-      "node 0 could not be reached at \(endpoint) within \(Int(options.joinTimeout)) s: \(reason). Check that its launcher "
+      "node 0 could not be reached at \(endpoint) within \(Int(options.joinTimeout)) s: \(reason.en). Check that its launcher "
         + "runs, and that the firewall lets the port through.")
   }
 
@@ -82,7 +85,12 @@ extension NodeLoop {
   ) throws(Failure) -> Result {
     let host = options.endpoint?.host ?? ""
     return try LongWait.reported(
-      { [mailbox] in mailbox.post(.message("waiting for the address of \(host), \($0) s so far")) }, during: body)
+      { [mailbox] seconds in
+        mailbox.post(
+          .message(
+            Wording(
+              en: "waiting for the address of \(host), \(seconds) s so far", zh: "等待 \(host) 的地址，已 \(seconds) 秒")))
+      }, during: body)
   }
 
   private var hasToLeave: Bool {

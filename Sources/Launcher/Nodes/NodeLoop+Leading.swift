@@ -46,7 +46,7 @@ extension NodeLoop {
       guard records[index] != nil, losses[index] == nil else { continue }
       if let loss = try loss(of: index, store) {
         losses[index] = loss
-        mailbox.post(.message(loss))
+        mailbox.post(.message(Wording(loss)))
         if options.backend == .static { try refuse(LaunchError(.unavailable, loss), store) }
       } else {
         present.append(index)
@@ -58,18 +58,24 @@ extension NodeLoop {
   private func wait(for came: [Int], _ store: JobStore) throws(LaunchError) {
     let waited = ContinuousClock.now - began
     let names = came.compactMap { records[$0]?.host }.joined(separator: ", ")
+    let absent = (0..<options.nodes.upperBound).filter { !came.contains($0) }.map(String.init).joined(separator: ", ")
     let missing =
       options.backend == .static
-      ? "; missing: node \((0..<options.nodes.upperBound).filter { !came.contains($0) }.map(String.init).joined(separator: ", "))"
-      : ""
-    let state = "\(came.count) of \(options.nodes.described) nodes are here (\(names))\(missing)"
+      ? Wording(en: "; missing: node \(absent)", zh: "；还缺节点 \(absent)") : Wording("")
+    let state = Wording(
+      en: "\(came.count) of \(options.nodes.described) nodes are here (\(names))\(missing.en)",
+      zh: "\(options.nodes.described) 个节点中已到 \(came.count) 个（\(names)）\(missing.zh)")
     if waited > .seconds(options.joinTimeout), came.count < options.nodes.lowerBound {
       return try refuse(
-        LaunchError(.unavailable, "not enough nodes within \(Int(options.joinTimeout)) s: \(state)."), store)
+        LaunchError(.unavailable, "not enough nodes within \(Int(options.joinTimeout)) s: \(state.en)."), store)
     }
     if let seconds = wait.due() {
+      let limit = Int(options.joinTimeout)
       mailbox.post(
-        .message("waiting for nodes: \(state); \(seconds) s so far, they have \(Int(options.joinTimeout)) s"))
+        .message(
+          Wording(
+            en: "waiting for nodes: \(state.en); \(seconds) s so far, they have \(limit) s",
+            zh: "等待节点：\(state.zh)；已 \(seconds) 秒，限 \(limit) 秒")))
     }
   }
 
@@ -140,7 +146,11 @@ extension NodeLoop {
       while ContinuousClock.now < deadline, try !store.has("gone/\(index)") {
         if let seconds = wait.due() {
           let name = records[index]?.described ?? "unknown"
-          mailbox.post(.message("waiting for the launcher of node \(index) (\(name)) to leave, \(seconds) s so far"))
+          mailbox.post(
+            .message(
+              Wording(
+                en: "waiting for the launcher of node \(index) (\(name)) to leave, \(seconds) s so far",
+                zh: "等待节点 \(index)（\(name)）的启动器离开，已 \(seconds) 秒")))
         }
         usleep(20_000)
       }

@@ -156,14 +156,22 @@ final class NodeLoop {
 
   /// Says whose workers the job still waits for.
   private func reportOthers(_ seconds: Int, _ store: JobStore) throws(LaunchError) {
-    var names: [String] = []
+    var names: [Wording] = []
     for (rank, other) in members.enumerated() where other != index {
       if try store.has("report/\(attempt)/\(other)") { continue }
       let record: NodeRecord? = try store.find("node/\(other)")
-      names.append("node \(rank) (\(record?.described ?? "unknown"))")
+      names.append(Wording(en: "node ", zh: "节点 ") + Wording("\(rank) (\(record?.described ?? "unknown"))"))
     }
-    let others = names.isEmpty ? "node 0 to decide what follows" : names.joined(separator: ", ") + " to end"
-    mailbox.post(.message("the workers here have ended; waiting for \(others), \(seconds) s so far"))
+    let others =
+      names.isEmpty
+      ? Wording(en: "node 0 to decide what follows", zh: "节点 0 决定下一步")
+      : Wording(
+        en: names.map(\.en).joined(separator: ", ") + " to end", zh: names.map(\.zh).joined(separator: "、") + " 结束")
+    mailbox.post(
+      .message(
+        Wording(
+          en: "the workers here have ended; waiting for \(others.en), \(seconds) s so far",
+          zh: "这里的工作进程已结束；等待\(others.zh)，已 \(seconds) 秒")))
   }
 
   private func myPlan(_ rank: Int) -> AttemptPlan {

@@ -1,15 +1,34 @@
 import Foundation
 
 /// Which process listens on a port of this machine.
-package enum PortOwner {
+package enum PortOwner: CustomStringConvertible {
+  /// A process with its command.
+  case process(Int32, name: String)
+  /// A process of another network namespace or container.
+  case elsewhere
+  /// A process of another user, whom only root sees.
+  case otherUser
+
   /// `process 4711 (python3 train.py)`, or why that is not known.
-  package static func describe(port: Int) -> String {
+  package var description: String {
+    switch self {
+    case .process(let number, let name): "process \(number) (\(name))"
+    case .elsewhere: "a process of another network namespace or container"
+    case .otherUser: "a process of another user (see ss -ltnp as root)"
+    }
+  }
+
+  /// Who listens on a port, in words.
+  package static func describe(port: Int) -> String { of(port: port).description }
+
+  /// Looks who listens on a port.
+  package static func of(port: Int) -> PortOwner {
     // The kernel writes these tables piece by piece, and may pass over an entry while others come and go.
     var sockets: [String] = []
     for _ in 0..<5 where sockets.isEmpty {
       sockets = ["/proc/net/tcp", "/proc/net/tcp6"].flatMap { listeners(table: text($0), port: port) }
     }
-    guard !sockets.isEmpty else { return "a process of another network namespace or container" }
+    guard !sockets.isEmpty else { return .elsewhere }
     let names = Set(sockets.map { "socket:[\($0)]" })
     for process in folder("/proc").compactMap({ Int32($0) }).sorted() {
       for descriptor in folder("/proc/\(process)/fd") {
@@ -20,10 +39,10 @@ package enum PortOwner {
         let command = text("/proc/\(process)/cmdline").split { $0 == "\0" || $0.isWhitespace }.joined(separator: " ")
         let name =
           command.isEmpty ? text("/proc/\(process)/comm").trimmingCharacters(in: .whitespacesAndNewlines) : command
-        return "process \(process) (\(name.count > 200 ? name.prefix(200) + "…" : name))"
+        return .process(process, name: name.count > 200 ? "\(name.prefix(200))…" : name)
       }
     }
-    return "a process of another user (see ss -ltnp as root)"
+    return .otherUser
   }
 
   /// Inodes of the sockets that listen on a port, from a table such as `/proc/net/tcp`.

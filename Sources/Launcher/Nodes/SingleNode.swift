@@ -55,7 +55,7 @@ final class SingleNode: Coordination {
     pending.append(.outcome(JobOutcome(reports: [report], attempt: attempt, maxRestarts: options.maxRestarts)))
   }
 
-  func leave(because cause: String?, saying say: (String) -> Void) { store = nil }
+  func leave(because cause: String?, saying say: (Wording) -> Void) { store = nil }
 }
 
 extension LaunchError {

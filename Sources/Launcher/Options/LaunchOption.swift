@@ -49,7 +49,7 @@ extension LaunchOption {
     "belongs to Python scripts, which torchrun starts; launch starts this program's own commands, or, with --no-python, "
     + "any executable."
 
-  /// All of torchrun's options (2.13), in the order of `--help`.
+  /// All of torchrun's options (2.13), in the order of `--help`, and `--lang`.
   static let all: [LaunchOption] = [
     value(
       "nproc-per-node", "n|cpu|gpu|auto",
@@ -97,6 +97,10 @@ extension LaunchOption {
       "tee", letter: "t", "streams", "Streams that go to files as well, with a prefix on the console. (default: 0)"),
     value("local-ranks-filter", "ranks", "Show the console output of these local ranks only: 0,2. (default: all)"),
     flag("no-python", "The worker is any executable, found as a shell would, not a command of this program."),
+    value(
+      "lang", "en|zh",
+      "The language of the launcher's messages and of its workers' ones. (default: as LC_ALL, LC_MESSAGES or LANG says)"
+    ),
     LaunchOption(name: "event-log-handler", kind: .ignored(placeholder: "name")),
     refused("module", letter: "m", takesValue: false, onlyPython),
     refused("run-path", takesValue: false, onlyPython),

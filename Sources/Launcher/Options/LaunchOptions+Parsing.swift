@@ -29,6 +29,7 @@ extension LaunchOptions {
     options.tee = try reader.streams("tee")
     options.shownLocalRanks = try reader.shownLocalRanks()
     options.localAddress = reader.text("local-addr")
+    options.language = try reader.language()
     try options.readRendezvous(reader)
     guard !options.worker.isEmpty else {
       throw .usage(

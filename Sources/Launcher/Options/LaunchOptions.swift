@@ -50,6 +50,8 @@ public struct LaunchOptions: Hashable, Sendable {
   public var tee = StreamChoice()
   /// Local ranks whose output the console shows; nil: all.
   public var shownLocalRanks: Set<Int>?
+  /// The language of the launcher's messages, which its workers speak too; nil where no option names it.
+  public var language: LaunchLanguage?
   /// Whether the worker is any executable.
   public var startsAnyProgram = false
   /// The worker's program and its arguments.

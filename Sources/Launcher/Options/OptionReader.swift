@@ -83,6 +83,14 @@ struct OptionReader {
     return backend
   }
 
+  func language() throws(LaunchError) -> LaunchLanguage? {
+    guard let (text, origin) = value("lang") else { return nil }
+    guard let language = LaunchLanguage(rawValue: text) else {
+      throw .usage("\(origin) is \"\(text)\"; expected en or zh.")
+    }
+    return language
+  }
+
   func streams(_ name: String) throws(LaunchError) -> StreamChoice {
     guard let (text, origin) = value(name) else { return StreamChoice() }
     guard let choice = StreamChoice(text) else {

@@ -46,4 +46,23 @@ public enum Ending: Hashable, Sendable, Codable, CustomStringConvertible {
       }
     }
   }
+
+  /// The same in Chinese.
+  var chinese: String {
+    switch self {
+    case .killed(by: SIGKILL): "被 SIGKILL 杀死（人为，或内存耗尽：见 dmesg 和调度器的日志）"
+    case .killed(let signal): "被 \(SignalName.of(signal)) 杀死"
+    case .exited(let code):
+      switch code {
+      case 64: "退出码 64（用法错误）"
+      case 65: "退出码 65（数据有误）"
+      case 66: "退出码 66（缺少输入）"
+      case 69: "退出码 69（失去另一个进程或设备）"
+      case 70: "退出码 70（内部错误）"
+      case 73: "退出码 73（无法写入）"
+      case 75: "退出码 75（保存检查点后停止）"
+      default: "退出码 \(code)"
+      }
+    }
+  }
 }

@@ -5,15 +5,13 @@ import Torch
 /// Rows are of different lengths and end where they end: what lies behind is masked, so a row's result depends on its own
 /// tokens alone, whatever the width of the step.
 final class BatchedCache: AttentionPattern {
-  /// The most conversations.
-  let rows: Int
   private let type: DType
   private let device: Device
   private let heads: (count: Int, size: Int)
-  /// Of each layer, `[rows, width, heads, size]`; they grow with the longest conversation.
+  /// Of each layer, `[rows, width, heads, size]`; they grow with the number of conversations and with the longest.
   private var keys: [Tensor] = []
   private var values: [Tensor] = []
-  private var width = 0
+  private var (rows, width) = (0, 0)
   /// What the layers of one step share.
   private var step: Step?
 
@@ -29,22 +27,20 @@ final class BatchedCache: AttentionPattern {
   }
 
   /// - Throws: `TorchError` when memory runs out.
-  init(for model: CausalLM, rows: Int) throws(TorchError) {
-    self.rows = rows
+  init(for model: CausalLM) throws(TorchError) {
     type = model.productType
     device = model.device
     heads = (model.configuration.keyValueHeadCount, model.configuration.headSize)
     for _ in 0..<model.configuration.layerCount {
-      keys.append(try .empty([rows, 0, heads.count, heads.size], dtype: type, device: device))
-      values.append(try .empty([rows, 0, heads.count, heads.size], dtype: type, device: device))
+      keys.append(try .empty([0, 0, heads.count, heads.size], dtype: type, device: device))
+      values.append(try .empty([0, 0, heads.count, heads.size], dtype: type, device: device))
     }
   }
 
-  /// Puts a conversation that ran alone into a row.
+  /// Puts a conversation that ran alone into a row, for which there is room.
   ///
-  /// - Throws: `TorchError` when memory runs out.
+  /// - Throws: `TorchError` when LibTorch fails.
   func put(_ conversation: KeyValueCache, in row: Int) throws(TorchError) {
-    try widen(to: conversation.count)
     for layer in keys.indices {
       let (own, other) = (conversation.keys[layer], conversation.values[layer])
       try keys[layer].select(0, row).narrow(0, 0, conversation.count)
@@ -65,13 +61,30 @@ final class BatchedCache: AttentionPattern {
     }
   }
 
-  /// Prepares a step in which each row gets one more token.
+  /// Forgets what a row holds, where that may be no finite numbers.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  func clear(_ row: Int) throws(TorchError) {
+    for tensor in keys + values { try tensor.select(0, row).fillInPlace(0) }
+  }
+
+  /// Gives the memory back.
+  ///
+  /// - Throws: `TorchError` when LibTorch fails.
+  func release() throws(TorchError) {
+    for layer in keys.indices {
+      keys[layer] = try .empty([0, 0, heads.count, heads.size], dtype: type, device: device)
+      values[layer] = try .empty([0, 0, heads.count, heads.size], dtype: type, device: device)
+    }
+    (rows, width) = (0, 0)
+  }
+
+  /// Prepares a step in which each row gets one more token, for which there is room.
   ///
   /// - Parameter lengths: the tokens that each row has; 0 for rows that run along without a conversation
-  /// - Throws: `TorchError` when memory runs out.
+  /// - Throws: `TorchError` when LibTorch fails.
   func begin(lengths: [Int]) throws(TorchError) {
     let longest = (lengths.max() ?? 0) + 1
-    try widen(to: longest)
     // Kernels like widths that are multiples of their vectors.
     let width = min(self.width, roundedUp(longest, to: 16))
     let ends = try Tensor(lengths.map { $0 + 1 }).to(device: device).unsqueeze(1)
@@ -117,20 +130,25 @@ final class BatchedCache: AttentionPattern {
     ).reshape([step.rows, -1])
   }
 
-  /// Makes room for rows of a length. What no conversation has written is 0: behind the mask stands no NaN.
-  private func widen(to length: Int) throws(TorchError) {
-    guard length > width else { return }
-    let wanted = roundedUp(max(length, width * 3 / 2), to: 64)
+  /// Makes room for conversations of a length. What no conversation has written is 0: behind the mask stands no NaN.
+  ///
+  /// - Parameter limit: the length that no conversation exceeds, so that more room is not of use
+  /// - Throws: `TorchError` when memory runs out.
+  func reserve(rows: Int, width: Int, atMost limit: Int) throws(TorchError) {
+    guard rows > self.rows || width > self.width else { return }
+    let newRows = max(rows, self.rows)
+    let grown = min(self.width * 3 / 2, limit)
+    let newWidth = width > self.width ? roundedUp(max(width, grown), to: 64) : self.width
     func widened(_ old: Tensor) throws(TorchError) -> Tensor {
-      let new = try Tensor.zeros([rows, wanted, heads.count, heads.size], dtype: type, device: device)
-      if width > 0 { try new.narrow(1, 0, width).copyInPlace(old) }
+      let new = try Tensor.zeros([newRows, newWidth, heads.count, heads.size], dtype: type, device: device)
+      if old.count > 0 { try new.narrow(0, 0, self.rows).narrow(1, 0, self.width).copyInPlace(old) }
       return new
     }
     for layer in keys.indices {
       keys[layer] = try widened(keys[layer])
       values[layer] = try widened(values[layer])
     }
-    width = wanted
+    (self.rows, self.width) = (newRows, newWidth)
   }
 }
 

@@ -45,29 +45,44 @@ extension CausalLM {
     onAnswer: (GeneratedAnswer) -> Void = { _ in }
   ) throws(TorchError) -> [GeneratedAnswer] {
     try withoutGrad { () throws(TorchError) in
-      let limit = device == .cpu ? min(rows, 240) : rows
       let batch = try GenerationBatch(
-        self, rows: max(1, min(limit, prompts.count * samples)), options: options, endTokens: endTokens)
+        self, rows: max(1, min(rows, prompts.count * samples)), tokenCount: options.tokenCount)
       var answers: [GeneratedAnswer] = []
-      func take(_ complete: [GeneratedAnswer]) {
-        complete.forEach(onAnswer)
-        answers += complete
+      var tokens: [Int: [Int32]] = [:]
+      func take(_ step: SequenceStep) throws(TorchError) {
+        if let token = step.token { tokens[step.id, default: []].append(token) }
+        guard let end = step.end else { return }
+        if end == .notFinite { throw TorchError.nextTokenNotFinite }
+        let answer = GeneratedAnswer(
+          prompt: step.id / samples, sample: step.id % samples, tokens: tokens.removeValue(forKey: step.id) ?? [],
+          endToken: end.token)
+        onAnswer(answer)
+        answers.append(answer)
       }
-      var waiting = prompts.indices.lazy.flatMap { prompt in (0..<samples).lazy.map { (prompt, $0) } }.makeIterator()
-      var next = options.maxNewTokens > 0 ? waiting.next() : nil
+      var next = 0
+      let count = options.maxNewTokens > 0 ? prompts.count * samples : 0
       while true {
-        while batch.hasRoom, let (prompt, sample) = next {
-          take(
-            try batch.admit(
-              prompts[prompt], prompt: prompt, sample: sample, number: numbers?[prompt] ?? prompt))
-          next = waiting.next()
+        while batch.hasRoom, next < count {
+          let prompt = next / samples
+          try take(
+            batch.admit(
+              prompts[prompt], as: next, options: options, endTokens: endTokens, number: numbers?[prompt] ?? prompt,
+              sample: next % samples))
+          next += 1
         }
         if batch.isEmpty { break }
         let made = batch.count
-        take(try batch.step())
+        for step in try batch.step() { try take(step) }
         if !onStep(made) { break }
       }
       return answers.sorted { ($0.prompt, $0.sample) < ($1.prompt, $1.sample) }
     }
+  }
+}
+
+extension SequenceEnd {
+  /// The token that ended an answer; nil where something else did.
+  fileprivate var token: Int32? {
+    if case .endToken(let token) = self { token } else { nil }
   }
 }

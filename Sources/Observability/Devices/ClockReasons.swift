@@ -32,22 +32,28 @@ public struct ClockReasons: OptionSet, Hashable, Sendable {
   /// Those that take speed away from a run and can be remedied: heat, and what the hardware does in need.
   public static let throttling: ClockReasons = [.hardwareSlowdown, .heat, .hardwareHeat, .powerBrake]
 
-  private static let names: [(reason: ClockReasons, name: String)] = [
-    (.idle, "idle"), (.setByUser, "clock set by a user"), (.powerCap, "power limit"),
-    (.hardwareSlowdown, "hardware slowdown"), (.syncBoost, "clock of other devices"), (.heat, "heat"),
-    (.hardwareHeat, "heat, by the hardware"), (.powerBrake, "power supply"), (.display, "clock of a display"),
-    (.boardLimit, "board limit"), (.reliability, "voltage limit"),
+  private static let names: [(reason: ClockReasons, name: Phrase)] = [
+    (.idle, Phrase(en: "idle", zh: "空闲")), (.setByUser, Phrase(en: "clock set by a user", zh: "频率由用户设定")),
+    (.powerCap, Phrase(en: "power limit", zh: "功率上限")),
+    (.hardwareSlowdown, Phrase(en: "hardware slowdown", zh: "硬件降频")),
+    (.syncBoost, Phrase(en: "clock of other devices", zh: "跟随其他设备的频率")), (.heat, Phrase(en: "heat", zh: "过热")),
+    (.hardwareHeat, Phrase(en: "heat, by the hardware", zh: "过热（硬件触发）")),
+    (.powerBrake, Phrase(en: "power supply", zh: "供电不足")), (.display, Phrase(en: "clock of a display", zh: "显示器决定的频率")),
+    (.boardLimit, Phrase(en: "board limit", zh: "板卡上限")), (.reliability, Phrase(en: "voltage limit", zh: "电压上限")),
   ]
 
   /// The reasons in words, in the order of their bits; bits that are newer than this program in hexadecimal.
-  public var words: [String] {
+  public var phrases: [Phrase] {
     var known: ClockReasons = []
-    var words: [String] = []
+    var words: [Phrase] = []
     for (reason, name) in Self.names {
       known.insert(reason)
       if contains(reason) { words.append(name) }
     }
-    let rest = rawValue & ~known.rawValue
-    return rest == 0 ? words : words + ["reason 0x" + String(rest, radix: 16)]
+    let rest = String(rawValue & ~known.rawValue, radix: 16)
+    return rest == "0" ? words : words + [Phrase(en: "reason 0x\(rest)", zh: "原因 0x\(rest)")]
   }
+
+  /// The reasons in English words.
+  public var words: [String] { phrases.map(\.en) }
 }

@@ -73,30 +73,22 @@ public struct DriftGuard: Hashable, Sendable, Codable {
   /// Looks at an interval.
   ///
   /// - Returns: what is to be said now
-  public mutating func look(_ interval: Interval, of run: Run) -> [(kind: Kind, words: String)] {
-    [(.nothingLearnt, nothingLearnt(interval, run)), (.displacement, displacement(interval, run))]
-      .compactMap { kind, words in
-        guard let words, said.insert(kind).inserted else { return nil }
-        return (kind, words)
-      }
+  public mutating func look(_ interval: Interval, of run: Run) -> [Warning] {
+    [nothingLearnt(interval, run), displacement(interval, run)].compactMap(\.self)
+      .filter { said.insert($0.kind).inserted }
   }
 
-  private mutating func nothingLearnt(_ interval: Interval, _ run: Run) -> String? {
+  private mutating func nothingLearnt(_ interval: Interval, _ run: Run) -> Warning? {
     guard let start = run.startLoss, interval.step > run.warmupSteps else { return nil }
     let margin = interval.chosenReward - interval.rejectedReward
     let isStill = abs(interval.loss - start) < 0.003 * max(1, abs(start)) && abs(margin) < 0.01
     stillSteps = isStill ? stillSteps + min(interval.steps, interval.step - run.warmupSteps) : 0
     guard isStill, stillSteps >= run.patience else { return nil }
-    let most = run.learningRate * Double(interval.step)
-    return
-      "nothing is learnt so far: for \(HumanText.counted(stillSteps, "step")) the loss has stayed at "
-      + "\(HumanText.fixed(interval.loss, 4)), where it began (\(HumanText.fixed(start, 4))). At a learning rate of "
-      + "\(HumanText.short(run.learningRate)) no weight can have moved by much more than \(HumanText.short(most)) in "
-      + "\(HumanText.counted(interval.step, "step")), where weights are of the order of 0.02. Raise --learning-rate in steps of "
-      + "three (sweep finds one), or train on more pairs"
+    return .nothingLearnt(
+      stillSteps: stillSteps, loss: interval.loss, start: start, learningRate: run.learningRate, steps: interval.step)
   }
 
-  private mutating func displacement(_ interval: Interval, _ run: Run) -> String? {
+  private mutating func displacement(_ interval: Interval, _ run: Run) -> Warning? {
     guard run.beta > 0 else { return nil }
     let chosen = interval.chosenReward / run.beta
     let rejected = interval.rejectedReward / run.beta
@@ -105,12 +97,8 @@ public struct DriftGuard: Hashable, Sendable, Codable {
     fallenIntervals = isFallen ? fallenIntervals + 1 : 0
     // One interval may hold odd pairs.
     guard fallenIntervals >= 2 else { return nil }
-    let low = interval.rejectedLogProbability
-    return
-      "both answers become improbable (likelihood displacement): the log-probability of the chosen ones fell from "
-      + "\(HumanText.fixed(reference, 1)) to \(HumanText.fixed(interval.chosenLogProbability, 1)), of the rejected ones from "
-      + "\(HumanText.fixed(low - rejected, 1)) to \(HumanText.fixed(low, 1)). The margin grows, and the model unlearns what it "
-      + "should say. Add the chosen answers' own likelihood (--loss-type sigmoid sft, or --rpo-alpha 1), take --loss-type dpop, "
-      + "lower --learning-rate or raise --beta"
+    return .displacement(
+      chosen: .init(before: reference, now: interval.chosenLogProbability),
+      rejected: .init(before: interval.rejectedLogProbability - rejected, now: interval.rejectedLogProbability))
   }
 }

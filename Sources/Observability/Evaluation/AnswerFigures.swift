@@ -63,21 +63,30 @@ public struct AnswerComparison: Hashable, Sendable {
   ///
   /// Rules of thumb, on the cautious side: a fifth more of the text repeats itself, a third more of the answers (of two at least)
   /// find no end, or a fifth more of them say nothing.
-  public var degeneration: [String] {
-    var findings: [String] = []
+  public var degeneration: [String] { degenerationPhrases.map(\.en) }
+
+  /// The same in both languages.
+  public var degenerationPhrases: [Phrase] {
+    var findings: [Phrase] = []
     func percent(_ share: Double) -> String { HumanText.percent(share, digits: 0) }
     if policy.repetition - reference.repetition > 0.2 {
+      let (now, before) = (percent(policy.repetition), percent(reference.repetition))
       findings.append(
-        "\(percent(policy.repetition)) of their text repeats itself (the reference's: \(percent(reference.repetition)))"
-      )
+        Phrase(
+          en: "\(now) of their text repeats itself (the reference's: \(before))",
+          zh: "\(now) 的文本在重复（参考模型：\(before)）"))
     }
     let unended = policy.unfinished - reference.unfinished
     if unended > 1.0 / 3, unended * Double(policy.answers) > 1.5 {
+      let (now, before) = (percent(policy.unfinished), percent(reference.unfinished))
       findings.append(
-        "\(percent(policy.unfinished)) of them find no end (the reference's: \(percent(reference.unfinished)))")
+        Phrase(
+          en: "\(now) of them find no end (the reference's: \(before))", zh: "\(now) 的回答没有结尾（参考模型：\(before)）"))
     }
     if policy.empty - reference.empty > 0.2 {
-      findings.append("\(percent(policy.empty)) of them are empty (the reference's: \(percent(reference.empty)))")
+      let (now, before) = (percent(policy.empty), percent(reference.empty))
+      findings.append(
+        Phrase(en: "\(now) of them are empty (the reference's: \(before))", zh: "\(now) 的回答为空（参考模型：\(before)）"))
     }
     return findings
   }

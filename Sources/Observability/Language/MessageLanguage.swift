@@ -15,9 +15,13 @@ public enum MessageLanguage: String, Hashable, Sendable, CaseIterable {
 
   private static let chosen = Mutex(MessageLanguage.english)
 
-  /// That of a locale as the environment names it (`LC_ALL`, else `LC_MESSAGES`, else `LANG`: `zh_CN.UTF-8`); English
-  /// where it names none or another one.
+  /// That of a launcher for its workers (`MINIMIND_DPO_LANG`), else that of the locale as the environment names it (`LC_ALL`,
+  /// else `LC_MESSAGES`, else `LANG`: `zh_CN.UTF-8`); English where it names none or another one.
   public init(environment: [String: String]) {
+    if let language = environment["MINIMIND_DPO_LANG"].flatMap(MessageLanguage.init) {
+      self = language
+      return
+    }
     let name = ["LC_ALL", "LC_MESSAGES", "LANG"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
     self = name?.lowercased().hasPrefix("zh") == true ? .chinese : .english
   }

@@ -12,9 +12,9 @@ public struct TimeLosses: Hashable, Sendable {
     /// The part of the whole run that this is, 0…1.
     public let share: Double?
     /// What was found, as a sentence without its full stop.
-    public let finding: String
+    public let finding: Phrase
     /// What to change.
-    public let remedy: String
+    public let remedy: Phrase
   }
 
   /// The kinds of losses, each of which has a rule in `rules`.
@@ -51,29 +51,37 @@ public struct TimeLosses: Hashable, Sendable {
   /// A paragraph: the largest losses in order, what each cost, and what to change.
   ///
   /// - Parameter limit: how many losses are told
-  public func text(atMost limit: Int = 3) -> String? {
+  public func text(atMost limit: Int = 3) -> Phrase? {
     guard times.total > 0, times.steps > 0 else { return nil }
-    let inSteps = min(1, times.inSteps / times.total)
-    let head =
-      "Where the time went: \(HumanText.percent(inSteps)) of \(HumanText.duration(seconds: times.total)) in steps"
-    guard !losses.isEmpty else { return head + ", and nothing in the way of computing." }
+    let inSteps = HumanText.percent(min(1, times.inSteps / times.total))
+    let total = Phrase { HumanText.duration(seconds: times.total, in: $0) }
+    let head = Phrase(
+      en: "Where the time went: \(inSteps) of \(total.en) in steps", zh: "时间花在哪里：\(total.zh)中有 \(inSteps) 用于优化步")
+    guard !losses.isEmpty else {
+      return head + Phrase(en: ", and nothing in the way of computing.", zh: "，没有什么妨碍计算。")
+    }
     let told = losses.prefix(limit).enumerated().map { place, loss in
       let cost =
-        loss.seconds.map { "\(HumanText.duration(seconds: $0)) (\(HumanText.percent(loss.share ?? 0)))" }
-        ?? "cost not known"
-      return "\(place + 1). \(loss.finding): \(cost). \(loss.remedy)."
+        loss.seconds.map { seconds in
+          Phrase { HumanText.duration(seconds: seconds, in: $0) }
+            + Phrase(
+              en: " (\(HumanText.percent(loss.share ?? 0)))", zh: "（\(HumanText.percent(loss.share ?? 0))）")
+        } ?? Phrase(en: "cost not known", zh: "代价未知")
+      return Phrase(
+        en: "\(place + 1). \(loss.finding.en): \(cost.en). \(loss.remedy.en).",
+        zh: "\(place + 1). \(loss.finding.zh)：\(cost.zh)。\(loss.remedy.zh)。")
     }
-    return head + ". What cost most: " + told.joined(separator: " ")
+    return head + Phrase(en: ". What cost most: ", zh: "。代价最大的是：") + told.joinedSentences
   }
 
-  /// The losses for programs.
+  /// The losses for programs, in English words.
   public var json: JSON {
     .array(
       losses.map { loss in
         [
           "kind": .string(loss.kind.rawValue), "seconds": loss.seconds.map(JSON.number) ?? .null,
-          "share": loss.share.map(JSON.number) ?? .null, "finding": .string(loss.finding),
-          "remedy": .string(loss.remedy),
+          "share": loss.share.map(JSON.number) ?? .null, "finding": .string(loss.finding.en),
+          "remedy": .string(loss.remedy.en),
         ]
       })
   }

@@ -69,75 +69,120 @@ public struct SweepChoice: Sendable {
     }
   }
 
+  /// Which to take and why, in a few English sentences.
+  public var text: String { words.en }
+
   /// Which to take and why, in a few sentences.
-  public var text: String {
+  public var words: Phrase {
     guard let best else {
-      return "No trial went to its end, so there is nothing to take: try smaller learning rates."
+      return Phrase(
+        en: "No trial went to its end, so there is nothing to take: try smaller learning rates.",
+        zh: "没有一次试验完成，因此没有可选的：请试试更小的学习率。")
     }
     guard let trial else {
-      return "Take none of them: even the best, \(best.setting.words), cannot be told from guessing (\(share(best))). "
-        + "Try larger learning rates, more steps (--num-train-epochs) or more held-out pairs, and look at the pairs with "
-        + "minimind-dpo data."
+      let (setting, share) = (best.setting.phrase, share(best))
+      return Phrase(
+        en:
+          "Take none of them: even the best, \(setting.en), cannot be told from guessing (\(share.en)). Try larger learning "
+          + "rates, more steps (--num-train-epochs) or more held-out pairs, and look at the pairs with minimind-dpo data.",
+        zh: "一个都不要选：即使是最好的（\(setting.zh)），也与瞎猜没有区别（\(share.zh)）。请试试更大的学习率、更多步数"
+          + "（--num-train-epochs）或更多留出数据，并用 minimind-dpo data 检查偏好对。")
     }
-    return
-      (["Take \(trial.setting.options): right on \(share(trial)).", reason(trial, best), comparison(trial)]
-      + edges(trial, best) + [caution(trial)]).filter { !$0.isEmpty }.joined(separator: " ")
+    let share = share(trial)
+    let head = Phrase(
+      en: "Take \(trial.setting.options): right on \(share.en).", zh: "请选 \(trial.setting.options)：判断正确 \(share.zh)。")
+    return ([head, reason(trial, best), comparison(trial)] + [edge(trial, best), caution(trial)]).compactMap(\.self)
+      .joinedSentences
   }
 
   /// Why this one of all that are as good.
-  private func reason(_ trial: SweepTrial, _ best: SweepTrial) -> String {
+  private func reason(_ trial: SweepTrial, _ best: SweepTrial) -> Phrase? {
     let others = contenders.count - 1
-    if others == 0 { return all.count > 1 ? "It is better than all others by more than chance explains." : "" }
-    let calm = "the smallest learning rate, then the largest β, which change the model least"
-    if trial == best {
-      return "\(HumanText.counted(others, "other")) cannot be told from it; of such the choice is \(calm)."
+    if others == 0 {
+      guard all.count > 1 else { return nil }
+      return Phrase(
+        en: "It is better than all others by more than chance explains.", zh: "它比其他的都好，差距超出偶然。")
     }
-    return
-      "The highest accuracy, \(share(best)) with \(best.setting.words), cannot be told from it on so many pairs; of such the "
-      + "choice is \(calm)."
+    let calm = Phrase(
+      en: "the smallest learning rate, then the largest β, which change the model least",
+      zh: "学习率最小的，其次 β 最大的，因为这样对模型的改变最小")
+    if trial == best {
+      return Phrase(
+        en: "\(HumanText.counted(others, "other")) cannot be told from it; of such the choice is \(calm.en).",
+        zh: "另有 \(others) 个与它分不出高下；其中选\(calm.zh)。")
+    }
+    let (share, setting) = (share(best), best.setting.phrase)
+    return Phrase(
+      en:
+        "The highest accuracy, \(share.en) with \(setting.en), cannot be told from it on so many pairs; of such the choice is "
+        + "\(calm.en).",
+      zh: "准确率最高的是 \(share.zh)（\(setting.zh)），但凭这些偏好对与它分不出高下；其中选\(calm.zh)。")
   }
 
-  private func comparison(_ trial: SweepTrial) -> String {
+  private func comparison(_ trial: SweepTrial) -> Phrase? {
     let known = all.first { $0.setting == standard }
+    let setting = standard.phrase
+    let share = known.map(share)
+    let shown = Phrase(
+      en: "\(setting.en)\(share.map { ": \($0.en)" } ?? "")", zh: "\(setting.zh)\(share.map { "：\($0.zh)" } ?? "")")
     switch verdict {
-    case .nothing, .chance: return ""
-    case .keepsDefault: return "It is what the options say without a sweep: nothing that was tried beats it."
+    case .nothing, .chance: return nil
+    case .keepsDefault:
+      return Phrase(
+        en: "It is what the options say without a sweep: nothing that was tried beats it.",
+        zh: "这正是不扫描时选项给出的设置：试过的都没有超过它。")
     case .equalsDefault:
-      return
-        "It does not beat what the options say without a sweep (\(standard.words)\(known.map { ": \(share($0))" } ?? "")), "
-        + "and is as good."
+      return Phrase(
+        en: "It does not beat what the options say without a sweep (\(shown.en)), and is as good.",
+        zh: "它没有超过不扫描时选项给出的设置（\(shown.zh)），但同样好。")
     case .beatsDefault:
-      return "It beats what the options say without a sweep (\(standard.words)\(known.map { ": \(share($0))" } ?? ""))."
+      return Phrase(
+        en: "It beats what the options say without a sweep (\(shown.en)).", zh: "它超过了不扫描时选项给出的设置（\(shown.zh)）。")
     case .noDefault:
-      if case .failed? = known?.ending { return "What the options say without a sweep (\(standard.words)) failed." }
-      return "What the options say without a sweep (\(standard.words)) was not among the trials."
+      if case .failed? = known?.ending {
+        return Phrase(
+          en: "What the options say without a sweep (\(setting.en)) failed.", zh: "不扫描时选项给出的设置（\(setting.zh)）失败了。")
+      }
+      return Phrase(
+        en: "What the options say without a sweep (\(setting.en)) was not among the trials.",
+        zh: "不扫描时选项给出的设置（\(setting.zh)）不在试验之中。")
     }
   }
 
   /// Whether the pairs look learned by heart.
-  private func caution(_ trial: SweepTrial) -> String {
-    guard let margin = trial.result?.margin, margin > 5 else { return "" }
-    return "Its margin, \(HumanText.fixed(margin, 1)), is large: read some of its answers before you take it."
+  private func caution(_ trial: SweepTrial) -> Phrase? {
+    guard let margin = trial.result?.margin, margin > 5 else { return nil }
+    return Phrase(
+      en: "Its margin, \(HumanText.fixed(margin, 1)), is large: read some of its answers before you take it.",
+      zh: "它的奖励差 \(HumanText.fixed(margin, 1)) 很大：采用之前请读一些它的回答。")
   }
 
   /// What the ends of the range of rates tell.
-  private func edges(_ trial: SweepTrial, _ best: SweepTrial) -> [String] {
+  private func edge(_ trial: SweepTrial, _ best: SweepTrial) -> Phrase? {
     let rates = Set(all.map(\.setting.learningRate))
-    guard rates.count > 1, let least = rates.min(), let most = rates.max() else { return [] }
+    guard rates.count > 1, let least = rates.min(), let most = rates.max() else { return nil }
     if best.setting.learningRate == most, trial == best {
-      return ["No larger rate was tried; one may do better."]
+      return Phrase(en: "No larger rate was tried; one may do better.", zh: "没有试过更大的学习率，也许会更好。")
     }
-    if trial.setting.learningRate == least { return ["No smaller rate was tried; one may do as well."] }
-    return []
+    guard trial.setting.learningRate == least else { return nil }
+    return Phrase(en: "No smaller rate was tried; one may do as well.", zh: "没有试过更小的学习率，也许同样好。")
   }
 
-  private func share(_ trial: SweepTrial) -> String {
-    guard let accuracy = trial.accuracy, let pairs = trial.result?.pairs else { return "no accuracy" }
-    return "\(HumanText.percent(accuracy.value)) (\(accuracy.interval)) of \(HumanText.counted(pairs, "pair"))"
+  private func share(_ trial: SweepTrial) -> Phrase {
+    guard let accuracy = trial.accuracy, let pairs = trial.result?.pairs else {
+      return Phrase(en: "no accuracy", zh: "没有准确率")
+    }
+    let value = HumanText.percent(accuracy.value)
+    return Phrase(
+      en: "\(value) (\(accuracy.interval.en)) of \(HumanText.counted(pairs, "pair"))",
+      zh: "\(value)（\(accuracy.interval.zh)，共 \(HumanText.grouped(pairs)) 个偏好对）")
   }
 }
 
 extension Estimate {
   /// The interval in words: `92.9 to 98.7 %`.
-  var interval: String { "\(HumanText.fixed(low * 100, 1)) to \(HumanText.percent(high))" }
+  var interval: Phrase {
+    let (low, high) = (HumanText.fixed(low * 100, 1), HumanText.percent(high))
+    return Phrase(en: "\(low) to \(high)", zh: "\(low) 至 \(high)")
+  }
 }

@@ -24,15 +24,15 @@ public struct SweepReport: Sendable {
       runs, heading: Phrase(en: "DPO sweep of \(HumanText.counted(count, "trial"))", zh: "DPO 扫描，共 \(count) 次试验"))
     let (trials, chosen) = (table.sorted, table.choice.trial)
     model.trials = [
-      "choice": .string(table.choice.text),
+      "choice": table.choice.words.json,
       "note": Phrase(
         en:
           "The best held-out accuracy first; the chosen trial is marked. Loss and margin compare only within one kind of "
           + "loss and β.",
         zh: "按留出数据上的准确率从高到低排列，选中的试验已标出。损失和奖励差只能在同一种损失和 β 之内比较。"
       ).json,
-      "head": .array(SweepTable.head.map(JSON.string)),
-      "rows": .array(trials.map { .array(SweepTable.cells($0).map(JSON.string)) }),
+      "head": .array(SweepTable.head.map(\.json)),
+      "rows": .array(trials.map { .array(SweepTable.cells($0).map(\.json)) }),
       "chosen": trials.firstIndex { $0 == chosen }.map(JSON.integer) ?? .null,
     ]
     model.ownCharts = charts

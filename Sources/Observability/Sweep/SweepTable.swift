@@ -48,51 +48,71 @@ public struct SweepTable: Sendable {
     }.map(\.element)
   }
 
-  static let head = ["learning rate", "β", "loss type", "accuracy", "95 % interval", "margin", "loss", "steps", "time"]
+  static let head = [
+    Phrase(en: "learning rate", zh: "学习率"), Phrase("β"), Phrase(en: "loss type", zh: "损失类型"),
+    Phrase(en: "accuracy", zh: "准确率"), Phrase(en: "95 % interval", zh: "95 % 置信区间"), Phrase(en: "margin", zh: "奖励差"),
+    Phrase(en: "loss", zh: "损失"), Phrase(en: "steps", zh: "步数"), Phrase(en: "time", zh: "用时"),
+  ]
+
+  /// Why a trial failed whose numbers were no longer finite, as its record says it.
+  public static let notFinite = "not a finite number"
 
   /// The cells of a trial's row.
-  static func cells(_ trial: SweepTrial) -> [String] {
+  static func cells(_ trial: SweepTrial) -> [Phrase] {
     let setting = [
-      HumanText.short(trial.setting.learningRate), HumanText.short(trial.setting.beta), trial.setting.lossType,
+      Phrase(HumanText.short(trial.setting.learningRate)), Phrase(HumanText.short(trial.setting.beta)),
+      Phrase(trial.setting.lossType),
     ]
     switch trial.ending {
-    case .failed(let reason): return setting + ["failed: \(reason)"]
+    case .failed(let reason):
+      return setting + [
+        Phrase(en: "failed: \(reason)", zh: "失败：\(reason == Self.notFinite ? "出现了不是有限的数" : reason)")
+      ]
     case .measured(let result):
       return setting + [
-        trial.accuracy.map { HumanText.percent($0.value) } ?? "–", trial.accuracy?.interval ?? "–",
-        HumanText.fixed(result.margin, 3), HumanText.fixed(result.loss, 4), HumanText.grouped(result.steps),
-        HumanText.duration(seconds: result.trainingSeconds + result.evaluationSeconds),
+        Phrase(trial.accuracy.map { HumanText.percent($0.value) } ?? "–"), trial.accuracy?.interval ?? Phrase("–"),
+        Phrase(HumanText.fixed(result.margin, 3)), Phrase(HumanText.fixed(result.loss, 4)),
+        Phrase(HumanText.grouped(result.steps)),
+        Phrase { HumanText.duration(seconds: result.trainingSeconds + result.evaluationSeconds, in: $0) },
       ]
     }
   }
 
-  /// The table, the choice, and the times, as text. The chosen trial has an arrow.
-  public var text: String {
+  /// The table, the choice, and the times, as text in the language of this process's messages. The chosen trial has an arrow.
+  public var text: String { text(in: .current) }
+
+  /// The same in a language.
+  public func text(in language: MessageLanguage) -> String {
     let choice = self.choice
-    let rows = [Self.head] + sorted.map(Self.cells)
+    let rows = ([Self.head] + sorted.map(Self.cells)).map { $0.map { $0[language] } }
     let widths = Self.head.indices.map { column in
-      rows.filter { $0.count == Self.head.count }.map { $0[column].count }.max() ?? 0
+      rows.filter { $0.count == Self.head.count }.map { TerminalText.columns($0[column]) }.max() ?? 0
     }
     let marks = [" "] + sorted.map { $0 == choice.trial ? "→" : " " }
     let lines = zip(marks, rows).map { mark, cells in
       let padded = cells.enumerated().map { column, cell in
-        column == cells.count - 1 ? cell : cell + String(repeating: " ", count: max(0, widths[column] - cell.count))
+        column == cells.count - 1
+          ? cell : cell + String(repeating: " ", count: max(0, widths[column] - TerminalText.columns(cell)))
       }
       return mark + " " + padded.joined(separator: "  ")
     }
-    return [lines.joined(separator: "\n"), TerminalText.wrapped(choice.text, width: 88), timesText].joined(
-      separator: "\n\n")
+    return
+      ([lines.joined(separator: "\n")]
+      + [choice.words, timesWords].map { TerminalText.wrapped($0[language], width: 88) }).joined(separator: "\n\n")
   }
 
-  private var timesText: String {
-    var parts = ["tokens \(HumanText.fixed(times.tokens, 1)) s"]
-    parts.append(
-      "reference \(HumanText.fixed(times.reference, 1)) s (\(HumanText.counted(times.referenceComputed, "pair")) computed, "
-        + "\(HumanText.grouped(times.referenceFound)) found on disk)")
-    parts.append("training \(HumanText.fixed(times.training, 1)) s")
-    parts.append("evaluation \(HumanText.fixed(times.evaluation, 1)) s")
-    return TerminalText.wrapped(
-      "Time: \(HumanText.duration(seconds: times.total)): \(parts.joined(separator: ", ")).", width: 88)
+  private var timesWords: Phrase {
+    func seconds(_ value: Double) -> String { HumanText.fixed(value, 1) }
+    let (tokens, reference) = (seconds(times.tokens), seconds(times.reference))
+    let (training, evaluation) = (seconds(times.training), seconds(times.evaluation))
+    let total = Phrase { HumanText.duration(seconds: times.total, in: $0) }
+    let found = HumanText.grouped(times.referenceFound)
+    return Phrase(
+      en: "Time: \(total.en): tokens \(tokens) s, reference \(reference) s "
+        + "(\(HumanText.counted(times.referenceComputed, "pair")) computed, \(found) found on disk), training \(training) s, "
+        + "evaluation \(evaluation) s.",
+      zh: "用时 \(total.zh)：分词 \(tokens) 秒，参考模型 \(reference) 秒（新计算 \(HumanText.grouped(times.referenceComputed)) 个偏好对，"
+        + "从磁盘读取 \(found) 个），训练 \(training) 秒，评估 \(evaluation) 秒。")
   }
 
   /// The same for programs.

@@ -25,8 +25,10 @@ public struct SweepSetting: Hashable, Sendable {
   }
 
   /// The same in words.
-  public var words: String {
-    "learning rate \(HumanText.short(learningRate)), β \(HumanText.short(beta)), \(lossType)"
+  public var phrase: Phrase {
+    let (rate, strength) = (HumanText.short(learningRate), HumanText.short(beta))
+    return Phrase(
+      en: "learning rate \(rate), β \(strength), \(lossType)", zh: "学习率 \(rate)，β \(strength)，\(lossType)")
   }
 }
 

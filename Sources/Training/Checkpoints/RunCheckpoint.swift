@@ -113,7 +113,7 @@ public enum RunCheckpoint {
 
   /// The newest checkpoint of a run that is whole; nil where none was ever written.
   ///
-  /// - Parameter report: told of each damaged one that is passed over
+  /// - Parameter report: told what is wrong with each damaged one that is passed over
   /// - Throws: `TrainingError.noCheckpoint` when there are some and all are damaged.
   public static func newest(in run: RunFolder, report: (String) -> Void) throws -> URL? {
     var problems: [String] = []
@@ -123,7 +123,7 @@ public enum RunCheckpoint {
         return folder
       } catch {
         problems.append("\(error)")
-        report("passing over a damaged checkpoint: \(error)")
+        report("\(error)")
       }
     }
     if problems.isEmpty { return nil }

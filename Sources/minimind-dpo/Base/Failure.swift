@@ -7,6 +7,7 @@ import MiniMind
 import Observability
 import OrderedJSON
 import Preferences
+import Serving
 import Tokenization
 import Torch
 import Training
@@ -76,6 +77,7 @@ struct Failure: Error {
           ? "out of memory in \(error). Lower --per-device-train-batch-size (raise --gradient-accumulation-steps instead, "
             + "which gives the same result), or --max-length."
           : "this is a defect of the program, please report it: \(error)")
+    case let error as PromptError: self.init(error == .noTemplate ? .missingInput : .badData, "\(error)")
     case is PairError, is ModelConfigurationError, is WeightMismatch, is WeightsNotFinite, is WeightsCannotBeSaved,
       is TemplateError,
       is JSONError:

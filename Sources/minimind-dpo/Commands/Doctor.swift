@@ -32,6 +32,8 @@ struct Doctor: ParsableCommand {
   var json = false
   @OptionGroup var config: ConfigArguments
 
+  private static let processes = Phrase(en: "Processes", zh: "进程")
+
   func validate() throws {
     guard (1...1024).contains(nprocPerNode ?? 1) else {
       throw ValidationError("--nproc-per-node must be from 1 to 1024.")
@@ -52,8 +54,10 @@ struct Doctor: ParsableCommand {
       place = try WorkerEnvironment(environment)
     } catch {
       misplaced = .problem(
-        "environment", "\(error)",
-        remedy: "if no launcher started this process, these are left over from one: \(NetworkFacts.unsetting)")
+        "environment", Phrase("\(error)"),
+        remedy: Phrase(
+          en: "if no launcher started this process, these are left over from one: \(NetworkFacts.unsetting)",
+          zh: "如果本进程不是由启动器启动的，这些变量就是之前留下的：\(NetworkFacts.unsetting)"))
     }
     let job = place.flatMap { $0.isDistributed ? $0 : nil }
     // Of the processes of a job on one host one prints. Where variables are left over from another job, this one is alone.
@@ -62,19 +66,22 @@ struct Doctor: ParsableCommand {
     printer.begin()
     let libTorch = LibTorchFacts.gathered()
     let devices = DeviceFacts.gathered(environment, libTorch: libTorch, libTorchCount: Runtime.cudaDeviceCount)
-    printer.show("Program and processor", [libTorch.finding] + (try ProcessorFacts.gathered(environment)).findings)
-    printer.show("GPUs", devices.findings)
-    printer.show("Memory and disk", StorageFacts.gathered(deviceCount: devices.devices.count).findings)
+    printer.show(
+      Phrase(en: "Program and processor", zh: "程序与处理器"),
+      [libTorch.finding] + (try ProcessorFacts.gathered(environment)).findings)
+    printer.show(Phrase(en: "GPUs", zh: "GPU"), devices.findings)
+    printer.show(
+      Phrase(en: "Memory and disk", zh: "内存与磁盘"), StorageFacts.gathered(deviceCount: devices.devices.count).findings)
     let network = NetworkFacts.gathered(environment, isStarted: job != nil, deviceCount: devices.devices.count)
-    printer.show("Network", network.findings + (misplaced.map { [$0] } ?? []))
+    printer.show(Phrase(en: "Network", zh: "网络"), network.findings + (misplaced.map { [$0] } ?? []))
     if let job, let turn {
       if let finding = network.isMasterUnknown ? nil : exchange(in: job, turn: turn) {
-        printer.show("Processes", [finding])
+        printer.show(Self.processes, [finding])
       }
     } else if nprocPerNode != 1 {
       let gpus = CUDA.isBuiltIn ? Runtime.cudaDeviceCount : 0
       printer.show(
-        "Processes",
+        Self.processes,
         [
           Exchange.measured(processes: nprocPerNode ?? max(2, gpus), gpus: gpus, environment: environment) {
             try LaunchedJob($0 + [Self._commandName], environment: $1)?.run(output: $2, error: $3) ?? EX_SOFTWARE
@@ -88,9 +95,9 @@ struct Doctor: ParsableCommand {
   private func examine(_ folder: String) throws {
     let facts = try RunTraces.gathered(folder)
     let printer = DoctorPrinter(asJSON: json, isQuiet: false, isOfRun: true)
-    printer.show("The run in \(folder)", facts.findings)
-    printer.show("Its numbers", facts.numbers)
-    printer.show("Its time", facts.time)
+    printer.show(Phrase(en: "The run in \(folder)", zh: "\(folder) 中的训练"), facts.findings)
+    printer.show(Phrase(en: "Its numbers", zh: "训练数值"), facts.numbers)
+    printer.show(Phrase(en: "Its time", zh: "时间"), facts.time)
     printer.end()
     if printer.verdict == .problem { throw ExitCode(Failure.Code.unavailable.rawValue) }
   }
@@ -116,14 +123,21 @@ struct Doctor: ParsableCommand {
         environment, Distribution(collectiveTimeout: 120), placement: placement,
         patience: 60, turn: turn)
       return try job.together {
-        guard let communicator = job.communicator else { return Exchange.failed("there are no other processes") }
+        guard let communicator = job.communicator else {
+          return Exchange.failed(Phrase(en: "there are no other processes", zh: "没有其他进程"))
+        }
         return try Exchange(among: communicator, gradients: job.gradientGroup, on: placement.device).finding
       }
     } catch {
+      let (starter, rank, size) = (environment.startedBy.rawValue, environment.rank, environment.worldSize)
+      let message = Failure(error).message
       return Exchange.failed(
-        "\(Failure(error).message) (The environment says that \(environment.startedBy.rawValue) started this process as "
-          + "rank \(environment.rank) of \(environment.worldSize); if that is left over from another job: "
-          + "\(NetworkFacts.unsetting).)")
+        Phrase(
+          en:
+            "\(message) (The environment says that \(starter) started this process as rank \(rank) of \(size); if that is left "
+            + "over from another job: \(NetworkFacts.unsetting).)",
+          zh: "\(message)（环境变量说本进程由 \(starter) 启动，是 \(size) 个 rank 中的 rank \(rank)；如果那是别的作业留下的："
+            + "\(NetworkFacts.unsetting)。）"))
     }
   }
 }

@@ -105,13 +105,18 @@ struct InspectData: ParsableCommand {
         if files.count > 1 { Output.line(source.path) }
         Output.line(prepared.statistics.tableInWords)
         if !prepared.badLines.isEmpty {
-          Output.line("Skipped \(HumanText.counted(prepared.badLines.count, "unusable line")).")
+          let count = prepared.badLines.count
+          Output.line(
+            Phrase(
+              en: "Skipped \(HumanText.counted(count, "unusable line")).",
+              zh: "跳过了 \(HumanText.grouped(count)) 行无法使用的数据。"
+            ).text)
         }
       }
       let isPlain = files.count == 1 && sources[0].amount == .all && evalSplit == nil && pairs.minMargin == nil
       if !isPlain {
         let data = try TrainingData(files, heldOut: evalSplit, strategy: mixStrategy, seed: seed)
-        if let summary = data.summary { Output.line(summary) }
+        if let summary = data.summary { Output.line(summary.text) }
       }
     }
   }

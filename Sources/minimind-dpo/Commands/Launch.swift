@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Launcher
+import Observability
 
 /// `launch`: several processes of a command, as torchrun starts them.
 struct Launch: ParsableCommand {
@@ -20,6 +21,9 @@ struct Launch: ParsableCommand {
     guard let job = try LaunchedJob(arguments) else {
       Output.line(LaunchOptions.help())
       Foundation.exit(0)
+    }
+    if let language = job.options.language {
+      MessageLanguage.current = MessageLanguage(rawValue: language.rawValue) ?? .current
     }
     if !job.options.startsAnyProgram {
       // What is wrong with the command line is said here, once, and no worker is started to print its help.

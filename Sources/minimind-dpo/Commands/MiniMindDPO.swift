@@ -22,7 +22,7 @@ struct MiniMindDPO: ParsableCommand {
     subcommands: [
       Train.self, SupervisedFineTuning.self, Sweep.self, Launch.self, Evaluate.self, InspectData.self, MakePairs.self,
       Convert.self,
-      Generate.self, Chat.self,
+      Generate.self, Chat.self, Serve.self,
       Initialize.self,
       Report.self, WatchRuns.self, Bench.self, Demo.self, Doctor.self, Completions.self,
     ])

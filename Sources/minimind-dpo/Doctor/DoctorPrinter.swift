@@ -26,10 +26,15 @@ final class DoctorPrinter {
   var verdict: Verdict { report.verdict }
 
   func begin() {
-    line("\(Version.text) on \(SystemInfo().hostName): is this machine ready to train?\n")
+    let host = SystemInfo().hostName
+    line(
+      Phrase(
+        en: "\(Version.text) on \(host): is this machine ready to train?\n",
+        zh: "\(Version.text)，主机 \(host)：这台机器能训练吗？\n"
+      ).text)
   }
 
-  func show(_ title: String, _ findings: [Finding]) {
+  func show(_ title: Phrase, _ findings: [Finding]) {
     let section = DoctorReport.Section(title, findings)
     report.add(section)
     if !findings.isEmpty { line(section.lines(width: width, usesColor: usesColor) + "\n") }
@@ -39,7 +44,7 @@ final class DoctorPrinter {
     if asJSON, !isQuiet {
       Output.line(report.json(host: SystemInfo().hostName).serialized(.pretty))
     } else {
-      line(report.summary)
+      line(report.summary.text)
     }
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Observability
 import OrderedJSON
 
 /// Everything that `doctor` found, in the order of the checks.
@@ -6,16 +7,16 @@ package struct DoctorReport: Sendable {
   /// Findings that belong together.
   package struct Section: Sendable {
     /// What they are about.
-    package let title: String
+    package let title: Phrase
     package let findings: [Finding]
 
-    package init(_ title: String, _ findings: [Finding]) {
+    package init(_ title: Phrase, _ findings: [Finding]) {
       (self.title, self.findings) = (title, findings)
     }
 
-    /// The section as lines.
+    /// The section as lines, in the language of this process's messages.
     package func lines(width: Int, usesColor: Bool) -> String {
-      ([usesColor ? "\u{1B}[1m\(title)\u{1B}[0m" : title]
+      ([usesColor ? "\u{1B}[1m\(title.text)\u{1B}[0m" : title.text]
         + findings.map { $0.lines(width: width, usesColor: usesColor) }).joined(separator: "\n")
     }
   }
@@ -38,17 +39,23 @@ package struct DoctorReport: Sendable {
   package var verdict: Verdict { findings.map(\.verdict).max() ?? .ok }
 
   /// The last line.
-  package var summary: String {
-    func count(_ verdict: Verdict) -> String? {
+  package var summary: Phrase {
+    func count(_ verdict: Verdict) -> Phrase? {
       let count = findings.filter { $0.verdict == verdict }.count
-      return count == 0 ? nil : "\(count) \(verdict.rawValue)\(count == 1 ? "" : "s")"
+      return count == 0
+        ? nil : Phrase(en: HumanText.counted(count, verdict.rawValue), zh: "\(count) 个\(verdict.word.zh)")
     }
+    let (problems, warnings) = (count(.problem), count(.warning))
     switch verdict {
-    case .ok: return "All is well."
-    case .warning where !isOfRun: return "Ready to train, with \(count(.warning) ?? "warnings")."
+    case .ok: return Phrase(en: "All is well.", zh: "一切正常。")
+    case .warning where !isOfRun:
+      let all = warnings ?? Phrase("")
+      return Phrase(en: "Ready to train, with \(all.en).", zh: "可以训练，有 \(all.zh)。")
     case .warning, .problem:
-      let counts = [count(.problem), count(.warning)].compactMap(\.self).joined(separator: " and ")
-      return "\(counts): the arrows say what to do."
+      let all = [problems, warnings].compactMap(\.self)
+      return Phrase(
+        en: "\(all.map(\.en).joined(separator: " and ")): the arrows say what to do.",
+        zh: "\(all.map(\.zh).joined(separator: "，"))：箭头后面是处理办法。")
     }
   }
 
@@ -64,7 +71,7 @@ package struct DoctorReport: Sendable {
         sections.flatMap { section in
           section.findings.map { finding in
             guard case .object(var object) = finding.json else { return finding.json }
-            object["section"] = .string(section.title)
+            object["section"] = .string(section.title.en)
             return .object(object)
           }
         }),

@@ -39,46 +39,81 @@ package struct Exchange: Hashable, Sendable {
       "seconds": .number(seconds), "bus_bandwidth": .number(busBandwidth),
       "backend": .string(isBetweenGPUs ? "nccl" : "gloo"),
     ]
-    let between =
-      "\(processes) \(isBetweenGPUs ? "GPUs" : "processes") on \(hosts == 1 ? "this host" : "\(hosts) hosts")"
+    let between = Phrase(
+      en: "\(processes) \(isBetweenGPUs ? "GPUs" : "processes") on \(hosts == 1 ? "this host" : "\(hosts) hosts")",
+      zh: "\(hosts == 1 ? "本机" : "\(hosts) 台主机上")的 \(processes) 个\(isBetweenGPUs ? " GPU " : "进程")之间")
     guard isCorrect else {
       return .problem(
-        "all-reduce", "an all-reduce between \(between) gave a wrong sum",
+        "all-reduce",
+        Phrase(
+          en: "an all-reduce between \(between.en) gave a wrong sum", zh: "\(between.zh)的 all-reduce 得出的和不对"),
         remedy: isBetweenGPUs
-          ? "what connects the GPUs damages data. If it is right with NCCL_P2P_DISABLE=1, their direct way is broken: switch off ACS "
-            + "or the IOMMU in the BIOS, or train with that variable set"
-          : "the network, or the memory of a host, damages data: test both (memtest, ethtool -S) before training",
-        values)
+          ? Phrase(
+            en:
+              "what connects the GPUs damages data. If it is right with NCCL_P2P_DISABLE=1, their direct way is broken: "
+              + "switch off ACS or the IOMMU in the BIOS, or train with that variable set",
+            zh: "GPU 之间的连接会损坏数据。如果设置 NCCL_P2P_DISABLE=1 后结果正确，就是直连通路有问题：在 BIOS 中关闭 ACS 或 "
+              + "IOMMU，或设置该变量来训练")
+          : Phrase(
+            en: "the network, or the memory of a host, damages data: test both (memtest, ethtool -S) before training",
+            zh: "网络或某台主机的内存会损坏数据：训练前先检查两者（memtest、ethtool -S）"), values)
     }
-    let text =
-      "an all-reduce of \(HumanText.bytes(bytes)) between \(between) over \(isBetweenGPUs ? "NCCL" : "Gloo"): "
-      + "\(HumanText.short(seconds * 1000)) ms, bus bandwidth \(HumanText.short(busBandwidth / 1e9)) GB/s"
+    let (size, library) = (HumanText.bytes(bytes), isBetweenGPUs ? "NCCL" : "Gloo")
+    let (time, speed) = (HumanText.short(seconds * 1000), HumanText.short(busBandwidth / 1e9))
+    let text = Phrase(
+      en: "an all-reduce of \(size) between \(between.en) over \(library): \(time) ms, bus bandwidth \(speed) GB/s",
+      zh: "\(between.zh)用 \(library) 对 \(size) 做 all-reduce：\(time) ms，总线带宽 \(speed) GB/s")
     // Gigabit Ethernet carries 0.12 GB/s; the gradients of a 64 M model are 0.26 GB. Within a host even the slowest slots
     // of GPUs carry 1 GB/s.
     let least = isBetweenGPUs && hosts == 1 ? 1e9 : 0.1e9
     guard busBandwidth < least else { return .ok("all-reduce", text, values) }
+    return .warning("all-reduce", text, remedy: whySlow, values)
+  }
+
+  private var whySlow: Phrase {
     if isBetweenGPUs, hosts == 1 {
-      return .warning(
-        "all-reduce", text,
-        remedy:
-          "the GPUs do not reach each other directly, or sit in narrow slots (nvidia-smi topo -m shows how they are "
-          + "connected). Exchange gradients less often: --gradient-accumulation-steps", values)
+      return Phrase(
+        en: "the GPUs do not reach each other directly, or sit in narrow slots (nvidia-smi topo -m shows how they are "
+          + "connected). Exchange gradients less often: --gradient-accumulation-steps",
+        zh: "GPU 之间不能直接访问，或插在窄的插槽里（nvidia-smi topo -m 显示连接方式）。可以减少交换梯度的次数："
+          + "--gradient-accumulation-steps")
     }
-    return .warning(
-      "all-reduce", text,
-      remedy: hosts > 1
-        ? "the hosts are on a slow network, or GLOO_SOCKET_IFNAME should name a faster interface. Exchange gradients less often: "
-          + "--gradient-accumulation-steps" : "this machine is busy, or has fewer cores than processes", values)
+    guard hosts > 1 else {
+      return Phrase(
+        en: "this machine is busy, or has fewer cores than processes", zh: "本机正忙，或核心比进程少")
+    }
+    return Phrase(
+      en:
+        "the hosts are on a slow network, or GLOO_SOCKET_IFNAME should name a faster interface. Exchange gradients less "
+        + "often: --gradient-accumulation-steps",
+      zh: "主机之间的网络慢，或者 GLOO_SOCKET_IFNAME 应指定更快的网卡。可以减少交换梯度的次数：--gradient-accumulation-steps")
   }
 
   /// An exchange that failed.
+  ///
+  /// - Parameter reason: the error's own words
   package static func failed(_ reason: String, betweenGPUs: Bool = false) -> Finding {
+    failed(Phrase(reason), betweenGPUs: betweenGPUs)
+  }
+
+  /// An exchange that failed, for a reason in both languages.
+  package static func failed(_ reason: Phrase, betweenGPUs: Bool = false) -> Finding {
     .problem(
-      "all-reduce", "an all-reduce between \(betweenGPUs ? "GPUs" : "processes") failed: \(reason)",
+      "all-reduce",
+      Phrase(
+        en: "an all-reduce between \(betweenGPUs ? "GPUs" : "processes") failed: \(reason.en)",
+        zh: "\(betweenGPUs ? "GPU" : "进程")之间的 all-reduce 失败：\(reason.zh)"),
       remedy: betweenGPUs
-        ? "NCCL_DEBUG=INFO shows what NCCL tries; NCCL_P2P_DISABLE=1 and NCCL_SHM_DISABLE=1 leave its two ways within a host out, one "
-          + "by one; --backend gloo trains without it, more slowly"
-        : "several processes cannot train here until it works. MINIMIND_DPO_LOG=debug shows which addresses they try")
+        ? Phrase(
+          en:
+            "NCCL_DEBUG=INFO shows what NCCL tries; NCCL_P2P_DISABLE=1 and NCCL_SHM_DISABLE=1 leave its two ways within a "
+            + "host out, one by one; --backend gloo trains without it, more slowly",
+          zh: "NCCL_DEBUG=INFO 显示 NCCL 尝试了什么；NCCL_P2P_DISABLE=1 和 NCCL_SHM_DISABLE=1 可逐一排除它在主机内的两种通路；"
+            + "--backend gloo 不用 NCCL 也能训练，但较慢")
+        : Phrase(
+          en:
+            "several processes cannot train here until it works. MINIMIND_DPO_LOG=debug shows which addresses they try",
+          zh: "在它正常之前，这里不能多进程训练。MINIMIND_DPO_LOG=debug 显示进程尝试连接的地址"))
   }
 }
 
@@ -160,8 +195,10 @@ extension Exchange {
       own[variable] = betweenGPUs ? gpuExchange : exchange
       let code = try LongWait.reported(
         { seconds in
-          Console.standardError.print(
-            "notice: waiting for \(processes) processes of this machine to exchange numbers, \(seconds) s so far")
+          let words = Phrase(
+            en: "notice: waiting for \(processes) processes of this machine to exchange numbers, \(seconds) s so far",
+            zh: "notice: 等待本机的 \(processes) 个进程交换数据，已 \(seconds) 秒")
+          Console.standardError.print(words.text)
         },
         during: {
           try launch(
@@ -170,7 +207,8 @@ extension Exchange {
       if code == 0, let exchange = try Exchange(JSON(parsing: output.text)) { return exchange.finding }
       let reason = messages.text.split(separator: "\n").first { $0.contains("error: ") }
         .map { $0.components(separatedBy: "error: ").dropFirst().joined(separator: "error: ") }
-      return failed(reason ?? "exit code \(code). \(messages.text.suffix(500))", betweenGPUs: betweenGPUs)
+      let ending = Phrase(en: "exit code \(code). ", zh: "退出码 \(code)。") + Phrase(String(messages.text.suffix(500)))
+      return failed(reason.map { Phrase($0) } ?? ending, betweenGPUs: betweenGPUs)
     } catch {
       return failed("\(Failure(error).message)", betweenGPUs: betweenGPUs)
     }

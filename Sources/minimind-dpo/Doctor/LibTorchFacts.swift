@@ -1,4 +1,5 @@
 import Foundation
+import Observability
 import OrderedJSON
 import Torch
 
@@ -41,7 +42,7 @@ extension LibTorchFacts {
     if facts.cuda == nil,
       FileManager.default.fileExists(atPath: folder.appendingPathComponent("lib/libtorch_cuda.so").path)
     {
-      facts.cuda = "an unknown version"
+      facts.cuda = unknownCUDA
     }
     return facts
   }
@@ -69,17 +70,29 @@ extension LibTorchFacts {
   /// What was found.
   package var finding: Finding {
     let version = version ?? builtAgainst
-    let kind = cuda.map { "a build for CUDA \($0)" } ?? "a build for the CPU alone"
-    let text = "LibTorch \(version), \(kind)" + (folder.map { ", in \($0)" } ?? "")
+    let place = folder.map { Phrase(en: ", in \($0)", zh: "，位于 \($0)") } ?? Phrase("")
+    let kind =
+      cuda.map {
+        Phrase(en: "a build for CUDA \($0)", zh: $0 == Self.unknownCUDA ? "为 CUDA（版本未知）构建" : "为 CUDA \($0) 构建")
+      }
+      ?? Phrase(en: "a build for the CPU alone", zh: "仅支持 CPU")
+    let text = Phrase(en: "LibTorch \(version), \(kind.en)\(place.en)", zh: "LibTorch \(version)，\(kind.zh)\(place.zh)")
     if Self.minor(version) != Self.minor(builtAgainst) {
+      let folder = folder ?? "/path/to/torch"
       return .warning(
-        "libtorch", "\(text), but the program was built against \(builtAgainst)",
-        remedy:
-          "the two may not fit each other: build again with LIBTORCH=\(folder ?? "/path/to/torch") make build, or take "
-          + "what leads to the other one out of LD_LIBRARY_PATH", values)
+        "libtorch",
+        text + Phrase(en: ", but the program was built against \(builtAgainst)", zh: "，但程序是用 \(builtAgainst) 构建的"),
+        remedy: Phrase(
+          en:
+            "the two may not fit each other: build again with LIBTORCH=\(folder) make build, or take what leads to the "
+            + "other one out of LD_LIBRARY_PATH",
+          zh: "两者可能不兼容：用 LIBTORCH=\(folder) make build 重新构建，或从 LD_LIBRARY_PATH 中去掉指向另一个的路径"), values)
     }
     return .ok("libtorch", text, values)
   }
+
+  /// The CUDA of a build that does not name it.
+  private static let unknownCUDA = "an unknown version"
 
   private var values: JSON.Object {
     [

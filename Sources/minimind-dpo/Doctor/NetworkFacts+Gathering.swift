@@ -20,7 +20,12 @@ extension NetworkFacts {
     facts.isStarted = isStarted
     if isStarted, let master = environment["MASTER_ADDR"], !master.isEmpty {
       facts.isMasterUnknown = LongWait.reported(
-        { Console.standardError.print("notice: waiting for the address of \(master) (MASTER_ADDR), \($0) s so far") },
+        { seconds in
+          let words = Phrase(
+            en: "notice: waiting for the address of \(master) (MASTER_ADDR), \(seconds) s so far",
+            zh: "notice: 等待 \(master)（MASTER_ADDR）的地址，已 \(seconds) 秒")
+          Console.standardError.print(words.text)
+        },
         during: { addresses(of: master).isEmpty })
     }
     facts.deviceCount = deviceCount
@@ -28,9 +33,17 @@ extension NetworkFacts {
     if let socket = try? ListeningSocket.everywhere(port: facts.meetingPort) {
       close(socket.descriptor)
     } else {
-      facts.meetingPortOwner = PortOwner.describe(port: facts.meetingPort)
+      facts.meetingPortOwner = words(of: PortOwner.of(port: facts.meetingPort))
     }
     return facts
+  }
+
+  private static func words(of owner: PortOwner) -> Phrase {
+    switch owner {
+    case .process(let number, let name): Phrase(en: owner.description, zh: "进程 \(number)（\(name)）")
+    case .elsewhere: Phrase(en: owner.description, zh: "另一个网络命名空间或容器中的进程")
+    case .otherUser: Phrase(en: owner.description, zh: "另一个用户的进程（以 root 运行 ss -ltnp 查看）")
+    }
   }
 
   /// Listens on a free port and connects to it.

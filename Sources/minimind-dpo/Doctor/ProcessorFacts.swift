@@ -51,19 +51,31 @@ extension ProcessorFacts {
   package var findings: [Finding] { [processor, threading] + (crowd.map { [$0] } ?? []) }
 
   private var processor: Finding {
+    let all = HumanText.counted(cores, "core")
     let share =
-      allowedCores < cores ? "\(allowedCores) of \(HumanText.counted(cores, "core"))" : HumanText.counted(cores, "core")
+      allowedCores < cores
+      ? Phrase(en: "\(allowedCores) of \(all)", zh: "\(cores) 个核心中的 \(allowedCores) 个")
+      : Phrase(en: all, zh: "\(cores) 个核心")
     let values: JSON.Object = [
       "capability": .string(capability), "cores": .integer(cores), "allowed_cores": .integer(allowedCores),
     ]
     if isX86, capability == "DEFAULT" {
       return .warning(
-        "processor", "\(name): LibTorch finds neither AVX2 nor AVX-512 here, and \(share)",
-        remedy:
-          "training is several times slower than on a processor of the last ten years; a virtual machine may hide what "
-          + "its host has (choose the host's CPU model for it)", values)
+        "processor",
+        Phrase(
+          en: "\(name): LibTorch finds neither AVX2 nor AVX-512 here, and \(share.en)",
+          zh: "\(name)：LibTorch 在这里既找不到 AVX2 也找不到 AVX-512；有 \(share.zh)"),
+        remedy: Phrase(
+          en:
+            "training is several times slower than on a processor of the last ten years; a virtual machine may hide what "
+            + "its host has (choose the host's CPU model for it)",
+          zh: "训练会比近十年的处理器慢好几倍；虚拟机可能隐藏了宿主机的指令集（为虚拟机选择宿主机的 CPU 型号）"), values)
     }
-    return .ok("processor", "\(name): \(share) for this process, \(capability)", values)
+    return .ok(
+      "processor",
+      Phrase(
+        en: "\(name): \(share.en) for this process, \(capability)", zh: "\(name)：本进程可用 \(share.zh)，\(capability)"),
+      values)
   }
 
   private var threading: Finding {
@@ -71,28 +83,43 @@ extension ProcessorFacts {
       "threads": .integer(threads), "fused_threads": .integer(fusedThreads),
     ]
     let given = threadsWished.flatMap { $0.isEmpty ? nil : $0 }
+    let all = Phrase(en: HumanText.counted(threads, "thread"), zh: "\(threads) 个线程")
     if fusedThreads != threads {
       return .warning(
-        "threads", "\(HumanText.counted(threads, "thread")), but the fused operators run on \(fusedThreads)",
-        remedy:
-          "they ask LibTorch's own OpenMP runtime for threads, and another one stands before it: take LD_PRELOAD and "
-          + "foreign folders in LD_LIBRARY_PATH away", values)
+        "threads",
+        all + Phrase(en: ", but the fused operators run on \(fusedThreads)", zh: "，但融合算子只用 \(fusedThreads) 个"),
+        remedy: Phrase(
+          en:
+            "they ask LibTorch's own OpenMP runtime for threads, and another one stands before it: take LD_PRELOAD and "
+            + "foreign folders in LD_LIBRARY_PATH away",
+          zh: "融合算子向 LibTorch 自带的 OpenMP 运行库要线程，而另一个运行库排在它前面：去掉 LD_PRELOAD，以及 "
+            + "LD_LIBRARY_PATH 中的外来文件夹"), values)
     }
     if threads > allowedCores {
       return .warning(
         "threads",
-        "\(HumanText.counted(threads, "thread")) on \(HumanText.counted(allowedCores, "core")): they wait for each other",
+        Phrase(
+          en: "\(all.en) on \(HumanText.counted(allowedCores, "core")): they wait for each other",
+          zh: "\(allowedCores) 个核心上有 \(all.zh)，它们会互相等待"),
         remedy: given == nil
-          ? "train with --threads \(allowedCores)"
-          : "set OMP_NUM_THREADS=\(allowedCores), or train with --threads \(allowedCores)",
-        values)
+          ? Phrase(en: "train with --threads \(allowedCores)", zh: "训练时加 --threads \(allowedCores)")
+          : Phrase(
+            en: "set OMP_NUM_THREADS=\(allowedCores), or train with --threads \(allowedCores)",
+            zh: "设置 OMP_NUM_THREADS=\(allowedCores)，或训练时加 --threads \(allowedCores)"), values)
     }
     if let given, threads < allowedCores {
+      let idle = allowedCores - threads
       return .warning(
-        "threads", "OMP_NUM_THREADS=\(given) leaves \(allowedCores - threads) of \(allowedCores) cores without work",
-        remedy: "unset OMP_NUM_THREADS, unless that many processes train here; launch divides the cores itself", values)
+        "threads",
+        Phrase(
+          en: "OMP_NUM_THREADS=\(given) leaves \(idle) of \(allowedCores) cores without work",
+          zh: "OMP_NUM_THREADS=\(given) 使 \(allowedCores) 个核心中的 \(idle) 个无事可做"),
+        remedy: Phrase(
+          en: "unset OMP_NUM_THREADS, unless that many processes train here; launch divides the cores itself",
+          zh: "除非这里有那么多进程在训练，否则 unset OMP_NUM_THREADS；launch 会自己分配核心"), values)
     }
-    return .ok("threads", "\(HumanText.counted(threads, "thread")) for each operator, fused ones as well", values)
+    return .ok(
+      "threads", Phrase(en: "\(all.en) for each operator, fused ones as well", zh: "每个算子 \(all.zh)，融合算子也一样"), values)
   }
 
   /// Others at work.
@@ -100,9 +127,14 @@ extension ProcessorFacts {
     guard let load else { return nil }
     let values: JSON.Object = ["load": .number(load)]
     guard load >= 0.5, load > 0.3 * Double(cores) else { return nil }
+    let busy = HumanText.fixed(load, 1)
     return .warning(
       "load",
-      "other programs have kept \(HumanText.fixed(load, 1)) of \(HumanText.counted(cores, "core")) busy during the last minute",
-      remedy: "end them, or train with --threads and the number of cores that are free", values)
+      Phrase(
+        en: "other programs have kept \(busy) of \(HumanText.counted(cores, "core")) busy during the last minute",
+        zh: "过去一分钟，其他程序平均需要 \(busy) 个核心，而本机有 \(cores) 个"),
+      remedy: Phrase(
+        en: "end them, or train with --threads and the number of cores that are free",
+        zh: "结束这些程序，或训练时用 --threads 给出空闲的核心数"), values)
   }
 }

@@ -41,7 +41,9 @@ extension RunTraces {
     }
     facts.silence = silence(of: folder)
     if let holder = FolderLock.holder(of: folder) {
-      facts.holder = holder.isHere ? look(at: holder.process, holder.words) : Holder(holder.words)
+      let words = Phrase(
+        en: holder.words, zh: "主机 \(holder.host) 上的进程 \(holder.process)（始于 \(holder.since)）")
+      facts.holder = holder.isHere ? look(at: holder.process, words) : Holder(words)
     }
     return facts
   }
@@ -57,7 +59,7 @@ extension RunTraces {
   }
 
   /// The state of a process of this machine, and how much it computes.
-  private static func look(at process: Int32, _ words: String) -> Holder {
+  private static func look(at process: Int32, _ words: Phrase) -> Holder {
     guard let before = ProcessState(of: process) else { return Holder(words) }
     Thread.sleep(forTimeInterval: 1)
     guard let after = ProcessState(of: process) else { return Holder(words) }

@@ -7,14 +7,14 @@ package struct RunTraces: Hashable, Sendable {
   /// Who works in the folder.
   package struct Holder: Hashable, Sendable {
     /// In words: process, host, since when.
-    package var words: String
+    package var words: Phrase
     /// The process's state by the letter of `/proc/<process>/stat`, as `T` for one that was stopped; nil where it is on another
     /// machine.
     package var state: String?
     /// How much of a core it used while it was looked at; nil where that is not known.
     package var activity: Double?
 
-    package init(_ words: String, state: String? = nil, activity: Double? = nil) {
+    package init(_ words: Phrase, state: String? = nil, activity: Double? = nil) {
       (self.words, self.state, self.activity) = (words, state, activity)
     }
   }
@@ -52,10 +52,17 @@ package struct RunTraces: Hashable, Sendable {
   package var losses: TimeLosses { TimeLosses(RunTimes(log), at: RunMachine(environment)) }
 
   /// The command's words that let the run go on.
-  var resuming: String {
-    checkpoints.contains { $0.problem == nil }
-      ? "the same command with --resume-from-checkpoint auto goes on from checkpoint-\(checkpoints.first { $0.problem == nil }?.step ?? 0)"
-      : "nothing was saved, so the same command with --resume-from-checkpoint auto, or --overwrite-output-dir, begins again; "
-        + "--save-steps keeps more next time"
+  var resuming: Phrase {
+    guard let whole = checkpoints.first(where: { $0.problem == nil }) else {
+      return Phrase(
+        en:
+          "nothing was saved, so the same command with --resume-from-checkpoint auto, or --overwrite-output-dir, begins "
+          + "again; --save-steps keeps more next time",
+        zh: "没有保存过检查点，所以用同样的命令加上 --resume-from-checkpoint auto 或 --overwrite-output-dir 会重新开始；下次用 "
+          + "--save-steps 多保存")
+    }
+    return Phrase(
+      en: "the same command with --resume-from-checkpoint auto goes on from checkpoint-\(whole.step)",
+      zh: "用同样的命令加上 --resume-from-checkpoint auto，从 checkpoint-\(whole.step) 继续")
   }
 }

@@ -81,18 +81,23 @@ extension StorageFacts {
     let free = HumanText.bytes(availableMemory)
     var values: JSON.Object = ["available_bytes": .integer(availableMemory)]
     if let memory { values["memory_bytes"] = .integer(memory) }
-    let text = memory.map { "\(free) of \(HumanText.bytes($0)) memory to be had" } ?? "\(free) of memory to be had"
+    let text =
+      memory.map { HumanText.bytes($0) }.map {
+        Phrase(en: "\(free) of \($0) memory to be had", zh: "内存 \($0)，可用 \(free)")
+      } ?? Phrase(en: "\(free) of memory to be had", zh: "可用内存 \(free)")
     if availableMemory < 512 << 20 {
       return .problem(
-        "memory", "only \(text)",
-        remedy: "end other programs, or give the container more (docker --memory, the limits of the pod or job)", values
-      )
+        "memory", Phrase(en: "only \(text.en)", zh: "\(text.zh)，太少"),
+        remedy: Phrase(
+          en: "end other programs, or give the container more (docker --memory, the limits of the pod or job)",
+          zh: "结束其他程序，或给容器更多内存（docker --memory、pod 或作业的限额）"), values)
     }
     if availableMemory < 3 << 30 {
       return .warning(
-        "memory", "\(text); MiniMind's 64 M model wants about 2.5 GiB",
-        remedy: "end other programs, or train with --per-device-train-batch-size 1 and --gradient-checkpointing", values
-      )
+        "memory", text + Phrase(en: "; MiniMind's 64 M model wants about 2.5 GiB", zh: "；MiniMind 的 64 M 模型约需 2.5 GiB"),
+        remedy: Phrase(
+          en: "end other programs, or train with --per-device-train-batch-size 1 and --gradient-checkpointing",
+          zh: "结束其他程序，或训练时加 --per-device-train-batch-size 1 和 --gradient-checkpointing"), values)
     }
     return .ok("memory", text, values)
   }
@@ -101,8 +106,13 @@ extension StorageFacts {
     guard let sharedMemory else {
       guard deviceCount > 1 else { return nil }
       return .problem(
-        "shared-memory", "there is no /dev/shm, over which NCCL connects the GPUs of a host",
-        remedy: "mount one: mount -t tmpfs tmpfs /dev/shm; in a container, start it with --ipc=host or --shm-size=1g")
+        "shared-memory",
+        Phrase(
+          en: "there is no /dev/shm, over which NCCL connects the GPUs of a host",
+          zh: "没有 /dev/shm，而 NCCL 靠它连接同一主机的 GPU"),
+        remedy: Phrase(
+          en: "mount one: mount -t tmpfs tmpfs /dev/shm; in a container, start it with --ipc=host or --shm-size=1g",
+          zh: "挂载一个：mount -t tmpfs tmpfs /dev/shm；若在容器中，启动时加 --ipc=host 或 --shm-size=1g"))
     }
     let size = HumanText.bytes(sharedMemory.bytes)
     let values: JSON.Object = [
@@ -110,20 +120,33 @@ extension StorageFacts {
     ]
     let remedy =
       isContainer
-      ? "start the container with --ipc=host or --shm-size=1g; a pod mounts an emptyDir of medium Memory at /dev/shm"
-      : "enlarge it: mount -o remount,size=50% /dev/shm"
-    let free = "\(HumanText.bytes(sharedMemory.freeBytes)) of \(size) free in /dev/shm"
+      ? Phrase(
+        en:
+          "start the container with --ipc=host or --shm-size=1g; a pod mounts an emptyDir of medium Memory at /dev/shm",
+        zh: "启动容器时加 --ipc=host 或 --shm-size=1g；pod 则在 /dev/shm 挂载 medium 为 Memory 的 emptyDir")
+      : Phrase(
+        en: "enlarge it: mount -o remount,size=50% /dev/shm", zh: "扩大它：mount -o remount,size=50% /dev/shm")
+    let available = HumanText.bytes(sharedMemory.freeBytes)
+    let free = Phrase(en: "\(available) of \(size) free in /dev/shm", zh: "/dev/shm 共 \(size)，可用 \(available)")
     // A container has 64 MiB unless it is told otherwise; NCCL takes some tens of MiB for each GPU.
     if deviceCount > 1, sharedMemory.freeBytes < 64 << 20 {
       return .problem(
-        "shared-memory", "\(free): NCCL, which connects the GPUs of a host over it, will not start", remedy: remedy,
-        values)
+        "shared-memory",
+        free
+          + Phrase(
+            en: ": NCCL, which connects the GPUs of a host over it, will not start",
+            zh: "：NCCL 靠它连接同一主机的 GPU，这样无法启动"), remedy: remedy, values)
     }
     if deviceCount > 1, sharedMemory.freeBytes < 1 << 30 {
       return .warning(
-        "shared-memory", "\(free), which is little for NCCL with \(deviceCount) GPUs", remedy: remedy, values)
+        "shared-memory",
+        free
+          + Phrase(
+            en: ", which is little for NCCL with \(deviceCount) GPUs", zh: "，对 \(deviceCount) 个 GPU 的 NCCL 来说偏少"),
+        remedy: remedy, values)
     }
-    return .ok("shared-memory", deviceCount > 1 ? free : "\(free), which only GPUs would need", values)
+    let unneeded = Phrase(en: ", which only GPUs would need", zh: "（只有 GPU 需要）")
+    return .ok("shared-memory", deviceCount > 1 ? free : free + unneeded, values)
   }
 
   private var disk: Finding? {
@@ -134,42 +157,67 @@ extension StorageFacts {
     let free = HumanText.bytes(space.freeBytes)
     if !isWritable {
       return .warning(
-        "disk", "nothing can be written to this folder, \(space.path)",
-        remedy: "start runs in another folder, or name one with --output-dir", values)
+        "disk",
+        Phrase(en: "nothing can be written to this folder, \(space.path)", zh: "当前文件夹 \(space.path) 不可写"),
+        remedy: Phrase(
+          en: "start runs in another folder, or name one with --output-dir", zh: "换一个文件夹启动训练，或用 --output-dir 指定"),
+        values)
     }
+    let room = Phrase(en: "\(free) of disk free in \(space.path)", zh: "\(space.path) 所在磁盘可用 \(free)")
     if space.freeBytes < 256 << 20 {
       return .problem(
-        "disk", "only \(free) of disk free in \(space.path)",
-        remedy: "make room, or name a folder on another disk with --output-dir", values)
+        "disk", Phrase(en: "only \(room.en)", zh: "\(room.zh)，太少"),
+        remedy: Phrase(
+          en: "make room, or name a folder on another disk with --output-dir",
+          zh: "腾出空间，或用 --output-dir 指定另一块磁盘上的文件夹"), values)
     }
     if space.freeBytes < 4 << 30 {
       return .warning(
-        "disk", "\(free) of disk free in \(space.path); a checkpoint of a 64 M model takes 0.8 GB",
-        remedy: "make room, or keep fewer checkpoints (--save-total-limit 2)", values)
+        "disk", room + Phrase(en: "; a checkpoint of a 64 M model takes 0.8 GB", zh: "；64 M 模型的一个检查点占 0.8 GB"),
+        remedy: Phrase(
+          en: "make room, or keep fewer checkpoints (--save-total-limit 2)",
+          zh: "腾出空间，或少保留检查点（--save-total-limit 2）"), values)
     }
-    return .ok("disk", "\(free) of disk free in \(space.path)", values)
+    return .ok("disk", room, values)
   }
 
   private var files: Finding? {
     guard let openFiles else { return nil }
     let values: JSON.Object = ["limit": .integer(openFiles)]
     guard openFiles < 1024 else {
+      let isUnlimited = openFiles > 1 << 30
+      let number = HumanText.grouped(openFiles)
       return .ok(
-        "open-files", "\(openFiles > 1 << 30 ? "any number of" : "up to " + HumanText.grouped(openFiles)) open files",
-        values)
+        "open-files",
+        Phrase(
+          en: "\(isUnlimited ? "any number of" : "up to \(number)") open files",
+          zh: isUnlimited ? "打开文件数不限" : "最多可打开 \(number) 个文件"), values)
     }
     let raise =
-      (openFilesAtMost ?? 0) >= 4096 ? "ulimit -n 4096" : "a higher limit in /etc/security/limits.conf (nofile)"
+      (openFilesAtMost ?? 0) >= 4096
+      ? Phrase("ulimit -n 4096")
+      : Phrase(
+        en: "a higher limit in /etc/security/limits.conf (nofile)",
+        zh: "在 /etc/security/limits.conf 中提高限额（nofile）")
     return .warning(
-      "open-files", "a process may have only \(openFiles) files and sockets open, too few for a job of many processes",
+      "open-files",
+      Phrase(
+        en: "a process may have only \(openFiles) files and sockets open, too few for a job of many processes",
+        zh: "每个进程只能打开 \(openFiles) 个文件和套接字，对多进程作业来说太少"),
       remedy: raise, values)
   }
 
   private var locking: Finding? {
     guard hasInfiniBand, let lockedMemory else { return nil }
     let values: JSON.Object = ["limit_bytes": .integer(lockedMemory)]
+    let limit = HumanText.bytes(lockedMemory)
     return .warning(
-      "locked-memory", "InfiniBand is here, but a process may lock only \(HumanText.bytes(lockedMemory)) of memory",
-      remedy: "ulimit -l unlimited; in a container, start it with --ulimit memlock=-1", values)
+      "locked-memory",
+      Phrase(
+        en: "InfiniBand is here, but a process may lock only \(limit) of memory",
+        zh: "有 InfiniBand，但每个进程只能锁定 \(limit) 内存"),
+      remedy: Phrase(
+        en: "ulimit -l unlimited; in a container, start it with --ulimit memlock=-1",
+        zh: "ulimit -l unlimited；若在容器中，启动时加 --ulimit memlock=-1"), values)
   }
 }

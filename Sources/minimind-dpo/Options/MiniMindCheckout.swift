@@ -30,6 +30,12 @@ struct MiniMindCheckout {
     return names.filter { $0.hasSuffix(".pth") }.sorted().map { folder + "/" + $0 }
   }
 
+  /// When a file was written, in seconds since 1970; 0 where there is none.
+  func written(_ path: String) -> Double {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: location(path).path)
+    return (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+  }
+
   /// Whether a run's folder has something to go on from.
   func holdsCheckpoint(_ run: String) -> Bool {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: location(run).path)) ?? []

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Observability
 
 /// The options that only MiniMind's training scripts have; its others are other spellings of this program's own.
 ///
@@ -58,22 +59,35 @@ struct MiniMindArguments: ParsableArguments {
   }
 
   /// What options that mean nothing here stand for, in a line each.
-  func remarks(onGPU: Bool) -> [String] {
-    var lines: [String] = []
+  func remarks(onGPU: Bool) -> [Phrase] {
+    var lines: [Phrase] = []
     if let dtype, dtype != .float32, !onGPU {
-      lines.append("--dtype \(dtype.rawValue): on a CPU MiniMind computes in float32, and so does this run")
+      lines.append(
+        Phrase(
+          en: "--dtype \(dtype.rawValue): on a CPU MiniMind computes in float32, and so does this run",
+          zh: "--dtype \(dtype.rawValue)：在 CPU 上 MiniMind 用 float32 计算，这里也一样"))
     }
     if let numWorkers {
       lines.append(
-        "--num_workers \(numWorkers): pairs are tokenized once, over all cores, and a thread prepares batches ahead; "
-          + "there are no loader processes")
+        Phrase(
+          en:
+            "--num_workers \(numWorkers): pairs are tokenized once, over all cores, and a thread prepares batches ahead; "
+            + "there are no loader processes",
+          zh: "--num_workers \(numWorkers)：偏好对用全部核心分词一次，另有一个线程提前准备批次；没有加载数据的进程"))
     }
     if useWandb {
       lines.append(
-        "--use_wandb: SwanLab, as in MiniMind's script; its package is run by --tracker-python, in a process of its own"
-      )
+        Phrase(
+          en:
+            "--use_wandb: SwanLab, as in MiniMind's script; its package is run by --tracker-python, in a process of its own",
+          zh: "--use_wandb：与 MiniMind 的脚本一样使用 SwanLab；它的软件包由 --tracker-python 在单独的进程中运行"))
     }
-    if useCompile == 1 { lines.append("--use_compile 1: nothing to compile; the kernels are compiled already") }
+    if useCompile == 1 {
+      lines.append(
+        Phrase(
+          en: "--use_compile 1: nothing to compile; the kernels are compiled already",
+          zh: "--use_compile 1：没有需要编译的，内核已经编译好"))
+    }
     return lines
   }
 }

@@ -24,6 +24,30 @@ struct ModelArguments: ParsableArguments {
   var adapter: String?
 }
 
+/// The same where a model is found if none is named.
+struct ChosenModelArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      """
+      The model: a Hugging Face folder, or a MiniMind weight file such as out/full_sft_768.pth. (default: the newest \
+      out/dpo_*.pth of a MiniMind checkout)
+      """, valueName: "path"))
+  var model: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The folder with tokenizer.json and tokenizer_config.json; without, the model's own folder.", valueName: "folder")
+  )
+  var tokenizer: String?
+
+  @Option(
+    name: [.long, .customLong("adapter-name-or-path")],
+    help: ArgumentHelp(
+      "An adapter of the model (LoRA): a folder that PEFT or train has written, or MiniMind's LoRA file.",
+      valueName: "path"))
+  var adapter: String?
+}
+
 /// What a bare weight file does not tell of its model; the rest is read off the tensors, and checked where it is named.
 struct ShapeArguments: ParsableArguments {
   @Option(help: ArgumentHelp("Width of the model, to check a weight file against.", valueName: "size"))

@@ -87,12 +87,14 @@ final class CheckpointSaver {
     if available.map({ $0 >= needed }) ?? true, let copy = try contents.copy() { return copy }
     if !hasToldOfMemory {
       hasToldOfMemory = true
-      let left = available.map { ", and \(HumanText.bytes($0)) are left" } ?? ""
+      let left = available.map(HumanText.bytes)
+      let size = HumanText.bytes(contents.byteCount)
       logger.warning(
-        """
-        there is no memory for a copy of the checkpoint (\(HumanText.bytes(contents.byteCount))\(left)): training waits while it \
-        is written
-        """)
+        Phrase(
+          en:
+            "there is no memory for a copy of the checkpoint (\(size)\(left.map { ", and \($0) are left" } ?? "")): training "
+            + "waits while it is written",
+          zh: "内存不足以复制检查点（\(size)\(left.map { "，只剩 \($0)" } ?? "")）：写入期间训练会等待"))
     }
     return nil
   }
@@ -105,26 +107,31 @@ final class CheckpointSaver {
     _ checkpoint: () throws -> Void
   ) throws -> Bool {
     let logger = Logger(label: "train")
-    let after = isLast ? "" : " Training goes on."
+    let after = isLast ? Phrase("") : Phrase(en: " Training goes on.", zh: "训练继续。")
     var isThere = false
     do {
       try checkpoint()
-      logger.info("saved \(place.path)")
+      logger.info(TrainingWords.saved(place.path))
       isThere = true
       keep()
     } catch  where !(error is TorchError) {
       // Whatever the file system does not take, be it that the folder is gone meanwhile.
-      let older = folder.checkpoints.first.map { "The newest one is \($0.folder.path), as it was" }
+      let older =
+        folder.checkpoints.first.map {
+          Phrase(en: "The newest one is \($0.folder.path), as it was.", zh: "最新的是 \($0.folder.path)，没有变化。")
+        } ?? Phrase(en: "There is no older one.", zh: "之前也没有。")
       logger.warning(
-        "no checkpoint at step \(step): \(error). \(older ?? "There is no older one").\(after)")
+        Phrase(en: "no checkpoint at step \(step): \(error). ", zh: "第 \(step) 步没有保存检查点：\(error)。") + older + after)
     }
     for draft in weights {
       do {
         try makeFolder(draft.file.deletingLastPathComponent())
         try draft.write()
-        logger.info("saved \(draft.file.relativePath)")
+        logger.info(TrainingWords.saved(draft.file.relativePath))
       } catch let error as FileError where error.isWriteFailure {
-        logger.warning("\(draft.file.relativePath) is as it was before: \(error).\(after)")
+        let path = draft.file.relativePath
+        logger.warning(
+          Phrase(en: "\(path) is as it was before: \(error).", zh: "\(path) 仍是之前的内容：\(error)。") + after)
       }
     }
     return isThere

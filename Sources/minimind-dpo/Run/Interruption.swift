@@ -16,7 +16,7 @@ final class Interruption: Sendable {
   ///   - kept: what is kept where a second one comes
   init(
     _ stop: StopRequest, speaks: Bool = true, first: String = TrainingWords.interrupted.text,
-    kept: String = "Complete checkpoints are kept."
+    kept: String = TrainingWords.kept.text
   ) {
     let queue = DispatchQueue(label: "signals")
     let heard = [(SIGTERM, "SIGTERM"), (SIGINT, "SIGINT"), (SIGHUP, "SIGHUP")].filter {
@@ -31,14 +31,16 @@ final class Interruption: Sendable {
         source.setEventHandler {
           if stop.requestedBy != nil {
             if speaks {
-              Console.standardError.print("\(name) again: stopping at once. \(kept)")
+              let words = Phrase(en: "\(name) again: stopping at once. ", zh: "再次收到 \(name)：立刻停止。")
+              Console.standardError.print(words + Phrase(kept))
             }
             LastWords.say("\(name) came a second time and ended it at once")
             Foundation._exit(128 + number)
           }
           stop.request(by: name)
           guard speaks else { return }
-          Console.standardError.print("\(name): \(first). \(TrainingWords.secondSignal.text)")
+          let ends = Phrase(en: "\(name): \(first). ", zh: "\(name)：\(first)。")
+          Console.standardError.print(ends + TrainingWords.secondSignal)
         }
         source.activate()
         return source

@@ -1,5 +1,6 @@
 import Foundation
 import Launcher
+import Observability
 import Torch
 
 /// Several processes of a command of this program, started and watched by a launcher in this process.
@@ -36,7 +37,10 @@ struct LaunchedJob {
   ///   - error: where their messages go, and the launcher's own
   /// - Returns: the exit code for this process
   func run(output: Int32 = STDOUT_FILENO, error: Int32 = STDERR_FILENO) -> Int32 {
-    Agent(
+    var options = options
+    // Where no option of the launcher's names a language, it speaks that of this process, which the command may have named.
+    options.language = options.language ?? LaunchLanguage(rawValue: MessageLanguage.current.rawValue)
+    return Agent(
       options, program: program, environment: environment, stores: TorchStores(),
       // The others leave their results in files.
       isOutputResult: !options.startsAnyProgram

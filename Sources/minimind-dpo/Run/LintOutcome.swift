@@ -34,7 +34,9 @@ extension LinterArguments {
     }
     try copy.write(to: destination)
     Logger(label: "data").notice(
-      "wrote \(output): \(HumanText.counted(copy.count, "pair")), \(HumanText.grouped(removed.count)) left out")
+      Phrase(
+        en: "wrote \(output): \(HumanText.counted(copy.count, "pair")), \(HumanText.grouped(removed.count)) left out",
+        zh: "已写入 \(output)：\(HumanText.grouped(copy.count)) 个偏好对，去掉了 \(HumanText.grouped(removed.count)) 个"))
   }
 
   private func isSameFile(_ one: URL, _ other: URL) -> Bool {

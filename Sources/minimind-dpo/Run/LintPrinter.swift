@@ -28,8 +28,11 @@ struct LintPrinter {
     let known = ["identical-sides", "same-after-truncation", "nothing-to-learn", "cut-answers"]
     let findings = report.findings.filter { $0.severity != .note && !known.contains($0.check) }
     if findings.isEmpty { return nil }
-    let words = findings.map { "\($0.check) \(HumanText.grouped($0.count))" }.joined(separator: ", ")
-    return "linter: \(words); see minimind-dpo data \(path) --lint"
+    let words = findings.map { "\($0.check) \(HumanText.grouped($0.count))" }
+    return Phrase(
+      en: "linter: \(words.joined(separator: ", ")); see minimind-dpo data \(path) --lint",
+      zh: "数据检查：\(words.joined(separator: "、"))；详见 minimind-dpo data \(path) --lint"
+    ).text
   }
 
   private func lines(of finding: LintFinding) -> [String] {

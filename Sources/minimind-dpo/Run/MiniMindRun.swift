@@ -24,27 +24,41 @@ final class MiniMindRun {
   }
 
   /// What is read and written, and what MiniMind's options mean here.
-  func remarks(on policy: CausalLM) -> [String] {
+  func remarks(on policy: CausalLM) -> [Phrase] {
     let output = request.output
     let interval =
       switch output.saves {
-      case .steps(let count): " and every \(HumanText.counted(count, "step"))"
-      case .epoch: " and after every epoch"
-      case nil: ""
+      case .steps(let count):
+        Phrase(en: " and every \(HumanText.counted(count, "step"))", zh: "，每 \(HumanText.grouped(count)) 步也写一次")
+      case .epoch: Phrase(en: " and after every epoch", zh: "，每轮之后也写一次")
+      case nil: Phrase("")
       }
     let texts = request.pairs.examples.areTexts
     let data = request.trainingPairs.map(\.description).joined(separator: ", ")
+    let (model, type, result) = (request.source.path, output.dtype.rawValue, loraFile(of: policy) ?? file(of: policy))
+    let tokenizer =
+      request.source.tokenizer.map { Phrase($0) } ?? Phrase(en: "the model's folder", zh: "模型所在的文件夹")
     var lines = [
-      "MiniMind's options: the model from \(request.source.path), the \(texts ? "texts" : "pairs") from \(data), the tokenizer from "
-        + "\(request.source.tokenizer ?? "the model's folder"); the result goes to \(loraFile(of: policy) ?? file(of: policy)) in "
-        + "\(output.dtype.rawValue), at the end\(interval), everything else to \(output.folder)"
+      Phrase(
+        en:
+          "MiniMind's options: the model from \(model), the \(texts ? "texts" : "pairs") from \(data), the tokenizer from "
+          + "\(tokenizer.en); the result goes to \(result) in \(type), at the end\(interval.en), everything else to "
+          + "\(output.folder)",
+        zh: "MiniMind 的选项：模型来自 \(model)，\(texts ? "文本" : "偏好对")来自 \(data)，分词器来自 \(tokenizer.zh)；训练结束时结果以 "
+          + "\(type) 写入 \(result)\(interval.zh)，其余都在 \(output.folder)")
     ]
     if let miniMind = request.miniMind, miniMind.asksToResume, output.checkpoint == nil {
-      lines.append("--from_resume 1: there is no checkpoint in \(output.folder) yet; the run starts from the beginning")
+      lines.append(
+        Phrase(
+          en: "--from_resume 1: there is no checkpoint in \(output.folder) yet; the run starts from the beginning",
+          zh: "--from_resume 1：\(output.folder) 中还没有检查点；从头开始训练"))
       let checkout = MiniMindCheckout()
       let theirs = checkout.path("../checkpoints") + "/\(name)_\(size(of: policy))_resume.pth"
       if checkout.exists(theirs) {
-        lines.append("  (MiniMind's own \(theirs) is not read: its order of the data is another)")
+        lines.append(
+          Phrase(
+            en: "  (MiniMind's own \(theirs) is not read: its order of the data is another)",
+            zh: "  （不读取 MiniMind 自己的 \(theirs)：它的数据顺序不同）"))
       }
     }
     return lines + (request.miniMind?.remarks ?? [])
@@ -57,7 +71,7 @@ final class MiniMindRun {
     for draft in try drafts(of: policy, copies: false) {
       try makeFolder(draft.file.deletingLastPathComponent())
       try draft.write()
-      logger.info("saved \(draft.file.relativePath)")
+      logger.info(TrainingWords.saved(draft.file.relativePath))
     }
   }
 

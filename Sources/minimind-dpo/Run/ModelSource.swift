@@ -80,3 +80,18 @@ extension ModelArguments {
     return ModelSource(path: model, adapter: adapter, tokenizer: tokenizer, shape: known)
   }
 }
+
+extension ChosenModelArguments {
+  /// The model that was named, or found.
+  ///
+  /// - Throws: `Failure` where there is none
+  func path() throws -> String {
+    if let path = model ?? ChatModels.newestWeights() { return path }
+    throw ChatModels.noModel
+  }
+
+  /// Where a model of this path, its tokenizer and its adapter are.
+  func source(_ path: String, _ shape: ShapeArguments) -> ModelSource {
+    ModelSource(path: path, adapter: adapter, tokenizer: tokenizer, shape: shape.known)
+  }
+}

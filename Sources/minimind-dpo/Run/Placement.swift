@@ -38,14 +38,15 @@ extension DeviceArguments {
   /// - Parameters:
   ///   - sharing: whether processes of one host may share a GPU, as Gloo allows
   ///   - type: the type of products that another option asks for on a GPU
+  ///   - warns: whether it is said that other programs use the cores
   /// - Throws: `Failure` for a device that is not there, `DeviceChoiceError`
-  func place(sharing: Bool = false, preferring type: DType? = nil) throws -> Placement {
+  func place(sharing: Bool = false, preferring type: DType? = nil, warns: Bool = true) throws -> Placement {
     // OMP_NUM_THREADS is the user's word; LibTorch has obeyed it already.
     if let threads { Runtime.threadCount = threads }
     CUDA.prepareAllocator()
     let count = CUDA.isBuiltIn ? Runtime.cudaDeviceCount : 0
     guard device == .cuda || (device == .auto && count > 0) else {
-      SharedCores.watch()
+      SharedCores.watch(warns: warns)
       return Placement(type: products ?? .float32)
     }
     guard CUDA.isBuiltIn else {

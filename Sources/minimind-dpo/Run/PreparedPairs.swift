@@ -66,7 +66,10 @@ struct PreparedPairs {
       { seconds in
         if Console.standardError.isInteractive { return }
         let (done, total) = (HumanText.grouped(count.withLock { $0 }), HumanText.grouped(file.pairs.count))
-        logger.info("tokenizing: \(done) of \(total) \(options.examples.noun)s, \(seconds) s so far")
+        logger.info(
+          Phrase(
+            en: "tokenizing: \(done) of \(total) \(options.examples.noun)s, \(seconds) s so far",
+            zh: "分词：\(done) / \(total) \(TrainingWords.unit(options.examples))，已用 \(seconds) 秒"))
       },
       during: {
         try pairTokenizer.tokenize(file.pairs) { done, total in
@@ -90,11 +93,18 @@ struct PreparedPairs {
     case .waiting(let seconds, let holder):
       // One process of each host says it; it waits, or it is the one that tokenizes and shows its progress.
       let speaks = ThisProcess.environment?.localRank ?? 0 == 0
-      logger.log(
-        level: speaks ? .notice : .info, "waiting for \(holder), which tokenizes the same pairs, \(seconds) s so far")
+      let words = Phrase(
+        en: "waiting for \(holder), which tokenizes the same pairs, \(seconds) s so far",
+        zh: "等待 \(holder)，它正在给同样的偏好对分词，已 \(seconds) 秒")
+      logger.log(level: speaks ? .notice : .info, "\(words.text)")
     case .damaged(let file, let reason):
-      logger.warning("\(file) is not used: \(reason); it was removed, and the pairs are tokenized again")
-    case .notKept(let reason): logger.info("the tokens are not kept for the next start: \(reason)")
+      logger.warning(
+        Phrase(
+          en: "\(file) is not used: \(reason); it was removed, and the pairs are tokenized again",
+          zh: "不使用 \(file)：\(reason)；已删除，重新分词"))
+    case .notKept(let reason):
+      logger.info(
+        Phrase(en: "the tokens are not kept for the next start: \(reason)", zh: "分词结果不留给下次启动：\(reason)"))
     case .kept(let file, let bytes): logger.debug("kept \(HumanText.bytes(bytes)) of tokens in \(file)")
     case .found(let file): logger.debug("tokens from \(file)")
     }
@@ -120,13 +130,19 @@ struct PreparedPairs {
     if statistics.truncatedSides > 0 {
       lines.append("  " + TrainingWords.cut(statistics.truncatedSides, to: tokenized.options.maxLength, examples).text)
     }
-    lines += statistics.remarks.map { "  \($0)" }
+    lines += statistics.remarksInWords.map { "  \($0)" }
     if let found = LintPrinter(report: lint, path: path).line { lines.append("  \(found)") }
     guard statistics.usablePairs > 0 else { return lines.joined(separator: "\n") }
     guard !examples.areTexts else {
+      let (all, targets) = (statistics.usableTreeTokens, HumanText.grouped(statistics.targetTokens))
+      let saving = HumanText.fixed(statistics.savingOverPadding, 1)
       lines.append(
-        "  \(HumanText.counted(statistics.usableTreeTokens, "token")) an epoch, \(HumanText.grouped(statistics.targetTokens)) of them to "
-          + "learn; \(HumanText.fixed(statistics.savingOverPadding, 1))× fewer than padded texts")
+        "  "
+          + Phrase(
+            en:
+              "\(HumanText.counted(all, "token")) an epoch, \(targets) of them to learn; \(saving)× fewer than padded texts",
+            zh: "每轮 \(HumanText.grouped(all)) 个 token，其中 \(targets) 个要学；填充的文本需要 \(saving) 倍"
+          ).text)
       return lines.joined(separator: "\n")
     }
     lines.append(

@@ -2,7 +2,7 @@ import Foundation
 import OrderedJSON
 import Preferences
 
-/// A file of prompts: a JSON object a line, or preference pairs, whose prompts are taken.
+/// A file of prompts: a JSON object a line, a text a line, or preference pairs, whose prompts are taken.
 struct PromptFile {
   /// A prompt: the line as it stood, and the conversation it means.
   struct Request {
@@ -26,14 +26,53 @@ struct PromptFile {
 
   let requests: [Request]
 
+  /// - Parameter path: `-` for standard input
   /// - Throws: `Failure` for a line that is no prompt, `PreferenceFileError` for one that is no pair
   init(contentsOf path: String) throws {
-    guard let bytes = FileManager.default.contents(atPath: path) else {
-      throw Failure(.missingInput, "--prompts \(path): no such file.")
+    let isStandardInput = path == "-"
+    let name = isStandardInput ? "standard input" : path
+    let found =
+      isStandardInput ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)
+    guard let bytes = found else { throw Failure(.missingInput, "--prompts \(path): no such file.") }
+    let requests: [Request]
+    if Self.isText(bytes, named: isStandardInput ? nil : path) {
+      requests = try Self.texts(in: bytes, of: name)
+    } else if !Self.holdsPairs(bytes) {
+      requests = try Self.prompts(in: bytes, of: name)
+    } else if isStandardInput {
+      throw Failure(
+        .usage, "standard input holds preference pairs; their prompts are taken from a file: --prompts FILE.")
+    } else {
+      requests = try Self.prompts(ofPairsIn: path)
     }
-    let requests = try Self.holdsPairs(bytes) ? Self.prompts(ofPairsIn: path) : Self.prompts(in: bytes, of: path)
-    guard !requests.isEmpty else { throw Failure(.badData, "\(path): holds no prompts.") }
+    guard !requests.isEmpty else { throw Failure(.badData, "\(name): holds no prompts.") }
     self.requests = requests
+  }
+
+  // MARK: - A text a line
+
+  /// Whether each line is a prompt as it stands: in files that are not called JSON, where the first line does not begin as
+  /// JSON does.
+  private static func isText(_ bytes: Data, named path: String?) -> Bool {
+    let name = path?.lowercased() ?? ""
+    if [".json", ".jsonl", ".gz"].contains(where: { name.hasSuffix($0) }) || bytes.starts(with: [0x1F, 0x8B]) {
+      return false
+    }
+    let first = bytes.first { ![0x20, 0x09, 0x0D, 0x0A].contains($0) }
+    return first != UInt8(ascii: "{") && first != UInt8(ascii: "[")
+  }
+
+  private static func texts(in bytes: Data, of name: String) throws -> [Request] {
+    var requests: [Request] = []
+    for (index, line) in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+      guard let text = String(validating: line, as: UTF8.self)?.trimmingCharacters(in: .whitespacesAndNewlines) else {
+        throw Failure(.badData, "\(name), line \(index + 1): not UTF-8 text")
+      }
+      if text.isEmpty { continue }
+      requests.append(
+        Request(line: ["prompt": .string(text)], messages: Message.conversation(system: nil, user: text)))
+    }
+    return requests
   }
 
   // MARK: - A prompt a line

@@ -14,9 +14,9 @@ struct RunBanner {
   let examples: ExampleKind
 
   /// The lines, in order.
-  var lines: [String] { [model] + processes + [batch, rate] }
+  var lines: [Phrase] { [model] + processes + [batch, rate] }
 
-  private var model: String {
+  private var model: Phrase {
     let configuration = trainer.policy.configuration
     let type = trainer.policy.productType
     return TrainingWords.model(
@@ -24,8 +24,7 @@ struct RunBanner {
       layers: configuration.layerCount,
       width: configuration.hiddenSize, precision: TrainingWords.precision(type.rawValue, isFull: type == .float32),
       device: job.placement.description, threads: job.placement.ordinal == nil ? Runtime.threadCount : nil,
-      isJob: job.communicator != nil, trained: trained
-    ).text
+      isJob: job.communicator != nil, trained: trained)
   }
 
   /// What is trained, where it is not everything.
@@ -45,45 +44,45 @@ struct RunBanner {
   }
 
   /// Answers whether the run is really distributed: who takes part, and over what they speak.
-  private var processes: [String] {
+  private var processes: [Phrase] {
     guard let communicator = job.communicator, let ranks = trainer.ranks else { return [] }
     let roster = communicator.roster
     let hosts = Set(roster.members.map(\.host)).count
     let route =
       switch communicator.route {
-      case .interface(let name): "interface \(name)"
-      case .address(let address): address
+      case .interface(let name): Phrase(en: "interface \(name)", zh: "网卡 \(name)")
+      case .address(let address): Phrase(en: address, zh: " \(address)")
       }
-    var lines = [
-      "distributed: \(roster.worldSize) processes on \(hosts == 1 ? "1 host" : "\(hosts) hosts"), back end "
-        + "\(ranks.gradients.backend.rawValue) over \(route), started by \(job.environment.startedBy.rawValue)"
-        + (ranks.shardsOptimizer ? ", optimizer state divided among them (ZeRO-1)" : "")
-    ]
-    for member in roster.members {
-      lines.append(
-        "  rank \(member.rank): \(member.host), process \(member.process), \(member.device), \(threads(member.threads))"
-      )
-    }
-    return lines
+    let (backEnd, starter) = (ranks.gradients.backend.rawValue, job.environment.startedBy.rawValue)
+    let head = Phrase(
+      en:
+        "distributed: \(roster.worldSize) processes on \(hosts == 1 ? "1 host" : "\(hosts) hosts"), back end \(backEnd) over "
+        + "\(route.en), started by \(starter)",
+      zh: "分布式：\(hosts) 台主机上的 \(roster.worldSize) 个进程，后端 \(backEnd)，经由\(route.zh)，由 \(starter) 启动")
+    let shards = Phrase(
+      en: ", optimizer state divided among them (ZeRO-1)", zh: "，优化器状态在它们之间划分（ZeRO-1）")
+    return [ranks.shardsOptimizer ? head + shards : head]
+      + roster.members.map { member in
+        Phrase(
+          en: "  rank \(member.rank): \(member.host), process \(member.process), \(member.device), "
+            + HumanText.counted(member.threads, "thread"),
+          zh: "  rank \(member.rank)：\(member.host)，进程 \(member.process)，\(member.device)，\(member.threads) 个线程")
+      }
   }
 
-  private var batch: String {
+  private var batch: Phrase {
     let (options, plan) = (trainer.options, trainer.plan)
     return TrainingWords.batch(
       processes: job.worldSize, perDevice: options.perDeviceBatchSize, accumulated: options.accumulationSteps,
       global: plan.globalBatchSize, steps: plan.totalSteps, stepsPerEpoch: plan.stepsPerEpoch, examples: plan.pairCount,
-      examples
-    ).text
+      examples)
   }
 
-  private var rate: String {
+  private var rate: Phrase {
     let schedule = trainer.schedule
     return TrainingWords.rate(
       shape: schedule.shape.rawValue, peak: HumanText.short(schedule.peak), warmup: schedule.warmupSteps,
       steps: schedule.totalSteps,
-      loss: examples.areTexts ? TrainingWords.textLoss : Phrase(trainer.options.loss.description)
-    ).text
+      loss: examples.areTexts ? TrainingWords.textLoss : Phrase(trainer.options.loss.description))
   }
-
-  private func threads(_ count: Int) -> String { count == 1 ? "1 thread" : "\(count) threads" }
 }

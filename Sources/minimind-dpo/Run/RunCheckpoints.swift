@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Launcher
 import Logging
+import Observability
 import Training
 
 /// What becomes of a run that is in the folder already, and the checkpoint that a run goes on from.
@@ -55,9 +56,13 @@ struct RunCheckpoints {
     let interval = try RunCheckpoint.restore(trainer, from: read, reader: reader, identity: identity)
     let notes = try RunCheckpoint.notes(
       [RunHistory.fileName, EvaluationState.fileName], in: read, reader: reader, ranks: trainer.ranks)
+    let owner = job.communicator?.roster.members[reader].name ?? "rank \(reader)"
     let source =
-      read?.path ?? "a checkpoint of \(job.communicator?.roster.members[reader].name ?? "rank \(reader)")"
-    logger.info("resuming after step \(trainer.completedSteps) from \(source)")
+      read.map { Phrase($0.path) } ?? Phrase(en: "a checkpoint of \(owner)", zh: "\(owner) 的检查点")
+    logger.info(
+      Phrase(
+        en: "resuming after step \(trainer.completedSteps) from \(source.en)",
+        zh: "从第 \(trainer.completedSteps) 步之后续训，检查点：\(source.zh)"))
     return Start(interval: interval, notes: notes, isResumed: true)
   }
 
@@ -87,13 +92,21 @@ struct RunCheckpoints {
         checkpoint: folder.location.path, differences: TrainingError.differences(before, identity))
     }
     if !folder.holdsFinishedRun {
-      logger.info("\(folder.location.path): nothing was saved there yet; the run starts from the beginning")
+      logger.info(
+        Phrase(
+          en: "\(folder.location.path): nothing was saved there yet; the run starts from the beginning",
+          zh: "\(folder.location.path)：那里还没有保存过检查点；从头开始训练"))
     }
   }
 
   /// The checkpoint to go on from; nil for a new run.
   private func checkpoint(in folder: RunFolder) throws -> URL? {
-    func newest() throws -> URL? { try RunCheckpoint.newest(in: folder) { logger.warning("\($0)") } }
+    func newest() throws -> URL? {
+      try RunCheckpoint.newest(in: folder) { problem in
+        logger.warning(
+          Phrase(en: "passing over a damaged checkpoint: \(problem)", zh: "跳过已损坏的检查点：\(problem)"))
+      }
+    }
     if continuesJob {
       // Workers that died before their first checkpoint start over.
       if !folder.checkpoints.isEmpty { return try newest() }

@@ -52,7 +52,7 @@ struct RunConclusion {
   private var mergedFolder: URL { folder.file(RunFolder.mergedModel) }
 
   /// Where the time went; nothing of a run that was over at once.
-  private func slowness() throws -> String? {
+  private func slowness() throws -> Phrase? {
     guard outcome.totals.seconds >= 10 else { return nil }
     let log = try MetricsLog(contentsOf: folder.file("metrics.jsonl"))
     return TimeLosses(RunTimes(log), at: RunMachine(folder.environment)).text()
@@ -72,6 +72,7 @@ struct RunConclusion {
       totals: outcome.totals, learningRate: request.training.learningRate, beta: request.training.loss.beta)
     summary.lossType = request.training.loss.name
     summary.startsAtReference = trainer.options.startsAtReference
+    summary.endReason = outcome.totals.endedEarly == nil ? nil : outcome.recorder.endReason
     summary.takenStep = outcome.choice?.step
     summary.takeSnapshots(
       from: try MetricsLog(contentsOf: folder.file("metrics.jsonl")),
@@ -80,7 +81,7 @@ struct RunConclusion {
       summary.texts = TextOutcome(
         try MetricsLog(contentsOf: folder.file("metrics.jsonl")), takenStep: outcome.choice?.step)
     }
-    if let choice = outcome.choice { summary.notes.append(choice.sentence) }
+    if let choice = outcome.choice { summary.notes.append(choice.sentence.text) }
     let place = folder.location == request.output.location ? request.output.folder : folder.location.path
     summary.outputs =
       trainer.policy.adapter == nil ? [.folder(place)] : [.adapter(place, model: request.source.path)]
@@ -90,9 +91,11 @@ struct RunConclusion {
       "report": folder.file("report.html").relativePath, "metrics": folder.file("metrics.jsonl").relativePath,
     ]
     if inputs.watched.prompts != nil { summary.files["answers"] = folder.file("samples.jsonl").relativePath }
-    if let changes, let remark = UpdateVisibility(request, inputs).remark(on: changes) { summary.notes.append(remark) }
-    if let slow = try slowness() { summary.notes.append(slow) }
-    if let scaling = ScalingRecord.sentence(processes: inputs.job.worldSize) { summary.notes.append(scaling) }
+    if let changes, let remark = UpdateVisibility(request, inputs).remark(on: changes) {
+      summary.notes.append(remark.text)
+    }
+    if let slow = try slowness() { summary.notes.append(slow.text) }
+    if let scaling = ScalingRecord.sentence(processes: inputs.job.worldSize) { summary.notes.append(scaling.text) }
     for reason in DropReason.allCases { summary.droppedWords[reason.rawValue] = reason.phrase }
     Output.line(summary.text(width: min(88, Output.width ?? 88)))
   }

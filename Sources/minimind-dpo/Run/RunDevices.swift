@@ -68,18 +68,29 @@ final class RunDevices {
   }
 
   private func warn(_ reading: DeviceReading) {
-    let name = monitor.map { "\($0.name) at \($0.device.busID ?? "an unknown place")" } ?? "the GPU"
+    let name =
+      monitor.map { monitor in
+        let place = monitor.device.busID
+        return Phrase(
+          en: "\(monitor.name) at \(place ?? "an unknown place")", zh: monitor.name + (place.map { "（\($0)）" } ?? ""))
+      } ?? Phrase(en: "the GPU", zh: "GPU")
     for number in reading.criticalErrors {
       let words = CriticalError.words(number).map { ", \($0)" } ?? ""
       logger.warning(
-        "\(name): the driver reports an error, Xid \(number)\(words). The kernel's log (dmesg) and NVIDIA's list of Xid errors have more"
-      )
+        Phrase(
+          en:
+            "\(name.en): the driver reports an error, Xid \(number)\(words). The kernel's log (dmesg) and NVIDIA's list of Xid "
+            + "errors have more",
+          zh: "\(name.zh)：驱动报告错误 Xid \(number)\(words)。详见内核日志（dmesg）和 NVIDIA 的 Xid 错误列表"))
     }
     guard let errors = reading.latest.uncorrectedErrors else { return }
     if let before = uncorrectedErrors, errors > before {
       logger.warning(
-        "\(name): \(errors - before) memory errors that could not be corrected; what was computed since the last record may be wrong"
-      )
+        Phrase(
+          en:
+            "\(name.en): \(errors - before) memory errors that could not be corrected; what was computed since the last record "
+            + "may be wrong",
+          zh: "\(name.zh)：\(errors - before) 个无法纠正的显存错误；上一条记录之后的计算结果可能有误"))
     }
     uncorrectedErrors = errors
   }

@@ -65,13 +65,13 @@ struct RunExecution {
     if let folder = place.checkpoints, !start.isResumed, folder.holdsRun { try folder.removePreviousRun() }
     if announces {
       for line in RunBanner(trainer: trainer, job: job, examples: request.pairs.examples).lines {
-        logger.info("\(line)")
+        logger.info(line)
       }
     }
     if let folder = place.checkpoints { try writeDescription(to: folder) }
     if trainer.options.findsMicroBatchTokens { try findMicroBatchTokens() }
     let miniMind = folder == nil ? nil : MiniMindRun(request)
-    miniMind?.remarks(on: inputs.policy).forEach { logger.info("\($0)") }
+    miniMind?.remarks(on: inputs.policy).forEach { logger.info($0) }
 
     let files = try folder.map { folder -> EvaluationRecorder.Files in
       let step = trainer.completedSteps
@@ -140,7 +140,7 @@ struct RunExecution {
     var totals = totals(recorder, stoppedBy: stoppedBy)
     totals.checkpoints = (recorder.history.checkpoints ?? 0) + saver.saved
     totals.checkpointSeconds = (recorder.history.checkpointSeconds ?? 0) + trainer.savingSeconds + waited
-    totals.endedEarly = stoppedBy == nil ? recorder.endReason : nil
+    totals.endedEarly = stoppedBy == nil ? recorder.endReason?.en : nil
     var choice: ModelChoice?
     if stoppedBy == nil, let folder = place.checkpoints {
       evaluations.didKeep(trainer.completedSteps)
@@ -238,13 +238,19 @@ struct RunExecution {
   }
 
   private func findMicroBatchTokens() throws(TorchError) {
-    if trainer.options.microBatchTokens == nil { logger.info("micro-batches: measuring which size is fastest") }
+    if trainer.options.microBatchTokens == nil {
+      logger.info(Phrase(en: "micro-batches: measuring which size is fastest", zh: "微批次：正在测量哪种大小最快"))
+    }
     let trials = try trainer.findMicroBatchTokens(memory: inputs.job.placement.memory)
-    let found = trainer.options.microBatchTokens.map { HumanText.grouped($0) } ?? "any number of"
     let measured = trials.map {
       "\(HumanText.grouped($0.limit)): \(HumanText.short($0.tokensPerSecond)) tokens/s"
     }.joined(separator: ", ")
-    logger.info("micro-batches: of up to \(found) tokens (\(measured.isEmpty ? "as before" : measured))")
+    let how = measured.isEmpty ? Phrase(en: "as before", zh: "与之前相同") : Phrase(measured)
+    let found = trainer.options.microBatchTokens.map { HumanText.grouped($0) }
+    logger.info(
+      Phrase(
+        en: "micro-batches: of up to \(found ?? "any number of") tokens (\(how.en))",
+        zh: "微批次：\(found.map { "最多 \($0) 个 token" } ?? "不限 token 数")（\(how.zh)）"))
   }
 }
 

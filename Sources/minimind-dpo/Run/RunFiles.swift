@@ -64,8 +64,14 @@ final class RunFiles {
   /// Finds out whether the folder was removed or renamed under the run, and goes on in another one where it was.
   func lookAfterFolder() {
     do {
+      let before = folder.location
       if let words = try folder.putBackIfGone(rescue: rescue) {
-        logger.warning("\(words)")
+        let now = folder.location
+        logger.warning(
+          Phrase(
+            en: words,
+            zh: "\(before.path) 在训练期间被删除、改名或换成了别的文件夹；"
+              + (now == before ? "已重新建立" : "训练在 \(now.path) 中继续")))
         isToMove = true
       }
       guard isToMove else { return }
@@ -75,25 +81,31 @@ final class RunFiles {
       broadcast.move(to: folder.location)
       isToMove = false
     } catch {
-      warn("\(error). Training goes on, and it is tried again.")
+      warn(Phrase(en: "\(error). Training goes on, and it is tried again.", zh: "\(error)。训练继续，稍后再试。"))
     }
   }
 
   private func tellOfProblems() {
     if let problem = metrics.problem ?? events?.problem {
+      let waiting = metrics.waitingCount
       warn(
-        "\(problem). Training goes on; \(HumanText.counted(metrics.waitingCount, "record")) kept in memory until there is room."
-      )
+        Phrase(
+          en:
+            "\(problem). Training goes on; \(HumanText.counted(waiting, "record")) kept in memory until there is room.",
+          zh: "\(problem)。训练继续；\(HumanText.grouped(waiting)) 条记录先留在内存中，等有空间再写。"))
     } else if nextWarning != nil, !isToMove {
       nextWarning = nil
-      logger.info("\(metrics.file.path): there is room again, and all records are written")
+      logger.info(
+        Phrase(
+          en: "\(metrics.file.path): there is room again, and all records are written",
+          zh: "\(metrics.file.path)：又有空间了，所有记录都已写入"))
     }
   }
 
   /// Says something at once and, while it stays so, once a minute.
-  private func warn(_ words: String) {
+  private func warn(_ words: Phrase) {
     if let nextWarning, .now < nextWarning { return }
     nextWarning = .now + .seconds(60)
-    logger.warning("\(words)")
+    logger.warning(words)
   }
 }

@@ -118,12 +118,16 @@ final class RunInputs {
     let prompts = Set(held.map(\.promptKey))
     let leaked = pairs.count { prompts.contains($0.promptKey) }
     guard leaked > 0, job.isFirst else { return }
-    let advice =
-      held.contains { $0.hasRejected }
-      ? ". minimind-dpo data with --eval-data names them, with --write-clean it leaves them out" : ""
-    Logger(label: "train").warning(
-      "\(HumanText.counted(leaked, held.contains { $0.hasRejected } ? "training pair" : "text")) answer a prompt that is also in the evaluation data, which then measures what was learned by heart\(advice)"
-    )
+    let arePairs = held.contains { $0.hasRejected }
+    let finding = Phrase(
+      en:
+        "\(HumanText.counted(leaked, arePairs ? "training pair" : "text")) answer a prompt that is also in the evaluation data, "
+        + "which then measures what was learned by heart",
+      zh: "训练数据中有 \(HumanText.grouped(leaked)) \(arePairs ? "个偏好对" : "条文本")的提示也在评估数据里，这样评估测到的是死记的内容")
+    let advice = Phrase(
+      en: ". minimind-dpo data with --eval-data names them, with --write-clean it leaves them out",
+      zh: "。minimind-dpo data 加 --eval-data 会列出它们，加 --write-clean 会去掉它们")
+    Logger(label: "train").warning(arePairs ? finding + advice : finding)
   }
 
   /// The reference of the pairs to learn from.
@@ -172,12 +176,14 @@ private struct PairReader {
   func trainingData() throws -> TrainingData {
     let sources = request.trainingPairs
     let files = try sources.enumerated().map { place, source in
-      let number = sources.count == 1 ? "" : " \(place + 1) of \(sources.count)"
-      return (source, try read(source.path, as: TrainingWords.trainingData + Phrase(number), options: request.pairs))
+      let number =
+        sources.count == 1
+        ? Phrase("") : Phrase(en: " \(place + 1) of \(sources.count)", zh: "（\(place + 1) / \(sources.count)）")
+      return (source, try read(source.path, as: TrainingWords.trainingData + number, options: request.pairs))
     }
     let data = try TrainingData(
       files, heldOut: request.heldOut, strategy: request.mixStrategy, seed: request.pairs.seed)
-    if let summary = data.summary { logger.info("\(summary)") }
+    if let summary = data.summary { logger.info(summary) }
     return data
   }
 
@@ -223,9 +229,11 @@ private struct PairReader {
       throw TrainingError.vocabularyTooSmall(largestID: Int(largest), vocabulary: configuration.vocabularySize)
     }
     if job.isFirst, request.pairs.maxLength > configuration.maximumPositions {
+      let (length, most) = (request.pairs.maxLength, configuration.maximumPositions)
       logger.warning(
-        "--max-length \(request.pairs.maxLength) exceeds the \(configuration.maximumPositions) positions that the model was made for"
-      )
+        Phrase(
+          en: "--max-length \(length) exceeds the \(most) positions that the model was made for",
+          zh: "--max-length \(length) 超过了模型设计的 \(most) 个位置"))
     }
   }
 }

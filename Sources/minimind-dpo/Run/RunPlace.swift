@@ -2,6 +2,7 @@ import Files
 import Foundation
 import Launcher
 import Logging
+import Observability
 import Training
 
 /// Where a process of a run writes.
@@ -29,9 +30,13 @@ struct RunPlace {
       // A run in it is replaced only once this one can begin.
       let folder = try RunFolder(request.output.location, existing: existing == .overwrite ? .resume : existing) {
         holder in
+        let (folder, seconds) = (request.output.folder, FolderLock.seconds)
         Logger(label: "train").notice(
-          "\(request.output.folder): watching for \(FolderLock.seconds) s whether \(holder), still runs in it (locks on this file system may not reach other machines)"
-        )
+          Phrase(
+            en:
+              "\(folder): watching for \(seconds) s whether \(holder), still runs in it (locks on this file system may not "
+              + "reach other machines)",
+            zh: "\(folder)：观察 \(seconds) 秒，看 \(holder) 是否还在其中运行（这个文件系统的锁未必对其他机器有效）"))
       }
       (records, checkpoints) = (environment.rank == 0 ? folder : nil, folder)
     } catch {

@@ -12,12 +12,10 @@ extension RunRecorder {
     else {
       return false
     }
-    let reason =
-      "the policy has moved \(HumanText.fixed(divergence, 1)) nats an answer from the reference, more than "
-      + "\(HumanText.short(limit)) (--stop-on-kl)"
+    let reason = FaultWords.diverged(by: HumanText.fixed(divergence, 1), limit: HumanText.short(limit))
     divergenceReason = reason
     if files != nil {
-      logger.info("the run ends after step \(trainer.completedSteps) of \(trainer.plan.totalSteps): \(reason)")
+      logger.info(FaultWords.ends(afterStep: trainer.completedSteps, of: trainer.plan.totalSteps, reason))
     }
     return true
   }
@@ -39,9 +37,10 @@ extension RunRecorder {
       step: interval.step, steps: interval.steps, loss: sums.loss / count, chosenReward: sums.chosenRewards / count,
       rejectedReward: sums.rejectedRewards / count, chosenLogProbability: sums.chosenLogProbabilities / count,
       rejectedLogProbability: sums.rejectedLogProbabilities / count)
-    for (kind, words) in drift.look(measured, of: run) {
-      logger.warning("step \(interval.step): \(words)")
-      files?.append(RunEvent(.drift, step: interval.step, words, ["kind": .string(kind.rawValue)]))
+    for warning in drift.look(measured, of: run) {
+      logger.warning(
+        Phrase(en: "step \(interval.step): ", zh: "第 \(interval.step) 步：") + warning.words)
+      files?.append(RunEvent(.drift, step: interval.step, warning.words.en, warning.values))
     }
   }
 
@@ -49,20 +48,18 @@ extension RunRecorder {
   func tellOfSkipped(_ report: StepReport, _ trainer: Trainer) {
     guard let found = report.notFinite else {
       let scale = HumanText.short(report.lossScale ?? 1)
-      return logger.warning(
-        "step \(report.step): gradients left float16's range; this update was left out; the loss scale is now \(scale)")
+      return logger.warning(FaultWords.overflow(step: report.step, scale: scale))
     }
-    let ranks = trainer.ranks == nil ? "" : " on all ranks"
-    logger.warning(
-      "step \(report.step): the gradient is not a finite number; this update was left out\(ranks): \(found.description(files: trainer.dataFiles))"
-    )
+    let reason = FaultWords.notFinite(found, files: trainer.dataFiles)
+    logger.warning(FaultWords.skipped(step: report.step, isJob: trainer.ranks != nil, reason))
     record(found, trainer)
   }
 
   private func record(_ found: NotFiniteStep, _ trainer: Trainer) {
-    let places = found.pairs.prefix(64).map { JSON.string($0.place(in: trainer.dataFiles)) }
-    files?.append(
-      RunEvent(.skippedStep, step: found.step, found.description(files: trainer.dataFiles), ["pairs": .array(places)]))
+    let files = trainer.dataFiles
+    self.files?.append(
+      RunEvent(
+        .skippedStep, step: found.step, found.description(files: files), FaultWords.values(found, files: files)))
   }
 
   /// Records why the run failed, where that can still be written.

@@ -41,10 +41,10 @@ final class RunRecorder: TrainingObserver {
   /// What that comparison found last.
   private(set) var weightChanges: WeightChanges?
   /// Why the run is to end before its last step, in words; nil where it is not.
-  var endReason: String? { divergenceReason ?? evaluations.endReason }
+  var endReason: Phrase? { divergenceReason ?? evaluations.endReason }
   /// The number of nats that policy and reference may differ by; nil for any.
   var divergenceLimit: Double?
-  var divergenceReason: String?
+  var divergenceReason: Phrase?
   var drift = DriftGuard()
   /// Watches the GPUs; nil on CPUs.
   var devices: RunDevices?
@@ -133,22 +133,26 @@ final class RunRecorder: TrainingObserver {
     totals.stepSeconds += report.seconds
     requests.limit?.didStep(seconds: report.seconds)
     if report.step == 1 {
-      let words = try start(trainer, loss: report.metrics.loss / report.metrics.pairs)
-      logger.info("\(words)")
+      logger.info(try start(trainer, loss: report.metrics.loss / report.metrics.pairs))
     }
     // All ranks skip and shrink alike; the first one says so.
     if report.isSkipped, files != nil { tellOfSkipped(report, trainer) }
     if let limit = report.shrunkTo, limit != memoryLimit, files != nil {
       memoryLimit = limit
       logger.warning(
-        """
-        step \(report.step): out of memory; from here on micro-batches have at most \(HumanText.grouped(limit)) tokens. The \
-        result is the same; --micro-batch-tokens \(limit) starts with that size
-        """)
+        Phrase(
+          en:
+            "step \(report.step): out of memory; from here on micro-batches have at most \(HumanText.grouped(limit)) tokens. "
+            + "The result is the same; --micro-batch-tokens \(limit) starts with that size",
+          zh: "第 \(report.step) 步：内存不足；从这里起每个微批次最多 \(HumanText.grouped(limit)) 个 token。结果不变；"
+            + "--micro-batch-tokens \(limit) 从一开始就用这个大小"))
     }
     if let reason = trainer.recordingRefusal, !hasTriedToRecord {
       hasTriedToRecord = true
-      logger.warning("CUDA graphs are not used from here on, which is slower and changes nothing else: \(reason)")
+      logger.warning(
+        Phrase(
+          en: "CUDA graphs are not used from here on, which is slower and changes nothing else: \(reason)",
+          zh: "从这里起不再使用 CUDA graph，会慢一些，其他不变：\(reason)"))
     }
     show(state(trainer, report.metrics, latest, step: report.step))
   }
@@ -243,7 +247,7 @@ final class RunRecorder: TrainingObserver {
       let changes = try visibility?.measure(trainer.policy, readsAgain: false)
     {
       try note(changes, atStep: trainer.completedSteps)
-      if let words = visibility?.line(on: changes) { logger.info("\(words)") }
+      if let words = visibility?.line(on: changes) { logger.info(words) }
     }
     var history = RunHistory()
     history.drift = drift
@@ -279,14 +283,13 @@ final class RunRecorder: TrainingObserver {
   }
 
   /// What to make of the first loss.
-  private func start(_ trainer: Trainer, loss: Double) throws -> String {
+  private func start(_ trainer: Trainer, loss: Double) throws -> Phrase {
     let objective = trainer.options.loss
     let isDPO = objective.parts == PreferenceLoss().parts
     return TrainingWords.start(
       loss: HumanText.fixed(loss, 4), objective: isDPO ? "DPO" : objective.name,
       value: try objective.valueAtReference().map { HumanText.fixed($0, 4) }, isDPO: isDPO,
-      startsAtReference: trainer.options.startsAtReference
-    ).text
+      startsAtReference: trainer.options.startsAtReference)
   }
 
   /// A rank that the others wait for: that is what bounds the interval, and by a fifth at least.

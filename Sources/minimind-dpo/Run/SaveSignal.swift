@@ -16,7 +16,10 @@ final class SaveSignal: Sendable {
     source.setEventHandler {
       request.request()
       if speaks {
-        Console.standardError.print("SIGUSR1: saving a checkpoint after the current step, then training goes on.")
+        Console.standardError.print(
+          Phrase(
+            en: "SIGUSR1: saving a checkpoint after the current step, then training goes on.",
+            zh: "SIGUSR1：做完当前这一步后保存检查点，然后继续训练。"))
       }
     }
     source.activate()

@@ -21,15 +21,19 @@ enum ScalingRecord {
   }
 
   /// A sentence about this number of processes, if it was measured on this machine.
-  static func sentence(processes: Int) -> String? {
+  static func sentence(processes: Int) -> Phrase? {
     guard processes > 1, let file, let bytes = try? Data(contentsOf: file), let record = try? JSON(parsing: bytes),
       record["host"]?.string == SystemInfo().hostName, let efficiency = record["\(processes)"]?.double
     else { return nil }
-    let day = record["date"]?.string?.prefix(10) ?? "an unknown day"
-    return
-      "bench --scaling on \(day) (\(record["model"]?.string ?? "?"), threads per process: \(record["threads"]?.int ?? 0)): "
-      + "\(processes) processes did \(HumanText.fixed(efficiency * Double(processes), 2))× the work of one, an efficiency of "
-      + "\(HumanText.percent(efficiency))."
+    let day = record["date"]?.string.map { Phrase(String($0.prefix(10))) } ?? Phrase(en: "an unknown day", zh: "某天")
+    let (model, threads) = (record["model"]?.string ?? "?", record["threads"]?.int ?? 0)
+    let (work, share) = (HumanText.fixed(efficiency * Double(processes), 2), HumanText.percent(efficiency))
+    return Phrase(
+      en:
+        "bench --scaling on \(day.en) (\(model), threads per process: \(threads)): \(processes) processes did \(work)× the "
+        + "work of one, an efficiency of \(share).",
+      zh: "bench --scaling 于 \(day.zh) 测得（\(model)，每个进程 \(threads) 个线程）：\(processes) 个进程完成的工作是一个进程的 "
+        + "\(work) 倍，效率 \(share)。")
   }
 
   private static var file: URL? {

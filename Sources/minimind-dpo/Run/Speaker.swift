@@ -2,27 +2,21 @@ import Foundation
 import MiniMind
 import Observability
 import OrderedJSON
+import Serving
 import Tokenization
 
 /// A model with its tokenizer and template, ready to answer.
 struct Speaker {
   private let model: CausalLM
-  private let tokenizer: Tokenizer
-  private let template: ChatTemplate?
-  private let endTokens: Set<Int32>
+  /// How it is talked to.
+  let format: ChatFormat
 
   init(_ model: CausalLM, tokenizerFolder: URL) throws {
     self.model = model
-    tokenizer = try VocabularyCheck.tokenizer(in: tokenizerFolder, for: model) {
+    let tokenizer = try VocabularyCheck.tokenizer(in: tokenizerFolder, for: model) {
       Console.standardError.print("warning: \($0) Ids without text are not generated.")
     }
-    do {
-      template = try ChatTemplate(folder: tokenizerFolder)
-    } catch ChatTemplateError.missing {
-      template = nil
-    }
-    let endOfTurn = (try? TokenizerConfiguration(folder: tokenizerFolder))?.eosToken.flatMap(tokenizer.id)
-    endTokens = Set(model.configuration.endTokenIDs.map(Int32.init)).union([endOfTurn].compactMap(\.self))
+    format = try ChatFormat(folder: tokenizerFolder, tokenizer: tokenizer, model: model.configuration)
   }
 
   /// The answer to a conversation, handed out piece by piece as it comes.
@@ -34,14 +28,7 @@ struct Speaker {
   func prompt(
     of messages: [JSON], tools: [JSON]? = nil, variables: JSON.Object = [:], think: Bool
   ) throws -> [Int32] {
-    guard let template else {
-      throw Failure(.missingInput, "the tokenizer has no chat template; use a plain prompt (--prompt with --plain).")
-    }
-    var all: JSON.Object = ["enable_thinking": .bool(think), "open_thinking": .bool(think)]
-    for (name, value) in variables { all[name] = value }
-    return try checked(
-      tokenizer.encode(
-        template.render(messages: messages, tools: tools, addGenerationPrompt: true, variables: all)))
+    try format.prompt(of: messages, tools: tools, variables: variables, think: think).tokens
   }
 
   /// The answers to many prompts, several at once; see `CausalLM.generate(prompts:)`.
@@ -49,21 +36,20 @@ struct Speaker {
     to prompts: [[Int32]], samples: Int = 1, sampling: SamplingOptions, numbers: [Int]? = nil, rows: Int,
     onStep: (Int) -> Bool = { _ in true }, onAnswer: (GeneratedAnswer) -> Void
   ) throws {
-    var sampling = sampling
-    sampling.tokenCount = tokenizer.vocabularySize
     _ = try model.generate(
-      prompts: prompts, samples: samples, options: sampling, endTokens: endTokens, numbers: numbers, rows: rows,
-      onStep: onStep, onAnswer: onAnswer)
+      prompts: prompts, samples: samples, options: limited(sampling), endTokens: format.endTokens, numbers: numbers,
+      rows: rows, onStep: onStep, onAnswer: onAnswer)
   }
 
   /// The text of an answer.
-  func text(of tokens: [Int32]) -> String { tokenizer.decode(tokens, skipSpecialTokens: true) }
+  func text(of tokens: [Int32]) -> String { format.tokenizer.decode(tokens, skipSpecialTokens: true) }
 
   /// The assistant's message that an answer is: what stands before `</think>` is its `reasoning_content`, from which
   /// chat templates write it again as it was.
   ///
   /// - Parameter prompt: where it ends within a thought, the answer begins there
   func parts(of tokens: [Int32], after prompt: [Int32]) -> (content: String, reasoning: String?) {
+    let tokenizer = format.tokenizer
     guard let open = tokenizer.id(of: "<think>"), let close = tokenizer.id(of: "</think>") else {
       return (text(of: tokens), nil)
     }
@@ -79,39 +65,45 @@ struct Speaker {
 
   /// The continuation of a plain text, which starts as plain text does in training.
   func complete(_ text: String, options: GenerationArguments, onText: (String) -> Void = { _ in }) throws -> String {
-    try complete(checked(tokenizer.encodePrompt(text)), options: options, onText: onText)
-  }
-
-  /// A prompt that the model can run.
-  private func checked(_ prompt: [Int32]) throws -> [Int32] {
-    try tokenizer.requireSound()
-    guard !prompt.isEmpty else { throw Failure(.badData, "the prompt is empty.") }
-    if let largest = prompt.max(), Int(largest) >= model.configuration.vocabularySize {
-      throw Failure(
-        .badData,
-        "the tokenizer makes the id \(largest), but the model's vocabulary has \(model.configuration.vocabularySize) "
-          + "entries: they do not belong together. Name the model's own tokenizer with --tokenizer.")
-    }
-    return prompt
+    try complete(format.prompt(continuing: text).tokens, options: options, onText: onText)
   }
 
   private func complete(
     _ prompt: [Int32], options: GenerationArguments, onText: (String) -> Void
   ) throws -> String {
-    var decoder = tokenizer.streamingDecoder(skipSpecialTokens: true)
+    var decoder = format.tokenizer.streamingDecoder(skipSpecialTokens: true)
     var answer = ""
     func emit(_ piece: String) {
       guard !piece.isEmpty else { return }
       answer += piece
       onText(piece)
     }
-    var sampling = options.sampling
-    sampling.tokenCount = tokenizer.vocabularySize
-    _ = try model.generate(prompt, options: sampling, endTokens: endTokens) { token in
+    _ = try model.generate(prompt, options: limited(options.sampling), endTokens: format.endTokens) { token in
       emit(decoder.append(token))
       return true
     }
     emit(decoder.finish())
     return answer
+  }
+
+  /// The parts of an answer to a conversation, as they come.
+  ///
+  /// - Parameter onPart: returns false to end the answer
+  /// - Returns: whether the answer is as long as it may be
+  func converse(
+    _ prompt: ChatFormat.Prompt, sampling: SamplingOptions, onPart: (AnswerPart) -> Bool
+  ) throws -> Bool {
+    var text = AnswerText(format, reader: AnswerReader(startsInThought: prompt.startsInThought))
+    let tokens = try model.generate(prompt.tokens, options: limited(sampling), endTokens: format.endTokens) { token in
+      text.append(token).parts.allSatisfy(onPart)
+    }
+    _ = text.finish().allSatisfy(onPart)
+    return tokens.count >= sampling.maxNewTokens
+  }
+
+  private func limited(_ sampling: SamplingOptions) -> SamplingOptions {
+    var sampling = sampling
+    sampling.tokenCount = format.tokenizer.vocabularySize
+    return sampling
   }
 }

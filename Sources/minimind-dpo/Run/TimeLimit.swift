@@ -44,8 +44,10 @@ final class TimeLimit: Sendable {
     let left = limit.seconds - (ContinuousClock.now - started) / .seconds(1)
     guard left <= longest.withLock({ 1.2 * $0.step + 2.4 * $0.save }) else { return wait() }
     stop.request(by: "--max-time \(limit)")
+    let rest = Phrase { HumanText.duration(seconds: max(0, left), in: $0) }
     Console.standardError.print(
-      "--max-time \(limit) will be over in \(HumanText.duration(seconds: max(0, left))): finishing the current step, then saving "
-        + "a checkpoint.")
+      Phrase(
+        en: "--max-time \(limit) will be over in \(rest.en): finishing the current step, then saving a checkpoint.",
+        zh: "--max-time \(limit) 还剩 \(rest.zh)：做完当前这一步，再保存检查点。"))
   }
 }

@@ -90,32 +90,44 @@ struct TrainingData {
   }
 
   /// What is learned from and what is held out, where that is not simply a whole file.
-  var summary: String? {
-    var lines: [String] = []
+  var summary: Phrase? {
+    var lines: [Phrase] = []
     if files.count > 1 || !mixture.isPlain || pairs.count + heldOut.count < usablePairs {
-      lines.append("an epoch takes \(HumanText.counted(mixture.count, noun)):")
+      lines.append(
+        Phrase(
+          en: "an epoch takes \(HumanText.counted(mixture.count, noun)):",
+          zh: "每轮取 \(HumanText.grouped(mixture.count)) \(unit)："))
       for (file, part) in zip(files, mixture.parts) {
+        let (drawn, path) = (HumanText.grouped(part.drawn), file.source.path)
+        let share = HumanText.percent(Double(part.drawn) / Double(mixture.count))
         lines.append(
-          "  \(HumanText.grouped(part.drawn)) (\(HumanText.percent(Double(part.drawn) / Double(mixture.count)))) of "
-            + "\(HumanText.counted(part.size, noun)) from \(file.source.path)" + repetition(of: part))
+          Phrase(
+            en: "  \(drawn) (\(share)) of \(HumanText.counted(part.size, noun)) from \(path)",
+            zh: "  从 \(path) 的 \(HumanText.grouped(part.size)) \(unit)中取 \(drawn)（\(share)）") + repetition(of: part))
       }
     }
     if !heldOut.isEmpty {
       let prompts = Set(heldOut.map(\.promptKey)).count
       lines.append(
-        "held out: \(HumanText.counted(heldOut.count, noun)) with \(HumanText.counted(prompts, "prompt")) that no \(noun) to "
-          + "learn from has")
+        Phrase(
+          en:
+            "held out: \(HumanText.counted(heldOut.count, noun)) with \(HumanText.counted(prompts, "prompt")) that no \(noun) "
+            + "to learn from has",
+          zh: "留出数据：\(HumanText.grouped(heldOut.count)) \(unit)，共 \(HumanText.grouped(prompts)) 个提示，都不在训练数据中"))
     }
-    return lines.isEmpty ? nil : lines.joined(separator: "\n")
+    guard let first = lines.first else { return nil }
+    return lines.dropFirst().reduce(first) { $0 + Phrase("\n") + $1 }
   }
 
   private var noun: String { files[0].prepared.tokenized.options.examples.noun }
+  private var unit: String { TrainingWords.unit(files[0].prepared.tokenized.options.examples) }
   private var usablePairs: Int { files.reduce(0) { $0 + $1.prepared.statistics.usablePairs } }
 
-  private func repetition(of part: PairMixture.Part) -> String {
+  private func repetition(of part: PairMixture.Part) -> Phrase {
     if part.drawn > part.size {
-      return ", each \(HumanText.fixed(Double(part.drawn) / Double(part.size), 1)) times on average"
+      let times = HumanText.fixed(Double(part.drawn) / Double(part.size), 1)
+      return Phrase(en: ", each \(times) times on average", zh: "，平均每个 \(times) 次")
     }
-    return part.drawn < part.size ? ", others each epoch" : ""
+    return part.drawn < part.size ? Phrase(en: ", others each epoch", zh: "，每轮不同") : Phrase("")
   }
 }

@@ -112,6 +112,6 @@ struct TrainingRequest {
     /// Whether MiniMind's option asked to resume.
     var asksToResume: Bool
     /// A line on each option of MiniMind's that means something else here.
-    var remarks: [String]
+    var remarks: [Phrase]
   }
 }

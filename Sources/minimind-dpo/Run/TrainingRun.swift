@@ -3,6 +3,7 @@ import Foundation
 import Launcher
 import Logging
 import MiniMind
+import Observability
 import Training
 
 /// `train` from its first line to its last: reads everything (`RunInputs`), trains, saves, sums up (`RunExecution`). Every
@@ -49,8 +50,11 @@ struct TrainingRun {
     if try job.saysFirst(execution.isFinished) {
       if let folder {
         Logger(label: "train").info(
-          "\(folder.location.path): the run in it is finished, nothing is left to do. Another --output-dir, or --overwrite-output-dir instead of --resume-from-checkpoint, trains again"
-        )
+          Phrase(
+            en: "\(folder.location.path): the run in it is finished, nothing is left to do. Another --output-dir, or "
+              + "--overwrite-output-dir instead of --resume-from-checkpoint, trains again",
+            zh: "\(folder.location.path)：其中的训练已完成，没有要做的了。要重新训练，请换 --output-dir，或用 --overwrite-output-dir "
+              + "代替 --resume-from-checkpoint"))
       }
       return
     }
@@ -104,7 +108,8 @@ struct TrainingRun {
     do {
       try policy.writeTrained(to: folder.location, tokenizer: tokenizer, dtype: request.output.dtype)
     } catch let error as FileError where error.isWriteFailure {
-      Logger(label: "train").warning("no result on this host: \(error). Rank 0 has one.")
+      Logger(label: "train").warning(
+        Phrase(en: "no result on this host: \(error). Rank 0 has one.", zh: "本机没有写出结果：\(error)。rank 0 有一份。"))
     }
   }
 

@@ -36,25 +36,33 @@ struct UpdateVisibility {
   }
 
   /// A line for a checkpoint.
-  func line(on changes: WeightChanges) -> String {
-    let share = HumanText.percent(changes.share)
-    let lost = changes.lost.map { lost in
+  func line(on changes: WeightChanges) -> Phrase {
+    let (share, all) = (HumanText.percent(changes.share), HumanText.count(Double(changes.weights)))
+    let head = Phrase(
+      en: "training has changed \(share) of \(all) weights so far", zh: "训练至今改变了 \(all) 个权重中的 \(share)")
+    return changes.lost.map { lost in
       let (type, part) = (lost.dtype, HumanText.percent(changes.share(lost: lost.count)))
       return type == request.output.dtype
-        ? "\(part) of these would be as before in a \(type.rawValue) file (--save-dtype)"
-        : "\(part) of these are still as before in the \(type.rawValue) copies that products use, and add up in float32"
-    }
-    return (["training has changed \(share) of \(HumanText.count(Double(changes.weights))) weights so far"] + lost)
-      .joined(separator: "; ")
+        ? Phrase(
+          en: "; \(part) of these would be as before in a \(type.rawValue) file (--save-dtype)",
+          zh: "；其中 \(part) 存为 \(type.rawValue) 文件后会与原来一样（--save-dtype）")
+        : Phrase(
+          en:
+            "; \(part) of these are still as before in the \(type.rawValue) copies that products use, and add up in float32",
+          zh: "；其中 \(part) 在矩阵乘法所用的 \(type.rawValue) 副本里还与原来一样，变化在 float32 中累积")
+    }.reduce(head, +)
   }
 
   /// What must be known of the result; nil where nothing is lost.
-  func remark(on changes: WeightChanges) -> String? {
+  func remark(on changes: WeightChanges) -> Phrase? {
     guard let lost = changes.lost.first(where: { $0.dtype == request.output.dtype })?.count else { return nil }
-    return
-      "Of \(HumanText.counted(changes.changed, "weight")) that training changed, \(HumanText.grouped(lost)) "
-      + "(\(HumanText.percent(changes.share(lost: lost)))) are the same as before in the saved "
-      + "\(request.output.dtype.rawValue) file: the change was smaller than that type can express. "
-      + "--save-dtype float32 keeps all of it."
+    let (type, share) = (request.output.dtype.rawValue, HumanText.percent(changes.share(lost: lost)))
+    return Phrase(
+      en:
+        "Of \(HumanText.counted(changes.changed, "weight")) that training changed, \(HumanText.grouped(lost)) (\(share)) are "
+        + "the same as before in the saved \(type) file: the change was smaller than that type can express. "
+        + "--save-dtype float32 keeps all of it.",
+      zh: "训练改变了 \(HumanText.grouped(changes.changed)) 个权重，其中 \(HumanText.grouped(lost)) 个（\(share)）在保存的 "
+        + "\(type) 文件里与原来一样：变化小于该类型能表示的精度。--save-dtype float32 会全部保留。")
   }
 }

@@ -44,6 +44,7 @@ struct ReaderCheckout {
       try workspace.write(texts, to: name)
     }
     try workspace.write((1...4).map { ["prompt": .string("How much is \($0) plus 2?")] as JSON }, to: "prompts.jsonl")
+    try workspace.write("How much is 1 plus 2?\nHow much is 2 plus 2?\n", to: "prompts.txt")
     try workspace.write(
       """
       import json, sys

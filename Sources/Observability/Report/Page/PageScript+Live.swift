@@ -17,7 +17,7 @@ extension PageScript {
         run.progress ? make("div", { class: "progress" },
           make("progress", { max: String(run.progress.total), value: String(run.progress.done), "aria-label": word("progress") }),
           make("span", {}, `${grouped(run.progress.done)} / ${grouped(run.progress.total)}`
-            + (run.progress.left == null ? "" : joiner() + word("left").replace("{}", duration(run.progress.left))))) : null,
+            + (run.progress.left == null ? "" : joiner() + word("left").replace("{}", say(run.progress.left))))) : null,
         stopping(run),
       ];
     }

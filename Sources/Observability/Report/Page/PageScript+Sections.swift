@@ -55,7 +55,7 @@ extension PageScript {
       const trials = model.trials;
       if (!trials) return null;
       return section("trials", word("trials"), make("p", { class: "remark" }, say(trials.choice)), make("p", { class: "note" }, say(trials.note)),
-        table(trials.head, trials.rows.map(row => row.map(say)), { marked: index => index === trials.chosen }),
+        table(trials.head.map(say), trials.rows.map(row => row.map(say)), { marked: index => index === trials.chosen }),
         make("div", { class: "plots" }, (model.ownCharts || []).map(figure)));
     }
 

@@ -43,7 +43,7 @@ enum PageStyle {
     h3 { font-size: 1rem; margin: 0; }
     h4 { font-size: .85rem; font-weight: 600; color: var(--soft); margin: 0 0 .2rem; }
     p { margin: .4rem 0; }
-    .connection { margin: 0; font-size: .8rem; border: 1px solid currentColor; border-radius: 1em; padding: 0 .6em; color: var(--soft); }
+    .connection { margin: 0 auto 0 0; font-size: .8rem; border: 1px solid currentColor; border-radius: 1em; padding: 0 .6em; color: var(--soft); }
     .connection.connected { color: var(--good); } .connection.lost { color: var(--bad); }
     .head { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; justify-content: space-between; align-items: baseline; margin-bottom: .8rem; }
     .preferences { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; }

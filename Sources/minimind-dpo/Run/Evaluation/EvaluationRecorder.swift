@@ -22,7 +22,7 @@ final class EvaluationRecorder {
   /// What all held-out pairs measured last; nil where nothing was measured, or the run was to stop meanwhile.
   private(set) var latest: Evaluation?
   /// Why the run is to end before its last step, in words.
-  private(set) var endReason: String?
+  private(set) var endReason: Phrase?
 
   private let sets: [EvaluationSet]
   /// Slices of the pairs of all sets.
@@ -82,7 +82,8 @@ final class EvaluationRecorder {
   }
 
   private func leftOut(_ step: Int) -> Bool {
-    logger.info("no evaluation after step \(step): the run is to stop")
+    logger.info(
+      Phrase(en: "no evaluation after step \(step): the run is to stop", zh: "第 \(step) 步之后不再评估：训练将停止"))
     return false
   }
 
@@ -121,14 +122,14 @@ final class EvaluationRecorder {
     let compared = files == nil ? nil : start
     let figures = EvaluationFigures(all, slices: slices, since: compared)
     figures.add(to: &record, prefix: MetricName.evaluationPrefix)
-    logger.info("\(TrainingWords.evaluation(afterStep: trainer.completedSteps, figures.words).text)")
+    logger.info(TrainingWords.evaluation(afterStep: trainer.completedSteps, figures.words))
     for (name, evaluation) in ofSets {
       let indices = Set(evaluation.pairs.map(\.index))
       let figures = EvaluationFigures(
         evaluation, slices: [], since: compared?.filter { indices.contains($0.index) })
       // Named as in `transformers`: eval_NAME_loss.
       figures.add(to: &record, prefix: MetricName.evaluationPrefix + name + "_")
-      logger.info("  \(name): \(figures.words.text)")
+      logger.info(TrainingWords.ofSet(name, figures.words))
     }
     return true
   }
@@ -140,11 +141,11 @@ final class EvaluationRecorder {
   ) {
     let figures = TextFigures(all)
     figures.add(to: &record, prefix: MetricName.evaluationPrefix)
-    logger.info("evaluation after step \(step): \(figures.words)")
+    logger.info(TrainingWords.evaluation(afterStep: step, figures.words))
     for (name, evaluation) in sets {
       let figures = TextFigures(evaluation)
       figures.add(to: &record, prefix: MetricName.evaluationPrefix + name + "_")
-      logger.info("  \(name): \(figures.words)")
+      logger.info(TrainingWords.ofSet(name, figures.words))
     }
   }
 
@@ -158,12 +159,13 @@ final class EvaluationRecorder {
     if trainer.completedSteps == 0 { state.guardStart = found }
     let figures = GuardFigures(found, since: trainer.completedSteps == 0 ? nil : state.guardStart)
     figures.add(to: &record)
-    logger.info("guard texts after step \(trainer.completedSteps): \(figures.words)")
+    let step = trainer.completedSteps
+    logger.info(Phrase(en: "guard texts after step \(step): ", zh: "第 \(step) 步之后的守护文本：") + figures.words)
     return true
   }
 
   /// - Returns: in what way answers have broken down; nil where the run is to stop
-  private func sampleAnswers(_ trainer: Trainer, into record: inout MetricsRecord) throws -> [String]? {
+  private func sampleAnswers(_ trainer: Trainer, into record: inout MetricsRecord) throws -> [Phrase]? {
     guard let prompts = watched.prompts else { return [] }
     func answers(of model: CausalLM) throws -> [SampledAnswer]? {
       try Trainer.answers(
@@ -188,8 +190,10 @@ final class EvaluationRecorder {
       return []
     }
     figures.add(to: &record)
-    if step > 0 || !isReference { logger.info("answers after step \(step): \(figures.words)") }
-    return figures.comparison.degeneration
+    if step > 0 || !isReference {
+      logger.info(Phrase(en: "answers after step \(step): ", zh: "第 \(step) 步之后的回答：") + figures.words)
+    }
+    return figures.comparison.degenerationPhrases
   }
 
   private func options(_ trainer: Trainer) -> TrainingOptions {
@@ -205,31 +209,31 @@ final class EvaluationRecorder {
   // MARK: - What follows
 
   /// - Returns: whether the run is to end here, as the first rank decides
-  private func decide(_ record: MetricsRecord, degeneration: [String], _ trainer: Trainer) throws -> Bool {
-    var reason: String?
+  private func decide(_ record: MetricsRecord, degeneration: [Phrase], _ trainer: Trainer) throws -> Bool {
+    var reason: Phrase?
     if let criterion = request.evaluation.criterion {
       let value = try BestModelMetric(criterion.metric).value(in: record)
       if state.best.add(value, at: record.step, by: criterion), let best = state.best.best {
-        reason =
-          "\(criterion.metric) has not improved in \(HumanText.counted(state.best.withoutImprovement, "evaluation")) "
-          + "(best: \(HumanText.short(best.value)) after step \(best.step); now \(HumanText.short(value)))"
+        reason = FaultWords.stalled(
+          criterion.metric, evaluations: state.best.withoutImprovement, best: HumanText.short(best.value),
+          atStep: best.step, now: HumanText.short(value))
       }
     }
     if !degeneration.isEmpty, record.step > 0 {
-      let words = "the answers to the sample prompts break down: " + degeneration.joined(separator: "; ")
-      if files != nil { logger.warning("step \(record.step): \(words)") }
+      let words = FaultWords.degenerated(degeneration)
+      if files != nil {
+        logger.warning(Phrase(en: "step \(record.step): ", zh: "第 \(record.step) 步：") + words)
+      }
       if request.evaluation.stopsOnDegeneration { reason = words }
     }
     if let limit = request.evaluation.forgettingLimit, let change = record[MetricName.guardLossChange], change > limit {
-      reason =
-        "the loss per token of the guard texts has risen by \(HumanText.percent(change)), more than "
-        + "\(HumanText.percent(limit)) (--stop-on-forgetting)"
+      reason = FaultWords.forgot(HumanText.percent(change), limit: HumanText.percent(limit))
     }
     let own = reason != nil && record.step > 0
     let ends = try trainer.ranks?.control.sum([own && trainer.ranks?.rank == 0 ? 1 : 0])[0] ?? (own ? 1 : 0)
     guard ends > 0, record.step < trainer.plan.totalSteps else { return false }
-    endReason = reason ?? "the first rank ended it"
-    if let reason { logger.info("the run ends after step \(record.step) of \(trainer.plan.totalSteps): \(reason)") }
+    endReason = reason ?? Phrase(en: "the first rank ended it", zh: "第一个 rank 结束了它")
+    if let reason { logger.info(FaultWords.ends(afterStep: record.step, of: trainer.plan.totalSteps, reason)) }
     return true
   }
 

@@ -10,29 +10,47 @@ struct ModelChoice {
   /// The step.
   let step: Int
   /// What was taken and why, in a sentence.
-  let sentence: String
+  let sentence: Phrase
   private let lastStep: Int
 
   /// nil where the last model is taken without asking
   init?(_ best: BestModel, _ request: TrainingRequest.Evaluation, after lastStep: Int) {
     guard request.loadsBest, let criterion = request.criterion, let kept = best.kept else { return nil }
     (step, self.lastStep) = (kept.step, lastStep)
-    let superlative = criterion.greaterIsBetter ? "highest" : "lowest"
+    let isHigh = criterion.greaterIsBetter
+    let (superlative, extreme) = isHigh ? ("highest", "最高") : ("lowest", "最低")
     func said(_ value: Double) -> String { HumanText.fixed(value, 4) }
+    let (metric, value) = (criterion.metric, said(kept.value))
+    let head = Phrase(
+      en: "The model is the one after step \(kept.step): ", zh: "采用的是第 \(kept.step) 步之后的模型：")
     var sentence =
-      "The model is the one after step \(kept.step): \(criterion.metric) is \(said(kept.value)) there, the \(superlative) of "
-      + "\(HumanText.counted(best.evaluations, "evaluation"))"
+      head
+      + Phrase(
+        en: "\(metric) is \(value) there, the \(superlative) of \(HumanText.counted(best.evaluations, "evaluation"))",
+        zh: "那里的 \(metric) 是 \(value)，为 \(best.evaluations) 次评估中\(extreme)")
     if let top = best.best, top.step != kept.step {
       sentence =
-        "The model is the one after step \(kept.step): of the steps with a checkpoint it has the \(superlative) "
-        + "\(criterion.metric), \(said(kept.value)); after step \(top.step), which had none, it was \(said(top.value))"
+        head
+        + Phrase(
+          en:
+            "of the steps with a checkpoint it has the \(superlative) \(metric), \(value); after step \(top.step), which had "
+            + "none, it was \(said(top.value))",
+          zh: "在有检查点的各步中，它的 \(metric) \(extreme)，为 \(value)；没有检查点的第 \(top.step) 步之后是 \(said(top.value))")
     }
     if let latest = best.latest, latest.step != kept.step {
-      sentence += "; after the last step, \(latest.step), it was \(said(latest.value))"
+      sentence =
+        sentence
+        + Phrase(
+          en: "; after the last step, \(latest.step), it was \(said(latest.value))",
+          zh: "；最后一步（第 \(latest.step) 步）之后是 \(said(latest.value))")
     }
-    sentence += "."
-    if let start = best.start, !start.isNaN, criterion.greaterIsBetter ? start > kept.value : start < kept.value {
-      sentence += " Before training it was \(said(start)), which is better: training did not help."
+    sentence = sentence + Phrase(en: ".", zh: "。")
+    if let start = best.start, !start.isNaN, isHigh ? start > kept.value : start < kept.value {
+      sentence =
+        sentence
+        + Phrase(
+          en: " Before training it was \(said(start)), which is better: training did not help.",
+          zh: "训练前是 \(said(start))，反而更好：这次训练没有帮助。")
     }
     self.sentence = sentence
   }

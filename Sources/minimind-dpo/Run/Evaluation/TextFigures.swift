@@ -24,13 +24,14 @@ struct TextFigures {
   }
 
   /// The numbers in words.
-  var words: String {
+  var words: Phrase {
     let loss = value(MetricName.loss)
-    return """
-      loss \(HumanText.fixed(loss, 4)) a token, perplexity \(HumanText.short(exp(loss))), \
-      \(HumanText.percent(value(MetricName.tokenAccuracy))) of the tokens right, \
-      over \(HumanText.counted(evaluation.pairs.count, "text"))
-      """
+    let (mean, perplexity) = (HumanText.fixed(loss, 4), HumanText.short(exp(loss)))
+    let (right, texts) = (HumanText.percent(value(MetricName.tokenAccuracy)), evaluation.pairs.count)
+    return Phrase(
+      en: "loss \(mean) a token, perplexity \(perplexity), \(right) of the tokens right, over "
+        + HumanText.counted(texts, "text"),
+      zh: "每个 token 的损失 \(mean)，困惑度 \(perplexity)，token 准确率 \(right)，共 \(HumanText.grouped(texts)) 条文本")
   }
 
   private func value(_ name: String) -> Double { means.first { $0.name == name }?.value ?? .nan }

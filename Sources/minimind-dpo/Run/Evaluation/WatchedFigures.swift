@@ -30,9 +30,12 @@ struct GuardFigures {
     if let difference { record.set(MetricName.guardLossDifference, to: difference.json) }
   }
 
-  var words: String {
-    let moved = change.map { ", \($0 < 0 ? "" : "+")\(HumanText.percent($0)) since the start" }
-    return "loss \(HumanText.fixed(now.loss, 4)) a token\(moved ?? "")"
+  var words: Phrase {
+    let loss = HumanText.fixed(now.loss, 4)
+    let moved = change.map { ($0 < 0 ? "" : "+") + HumanText.percent($0) }
+    return Phrase(
+      en: "loss \(loss) a token" + (moved.map { ", \($0) since the start" } ?? ""),
+      zh: "每个 token 的损失 \(loss)" + (moved.map { "，与开始时相比 \($0)" } ?? ""))
   }
 }
 
@@ -64,12 +67,14 @@ struct SampleFigures {
     }
   }
 
-  var words: String {
+  var words: Phrase {
     let figures = comparison.policy
-    return """
-      \(HumanText.short(figures.length)) tokens on average, \(HumanText.fixed(comparison.lengthRatio, 2)) times the reference's; \
-      \(HumanText.percent(figures.repetition, digits: 0)) repeated, \
-      \(HumanText.percent(figures.unfinished, digits: 0)) without an end
-      """
+    let (length, ratio) = (HumanText.short(figures.length), HumanText.fixed(comparison.lengthRatio, 2))
+    let repeated = HumanText.percent(figures.repetition, digits: 0)
+    let unfinished = HumanText.percent(figures.unfinished, digits: 0)
+    return Phrase(
+      en:
+        "\(length) tokens on average, \(ratio) times the reference's; \(repeated) repeated, \(unfinished) without an end",
+      zh: "平均 \(length) 个 token，是参考模型的 \(ratio) 倍；\(repeated) 重复，\(unfinished) 没有结尾")
   }
 }

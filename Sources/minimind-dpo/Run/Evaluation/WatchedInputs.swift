@@ -41,11 +41,13 @@ struct WatchedInputs {
         maxNewTokens: asked.sampleMaxNewTokens, now: started)
     }
     if !texts.isEmpty {
+      let targets = texts.reduce(0) { $0 + $1.targetCount }
       Logger(label: "train").info(
-        """
-        guard data: \(asked.guardData ?? ""): \(HumanText.counted(texts.count, "text")), \
-        \(HumanText.counted(texts.reduce(0) { $0 + $1.targetCount }, "token")) to predict
-        """)
+        Phrase(
+          en: "guard data: \(asked.guardData ?? ""): \(HumanText.counted(texts.count, "text")), "
+            + "\(HumanText.counted(targets, "token")) to predict",
+          zh: "守护文本：\(asked.guardData ?? "")：\(HumanText.grouped(texts.count)) 条文本，要预测 "
+            + "\(HumanText.grouped(targets)) 个 token"))
     }
   }
 

@@ -51,7 +51,7 @@ struct SweepRun {
 
     let known = try ended(in: folder, job)
     var trials = SweepTrials(request: request, inputs: inputs, folder: folder, ended: known)
-    logger.info("\(trials.plan)")
+    logger.info(trials.plan)
     let interruption = Interruption(requests.stop, speaks: job.isFirst)
     defer { interruption.end() }
     let table: SweepTable

@@ -26,10 +26,12 @@ struct SweepTrials {
   private var missing: [SweepRequest.Trial] { request.trials.filter { ended[$0.setting] == nil } }
 
   /// What is to be done, in words.
-  var plan: String {
+  var plan: Phrase {
     let (all, left) = (request.trials.count, missing.count)
-    return "sweep: \(HumanText.counted(all, "trial"))"
-      + (left < all ? ", \(HumanText.grouped(all - left)) of them ended already" : "")
+    let known = left < all ? HumanText.grouped(all - left) : nil
+    return Phrase(
+      en: "sweep: \(HumanText.counted(all, "trial"))" + (known.map { ", \($0) of them ended already" } ?? ""),
+      zh: "扫描：共 \(HumanText.grouped(all)) 次试验" + (known.map { "，其中 \($0) 次已完成" } ?? ""))
   }
 
   /// Trains what is missing, and the chosen one once more where its model is to be saved.
@@ -51,16 +53,18 @@ struct SweepTrials {
   private mutating func trainMissing(until requests: RunRequests) throws {
     for trial in missing {
       let number = (request.trials.firstIndex { $0.setting == trial.setting } ?? 0) + 1
-      logger.info("trial \(number) of \(request.trials.count): \(trial.setting.words)")
+      let (count, setting) = (request.trials.count, trial.setting.phrase)
+      logger.info(
+        Phrase(en: "trial \(number) of \(count): \(setting.en)", zh: "第 \(number) 次试验（共 \(count) 次）：\(setting.zh)"))
       let outcome: SweepTrial
       do {
         outcome = SweepTrial(trial.setting, .measured(try measure(trial, until: requests)))
       } catch let error as TrainingError {
         guard case .notFinite = error else { throw error }
-        logger.warning("the trial failed: \(error)")
+        logger.warning(Phrase(en: "the trial failed: \(error)", zh: "这次试验失败：\(error)"))
         // The state before is kept for a run that goes on; a trial does not.
         if folder != nil { try? RunFolder(trial.run.output.location, existing: .resume).removeCheckpoints() }
-        outcome = SweepTrial(trial.setting, .failed("not a finite number"))
+        outcome = SweepTrial(trial.setting, .failed(SweepTable.notFinite))
       }
       ended[trial.setting] = outcome
       try folder?.add(outcome)
@@ -71,7 +75,10 @@ struct SweepTrials {
     let isSaved = try inputs.job.saysFirst(folder?.savedBest == setting.name)
     guard !isSaved, var run = request.trials.first(where: { $0.setting == setting })?.run else { return }
     run.output.folder = request.bestFolder
-    logger.info("the model of \(setting.words), for \(request.bestFolder)")
+    let words = setting.phrase
+    logger.info(
+      Phrase(
+        en: "the model of \(words.en), for \(request.bestFolder)", zh: "训练 \(words.zh) 的模型，写到 \(request.bestFolder)"))
     let (outcome, best) = try train(run, until: requests)
     guard let best else { return }
     try RunConclusion(request: run, inputs: inputs, outcome: outcome, folder: best).writeFiles()

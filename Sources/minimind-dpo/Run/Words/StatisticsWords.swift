@@ -32,8 +32,29 @@ extension PairStatistics {
         return [name, HumanText.grouped(Int(lengths.mean.rounded()))] + numbers.map(HumanText.grouped)
       }
     lines += cells.map { row in padded(row[0], width) + row.dropFirst().map { padded($0, 9, leading: true) }.joined() }
-    if !remarks.isEmpty { lines += [""] + remarks }
+    if !chineseRemarks.isEmpty { lines += [""] + chineseRemarks }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  /// What a reader should know about how the file was taken, in the reader's language.
+  var remarksInWords: [String] { MessageLanguage.current == .chinese ? chineseRemarks : remarks }
+
+  private var chineseRemarks: [String] {
+    var remarks: [String] = []
+    if plainTextPairsBesideTemplate > 0 {
+      let (plain, all) = (HumanText.grouped(plainTextPairsBesideTemplate), HumanText.grouped(pairs))
+      remarks.append(
+        "\(all) \(areTexts ? "条文本" : "个偏好对")中有 \(plain) 是纯文本，按原样训练，不套用分词器的对话模板；--apply-chat-template 会套用模板")
+    }
+    if unscoredPairsKept > 0 {
+      remarks.append("没有分数、无法与 --min-margin 比较而保留的偏好对：\(HumanText.grouped(unscoredPairsKept))")
+    }
+    if !unusedKeys.isEmpty {
+      let keys = unusedKeys.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      let shown = keys.prefix(8).map { "\"\($0.key)\"（\(HumanText.grouped($0.value))）" }.joined(separator: "、")
+      remarks.append("没有用到的键：\(shown)\(keys.count > 8 ? "……" : "")")
+    }
+    return remarks
   }
 
   private var rowsOfTexts: [(String, String)] {

@@ -1,7 +1,7 @@
 import Observability
 import Preferences
 
-/// What a run says on its way, in both languages. Rarer messages are in English only.
+/// What a run says on its way, in both languages; what goes wrong is in `FaultWords`.
 enum TrainingWords {
   /// Which model is trained, where. The last three parts may be empty.
   static func model(
@@ -77,6 +77,11 @@ enum TrainingWords {
     Phrase(en: "evaluation after step \(step): ", zh: "第 \(step) 步之后的评估：") + figures
   }
 
+  /// Of a named set, below the line of all.
+  static func ofSet(_ name: String, _ figures: Phrase) -> Phrase {
+    Phrase(en: "  \(name): ", zh: "  \(name)：") + figures
+  }
+
   static func figures(loss: String, margin: String, accuracy: Estimate?, pairs: Int) -> Phrase {
     let ends = accuracy.map { (HumanText.fixed($0.low * 100, 1), HumanText.percent($0.high)) }
     let said =
@@ -91,6 +96,10 @@ enum TrainingWords {
   static let interrupted = Phrase(
     en: "finishing the current step, then saving a checkpoint", zh: "做完当前这一步，再保存检查点")
   static let secondSignal = Phrase(en: "A second signal stops at once.", zh: "再来一次信号就立刻停止。")
+
+  static func saved(_ path: String) -> Phrase { Phrase(en: "saved \(path)", zh: "已保存 \(path)") }
+
+  static let kept = Phrase(en: "Complete checkpoints are kept.", zh: "完整的检查点会保留。")
 
   static func stopped(by signal: String, afterStep step: Int, of total: Int) -> Phrase {
     Phrase(
