@@ -47,7 +47,7 @@ public struct HTMLReport: Sendable {
       </main>
       <script type="application/json" id="model">\(data)</script>
       <script>
-      \(PageScript.text)
+      \(PageScript.text(isLive: isLive))
       </script>
       </body>
       </html>

@@ -41,6 +41,20 @@ extension PageScript {
       return make("div", { class: "stopping" }, buttons, note ? make("span", { class: "note", role: "status" }, note) : null);
     }
 
+    // What each process does, and whom it waits for.
+    function processes({ run, index }) {
+      if (!model.live || !(run.state.name === "running" || run.stop) || !run.ranks || !run.ranks.length) return null;
+      const has = member => run.ranks.some(rank => rank[member] != null && rank[member] !== "");
+      const columns = [["place", "place"], ["state", "now"], ["step", "step"], ["waiting", "waitingShare"], ["device", "gpu"]].filter(([member]) => has(member));
+      const cell = (rank, member) => rank[member] == null ? "–" : member === "state" ? make("span", { class: "rank-state tone-" + rank.tone }, say(rank.state))
+        : member === "step" ? grouped(rank.step) : member === "waiting" ? (rank.waiting * 100).toFixed(1) + " %" : say(rank[member]);
+      return make("div", {}, nameOf({ run, index }), table([word("rank"), ...columns.map(([, name]) => word(name))],
+        run.ranks.map(rank => [String(rank.rank), ...columns.map(([member]) => cell(rank, member))])));
+    }
+    """#
+
+  /// How a page that follows runs talks with its server. A report has no server, and none of this.
+  static let server = #"""
     async function stop(name) {
       asking.run = null;
       asking.sent.add(name);
@@ -56,17 +70,6 @@ extension PageScript {
       asking.sent.delete(name);
       asking.answers.set(name, words);
       refresh();
-    }
-
-    // What each process does, and whom it waits for.
-    function processes({ run, index }) {
-      if (!model.live || !(run.state.name === "running" || run.stop) || !run.ranks || !run.ranks.length) return null;
-      const has = member => run.ranks.some(rank => rank[member] != null && rank[member] !== "");
-      const columns = [["place", "place"], ["state", "now"], ["step", "step"], ["waiting", "waitingShare"], ["device", "gpu"]].filter(([member]) => has(member));
-      const cell = (rank, member) => rank[member] == null ? "–" : member === "state" ? make("span", { class: "rank-state tone-" + rank.tone }, say(rank.state))
-        : member === "step" ? grouped(rank.step) : member === "waiting" ? (rank.waiting * 100).toFixed(1) + " %" : say(rank[member]);
-      return make("div", {}, nameOf({ run, index }), table([word("rank"), ...columns.map(([, name]) => word(name))],
-        run.ranks.map(rank => [String(rank.rank), ...columns.map(([member]) => cell(rank, member))])));
     }
 
     // The stream of what is new. A browser connects again by itself; only where the server refuses, it does not.
@@ -95,10 +98,6 @@ extension PageScript {
         if (stream.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
       });
     }
-    """#
-
-  /// The end of a page's script: where it follows runs, it begins to.
-  static let start = #"""
     if (model.live) follow();
     """#
 }
