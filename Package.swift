@@ -72,7 +72,13 @@ let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swif
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
-let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbird = [
+  Target.Dependency.product(name: "Hummingbird", package: "hummingbird"),
+  .product(name: "HummingbirdCore", package: "hummingbird"),
+  .product(name: "HTTPTypes", package: "swift-http-types"),
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+]
 let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
 
 let package = Package(
@@ -82,8 +88,11 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.28.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.8.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0"),
     // Its defaults bring a configuration library that nothing here reads.
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: ["FullFoundation"]),
@@ -98,8 +107,8 @@ let package = Package(
     .target(name: "Tokenization", dependencies: ["Jinja", "OrderedJSON", collections]),
     .target(name: "Preferences", dependencies: ["Files", "Tokenization", "Jinja", "OrderedJSON", collections]),
     .target(name: "Observability", dependencies: ["Files", "OrderedJSON", logging, protobuf, collections]),
-    .target(name: "Web", dependencies: ["OrderedJSON", hummingbird, logging]),
-    .target(name: "Dashboard", dependencies: ["Web", "Observability", "Files", "OrderedJSON", hummingbird, logging]),
+    .target(name: "Web", dependencies: ["OrderedJSON", logging] + hummingbird),
+    .target(name: "Dashboard", dependencies: ["Web", "Observability", "Files", "OrderedJSON", logging] + hummingbird),
     .target(name: "CLauncher", cSettings: [.unsafeFlags(["-Wall", "-Wextra"])]),
     .target(name: "Launcher", dependencies: ["CLauncher"]),
 
@@ -132,9 +141,8 @@ let package = Package(
       ]),
     .target(
       name: "Serving",
-      dependencies: [
-        "MiniMind", "Tokenization", "Jinja", "Torch", "Web", "OrderedJSON", collections, hummingbird, logging,
-      ]),
+      dependencies: ["MiniMind", "Tokenization", "Jinja", "Torch", "Web", "OrderedJSON", collections, logging]
+        + hummingbird),
     .executableTarget(
       name: "minimind-dpo",
       dependencies: [
