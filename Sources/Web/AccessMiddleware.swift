@@ -11,7 +11,7 @@ struct AccessMiddleware<Context: RequestContext>: RouterMiddleware {
     let origin = request.headers[.origin]
     // A page of another server of this machine that may ask.
     let localPage = origin.flatMap { rules.allows($0) ? $0 : nil }
-    if let localPage, request.method == .options { return Self.preflight(for: localPage) }
+    if let localPage, request.method == .options { return Self.preflight(of: request, for: localPage) }
     switch rules.decide(AccessRules.Asked(request)) {
     case .allowed: break
     case .allowedByAddress:
@@ -61,12 +61,14 @@ struct AccessMiddleware<Context: RequestContext>: RouterMiddleware {
   }
 
   /// What a browser asks before a page of another server of this machine may send more than a plain request.
-  private static func preflight(for origin: String) -> Response {
-    Response(
+  private static func preflight(of request: Request, for origin: String) -> Response {
+    // Clients in browsers send headers of their own; none of them means anything here.
+    let asked = HTTPField.Name("Access-Control-Request-Headers").flatMap { request.headers[$0] }
+    return Response(
       status: .noContent,
       headers: [
         .accessControlAllowOrigin: origin, .accessControlAllowMethods: "GET, POST, OPTIONS",
-        .accessControlAllowHeaders: "Authorization, Content-Type", .vary: "Origin",
+        .accessControlAllowHeaders: asked ?? "Authorization, Content-Type", .vary: "Origin",
       ])
   }
 

@@ -65,7 +65,13 @@ struct AccessTests {
       let answer = try await server.ask("POST", "/act", ["Origin: \(page)"], body: "{}")
       #expect(RunningServer.status(of: answer) == 200)
       #expect(answer.lowercased().contains("access-control-allow-origin: \(page)"))
-      let asked = try await server.ask("OPTIONS", "/act", ["Origin: \(page)", "Access-Control-Request-Method: POST"])
+      let asked = try await server.ask(
+        "OPTIONS", "/act",
+        [
+          "Origin: \(page)", "Access-Control-Request-Method: POST",
+          "Access-Control-Request-Headers: content-type,x-stainless-os",
+        ])
+      #expect(asked.lowercased().contains("access-control-allow-headers: content-type,x-stainless-os"))
       #expect(RunningServer.status(of: asked) == 204)
       #expect(try await server.status("POST", "/act", ["Origin: http://evil.example"], body: "{}") == 403)
       #expect(try await server.status("OPTIONS", "/act", ["Origin: http://evil.example"]) == 403)
