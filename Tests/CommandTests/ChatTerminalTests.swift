@@ -1,4 +1,5 @@
 import Foundation
+import OrderedJSON
 import ProgramSupport
 import Testing
 
@@ -31,14 +32,17 @@ struct ChatTerminalTests {
 
   @Test("Ctrl-C ends an answer and not the program; twice at an empty line ends the program")
   func interrupt() async throws {
-    // Random weights go on and on.
-    try await TinyModel.make(in: workspace)
+    // Random weights go on and on, in a context that takes very long to fill.
+    var shape = try #require(TinyModel.configuration().object)
+    shape["max_position_embeddings"] = 1_000_000
+    try workspace.write(JSON.object(shape).serialized(), to: "long.json")
+    try await Program.succeed(
+      ["init", "--model-config", "long.json", "--tokenizer", Checkout.demo, "--to", "model"], in: workspace)
     let terminal = try PseudoTerminal(
-      ["chat", "--model", "model", "--max-new-tokens", "900", "--lang", "en"], in: workspace)
+      ["chat", "--model", "model", "--max-new-tokens", "900000", "--lang", "en"], in: workspace)
     try await terminal.wait(for: "> ")
     try terminal.send("Hi\r")
-    try await terminal.wait(for: "Hi\n")
-    try await Task.sleep(for: .milliseconds(100))
+    try await terminal.wait(forText: 8, after: "Hi\n")
     terminal.interrupt()
     try await terminal.wait(for: "(stopped)")
     try terminal.send("\u{03}")
@@ -109,15 +113,25 @@ private final class PseudoTerminal: @unchecked Sendable {
     }
   }
 
+  /// Waits until so many characters have come after the last place of a text.
+  func wait(forText count: Int, after start: String) async throws {
+    try await wait {
+      let text = self.text
+      return text.range(of: start, options: .backwards).map { text[$0.upperBound...].count >= count } ?? false
+    }
+  }
+
   func wait(count: Int, of words: String) async throws {
     try await wait { self.text.components(separatedBy: words).count > count }
   }
 
   private func wait(until isSo: () -> Bool) async throws {
-    while !isSo() {
+    for _ in 0..<30_000 {
+      if isSo() { return }
       try #require(process.isRunning, "it ended: \(text.debugDescription)")
       try await Task.sleep(for: .milliseconds(10))
     }
+    Issue.record("never so: \(text.suffix(2000).debugDescription)")
   }
 
   /// How the program ended.

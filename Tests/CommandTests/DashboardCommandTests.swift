@@ -28,7 +28,7 @@ struct DashboardCommandTests {
 
     /// The address that it prints once it listens.
     func url() async throws -> String {
-      for _ in 0..<6000 {
+      for _ in 0..<60_000 {
         let text = try String(contentsOf: output, encoding: .utf8)
         if text.hasSuffix("\n") { return text.trimmingCharacters(in: .newlines) }
         try await Task.sleep(for: .milliseconds(10))

@@ -89,7 +89,7 @@ package final class LiveBrowser: Sendable {
 
   /// Waits until an expression in the page is true.
   package func wait(
-    for seconds: Double = 60, until expression: String, sourceLocation: SourceLocation = #_sourceLocation
+    for seconds: Double = 600, until expression: String, sourceLocation: SourceLocation = #_sourceLocation
   ) async throws {
     let end = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < end {
