@@ -50,7 +50,7 @@ struct CommunicatorTests {
 
   @Test("A rank may take longer than a collective operation; each subject is a meeting of its own")
   func patience() async throws {
-    let results = try await asJob(2, timeout: .seconds(5), delays: [0, 7000]) { communicator in
+    let results = try await asJob(2, timeout: .seconds(20), delays: [0, 23_000]) { communicator in
       try communicator.requireAgreement(on: ["a": "1"], about: "first")
       try communicator.requireAgreement(on: ["b": "2"], about: "second")
     }
