@@ -123,10 +123,10 @@ struct OutputTests {
       """)
     let shell = try workspace.script(
       """
-      '\(LauncherProgram.executable)' --shutdown-timeout 2 --no-python sh \(worker) | { sleep 1; kill -TERM $(cat $HERE/launcher); \\
+      '\(LauncherProgram.executable)' --shutdown-timeout 2 --no-python sh \(worker) | { until [ -s $HERE/pid ]; do sleep 0.05; done; sleep 1; kill -TERM $(cat $HERE/launcher); \\
       while kill -0 $(cat $HERE/pid) 2> /dev/null; do sleep 0.05; done; echo gone > $HERE/gone; }
       """, named: "shell")
-    let outcome = try await LauncherProgram.run(["--no-python", "sh", shell], in: workspace, timeout: .seconds(30))
+    let outcome = try await LauncherProgram.run(["--no-python", "sh", shell], in: workspace, timeout: .seconds(300))
     #expect(outcome.code == 0)
     #expect(workspace.text("gone") == "gone\n")
   }
