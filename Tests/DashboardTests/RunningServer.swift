@@ -114,6 +114,8 @@ final class Connection: Sendable {
     var piece = [UInt8](repeating: 0, count: 65536)
     while true {
       let count = recv(descriptor, &piece, piece.count, 0)
+      // The end of another test's child interrupts a wait that has a limit.
+      if count < 0, errno == EINTR { continue }
       guard count > 0 else { break }
       found += piece[..<count]
       let text = String(decoding: found, as: UTF8.self)

@@ -144,6 +144,7 @@ package final class LiveBrowser: Sendable {
       var waiting = pollfd(fd: answers, events: Int16(POLLIN), revents: 0)
       guard poll(&waiting, 1, 60_000) == 1 else { throw Problem(description: "Chromium says nothing") }
       let count = read(answers, &piece, piece.count)
+      if count < 0, errno == EINTR { continue }
       guard count > 0 else { throw Problem(description: "Chromium is gone") }
       rest += piece[..<count]
     }
