@@ -142,9 +142,11 @@ package final class LiveBrowser: Sendable {
         return message
       }
       var waiting = pollfd(fd: answers, events: Int16(POLLIN), revents: 0)
-      guard poll(&waiting, 1, 60_000) == 1 else { throw Problem(description: "Chromium says nothing") }
+      let ready = poll(&waiting, 1, 600_000)
+      // The end of another test's child may interrupt the wait.
+      if ready < 0, errno == EINTR { continue }
+      guard ready == 1 else { throw Problem(description: "Chromium says nothing") }
       let count = read(answers, &piece, piece.count)
-      if count < 0, errno == EINTR { continue }
       guard count > 0 else { throw Problem(description: "Chromium is gone") }
       rest += piece[..<count]
     }
